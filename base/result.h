@@ -2,6 +2,7 @@
 
 #include <string>
 #include <tl/expected.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace base {
@@ -27,6 +28,7 @@ using Unexpected = tl::unexpected<E>;
 
 /// `return base::fail(WireError::Truncated)` from a function that returns Result<T, WireError>.
 template <class E>
+    requires(!std::is_convertible_v<E, std::string>)
 [[nodiscard]] constexpr Unexpected<E> fail(E error) {
     return Unexpected<E>{std::move(error)};
 }

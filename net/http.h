@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/octets.h"
+#include "net/websocket.h"
+
+namespace net {
+
+/// Header or trailer fields in order. Names are lower case always (RFC 9110, 5.1; RFC 9113,
+/// 8.2), values without surrounding white space.
+class HeaderList {
+ public:
+    struct Field {
+        std::string name;
+        std::string value;
+    };
+
+    void add(std::string_view name, std::string_view value);
+    /// Replaces every field of this name.
+    void set(std::string_view name, std::string_view value);
+    /// The first field's value; several fields of one name are the caller's to join.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
+    [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
+    [[nodiscard]] const std::vector<Field>& fields() const noexcept { return fields_; }
+
+ private:
+    std::vector<Field> fields_;
+};
+
+enum class HttpVersion : std::uint8_t { Http11, Http2, Http3 };
+
+/// Who is at the other end of the connection, as far as the transport knows.
+struct Peer {
+    base::Endpoint remote;
+    bool local_socket = false;        // a Unix socket; then uid and gid are the peer's own
+    std::uint32_t uid = 0, gid = 0;   // SO_PEERCRED
+    bool tls = false;
+    std::string tls_subject;          // of a verified client certificate, else empty
+};
+
+struct RequestHead {
+    HttpVersion version = HttpVersion::Http11;
+    std::string method;
+    std::string scheme;
+    std::string authority;  // Host or :authority
+    std::string path;       // as sent, still percent-encoded, without the query
+    std::string query;      // after '?', still percent-encoded
+    std::string protocol;   // extended CONNECT's :protocol (RFC 8441), else empty
+    HeaderList headers;
+    Peer peer;
+};
+
+struct ResponseHead {
+    int status = 200;
+    HeaderList headers;  // content-length may be left out; then the body is chunked or framed
+};
+
+/// The response half of one exchange, owned by the connection. It stays valid until the
+/// HttpStream that belongs to it is destroyed. Its loop's thread only.
+///
+/// Request and response are independent (full duplex): the response may start before, and end
+/// before, the request body does.
+class HttpExchange {
+ public:
+    virtual ~HttpExchange() = default;
+
+    /// 1xx heads may be sent any number of times before; this one once. `last`: no body.
+    virtual void respond(const ResponseHead& head, bool last = false) = 0;
+    virtual void inform(int status, const HeaderList& headers = {}) = 0;
+    /// Takes a copy of the octets. False: more than the high-water mark waits for the peer, so
+    /// the caller should stop until `HttpStream::on_writable`. (It is queued all the same.)
+    virtual bool write(base::Octets octets) = 0;
+    /// Ends the response, with trailers where the version can carry them.
+    virtual void finish(const HeaderList& trailers = {}) = 0;
+    /// Gives the exchange up: RST_STREAM in HTTP/2, closing the connection in HTTP/1.1.
+    virtual void reset() = 0;
+
+    /// No `on_body` until `resume_body`; the peer is held back by flow control.
+    virtual void pause_body() = 0;
+    virtual void resume_body() = 0;
+
+    /// Answers an upgrade request (HTTP/1.1 Upgrade; RFC 8441 where it is offered) with 101 (or
+    /// 200) and hands the connection (or stream) to the WebSocket. Empty: this request does not
+    /// ask for a WebSocket; nothing was sent and `respond` is still to be called. `listener`
+    /// must outlive the WebSocket, which lives until `on_closed`.
+    virtual WebSocket* accept_websocket(std::string_view subprotocol,
+                                        WebSocketListener& listener) = 0;
+
+    /// Octets written and not yet handed to the kernel.
+    [[nodiscard]] virtual std::size_t queued() const = 0;
+};
+
+/// The application's half of one exchange: receives the request body. Destroyed by the
+/// connection when the exchange is over (after the response ended and the body was read or
+/// given up) or cancelled. Calls come on the loop's thread, never from inside a call the
+/// application makes on the exchange.
+class HttpStream {
+ public:
+    virtual ~HttpStream() = default;
+    virtual void on_body(base::Octets octets) = 0;
+    virtual void on_end(const HeaderList& trailers) = 0;
+    virtual void on_writable() {}
+    /// The peer or the connection is gone; nothing can be sent. Destruction follows.
+    virtual void on_cancel() {}
+};
+
+/// What a server does with a request. One handler serves every connection of its listeners.
+class HttpHandler {
+ public:
+    virtual ~HttpHandler() = default;
+    /// The head is complete; the body follows by `HttpStream::on_body`. May respond at once.
+    virtual std::unique_ptr<HttpStream> on_request(RequestHead head, HttpExchange& exchange) = 0;
+    /// Once per finished exchange, for metrics: the status sent.
+    virtual void on_response(const RequestHead&, int /*status*/) {}
+};
+
+/// "Bad Request" for 400; empty for a status without a registered phrase.
+[[nodiscard]] std::string_view reason_phrase(int status) noexcept;
+/// Percent-decoding (RFC 3986, 2.1); empty optional when a '%' is not followed by two digits.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
+
+}  // namespace net

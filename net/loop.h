@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+#include "base/time.h"
+
+struct uv_loop_s;
+
+namespace net {
+
+/// One thread's event loop (libuv). Everything that belongs to a loop is created, used and
+/// destroyed on its thread; only `post` and `stop` may be called from others.
+///
+/// The handles of `net` (Timer, UdpSocket, TcpListener, ...) close themselves in their
+/// destructors; the loop finishes their closing in its own destructor, so they must go first.
+class Loop {
+ public:
+    Loop();  // throws std::runtime_error when the kernel gives no descriptors (start-up only)
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    /// Runs until `stop`. Returns at the end of the turn in which stop was seen.
+    void run();
+    void stop();  // any thread
+
+    /// Runs `task` on the loop's thread in a later turn, in order of posting. Any thread.
+    /// A task posted after the loop's last turn is destroyed without being run.
+    void post(std::function<void()> task);
+
+    /// Called before the loop may sleep and after it woke, on its thread: for QSBR readers
+    /// (offline, online) and for reading the clock once a turn. May be empty.
+    void set_sleep_hooks(std::function<void()> before, std::function<void()> after);
+
+    /// The time at the start of this turn; cheap.
+    [[nodiscard]] base::MonoTime now() const noexcept;
+
+    [[nodiscard]] uv_loop_s* raw() noexcept;  // for the files of net/ only
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// A one-shot or repeating timer on a loop. Destroying it stops it.
+class Timer {
+ public:
+    explicit Timer(Loop& loop);
+    ~Timer();
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+    /// Calls `on_fire` after `delay`, once. Replaces what was set before.
+    void start(std::chrono::milliseconds delay, std::function<void()> on_fire);
+    void start_repeating(std::chrono::milliseconds every, std::function<void()> on_fire);
+    void stop();
+
+ private:
+    struct State;
+    State* state_;  // freed by the loop once the handle has closed
+};
+
+}  // namespace net
