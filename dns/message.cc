@@ -1,0 +1,146 @@
+#include "dns/message.h"
+
+namespace dns {
+
+namespace {
+
+constexpr std::size_t kFixedRecordOctets = 10;  // type, class, ttl, rdlength
+
+/// Moves `offset` past a name without uncompressing it; false where it is malformed.
+bool skip_name(Octets message, std::size_t& offset) noexcept {
+    std::size_t at = offset;
+    while (at < message.size()) {
+        const std::uint8_t length = message[at];
+        if (length == 0) {
+            offset = at + 1;
+            return true;
+        }
+        if ((length & 0xc0) == 0xc0) {
+            if (at + 2 > message.size()) return false;
+            const std::size_t target = base::load_be16(&message[at]) & 0x3fffU;
+            if (target >= at || target < kHeaderOctets) return false;
+            offset = at + 2;
+            return true;
+        }
+        if ((length & 0xc0) != 0 || at + length - offset > kMaxNameOctets) return false;
+        at += 1U + length;
+    }
+    return false;
+}
+
+/// Looks at the records after the question of a request for OPT and TSIG; false is FORMERR.
+bool read_request_records(Octets message, std::size_t offset, Request& out) noexcept {
+    const Header& header = out.header;
+    const unsigned before = unsigned{header.counts[1]} + header.counts[2];
+    const unsigned total = before + header.counts[3];
+    for (unsigned i = 0; i < total; ++i) {
+        const std::size_t owner = offset;
+        if (!skip_name(message, offset)) return false;
+        if (message.size() - offset < kFixedRecordOctets) return false;
+        const std::uint8_t* fixed = &message[offset];
+        const auto type = static_cast<RRType>(base::load_be16(fixed));
+        const std::size_t rdlength = base::load_be16(fixed + 8);
+        offset += kFixedRecordOctets;
+        if (message.size() - offset < rdlength) return false;
+        const Octets rdata = message.subspan(offset, rdlength);
+        offset += rdlength;
+        if (type == RRType::OPT) {
+            // One OPT, in the additional section, owned by the root (RFC 6891, 6.1.1, 6.1.2).
+            if (i < before || out.edns || message[owner] != 0) return false;
+            out.edns = Edns::read(base::load_be16(fixed + 2), base::load_be32(fixed + 4), rdata);
+            if (!out.edns) return false;
+        } else if (type == RRType::TSIG || type == RRType::SIG) {
+            if (type == RRType::TSIG && i + 1 != total) return false;  // RFC 8945, 5.2
+            out.signed_by_key = true;
+        }
+    }
+    return offset == message.size();
+}
+
+}  // namespace
+
+Header Header::read(Octets message) noexcept {
+    Header out;
+    out.id = base::load_be16(&message[0]);
+    out.flags = base::load_be16(&message[2]);
+    for (std::size_t i = 0; i < 4; ++i) out.counts[i] = base::load_be16(&message[4 + 2 * i]);
+    return out;
+}
+
+RequestOutcome parse_request(Octets message, Request& out) noexcept {
+    if (message.size() < kHeaderOctets) return RequestOutcome::Drop;
+    out.header = Header::read(message);
+    if (out.header.response()) return RequestOutcome::Drop;
+    bool question_read = false;
+    std::size_t offset = kHeaderOctets;
+    if (out.header.counts[0] == 1) {
+        const auto name = NameView::check(message.subspan(offset));
+        if (name && message.size() - offset - name->size() >= 4) {
+            out.qname = *name;
+            offset += name->size();
+            out.qtype = static_cast<RRType>(base::load_be16(&message[offset]));
+            out.qclass = static_cast<RRClass>(base::load_be16(&message[offset + 2]));
+            offset += 4;
+            out.question = message.subspan(kHeaderOctets, offset - kHeaderOctets);
+            question_read = true;
+        }
+    }
+    if (out.header.opcode() != Opcode::Query) return RequestOutcome::NotImp;
+    if (!question_read) return RequestOutcome::FormErr;
+    if (!read_request_records(message, offset, out)) {
+        out.edns.reset();
+        return RequestOutcome::FormErrQuestion;
+    }
+    if (out.edns && out.edns->version > 0) return RequestOutcome::BadVers;
+    if (out.edns && out.edns->subnet_present && !out.edns->subnet) {
+        return RequestOutcome::FormErrQuestion;  // RFC 7871, 7.1.1
+    }
+    return RequestOutcome::Answer;
+}
+
+Result<MessageReader, WireError> MessageReader::open(Octets message) noexcept {
+    if (message.size() < kHeaderOctets) return base::fail(WireError::Truncated);
+    MessageReader out;
+    out.message_ = message;
+    out.header_ = Header::read(message);
+    if (out.header_.counts[0] != 1) return base::fail(WireError::BadCount);
+    std::size_t offset = kHeaderOctets;
+    auto name = Name::read(message, offset);
+    if (!name) return base::fail(name.error());
+    out.qname_ = *name;
+    if (message.size() - offset < 4) return base::fail(WireError::Truncated);
+    out.qtype_ = static_cast<RRType>(base::load_be16(&message[offset]));
+    out.qclass_ = static_cast<RRClass>(base::load_be16(&message[offset + 2]));
+    out.offset_ = offset + 4;
+    out.left_ = out.header_.counts[1];
+    return out;
+}
+
+Result<std::optional<Record>, WireError> MessageReader::next() noexcept {
+    while (left_ == 0) {
+        if (section_ == 3) return std::optional<Record>{};
+        ++section_;
+        left_ = header_.counts[section_];
+    }
+    Record record;
+    std::size_t offset = offset_;
+    auto owner = Name::read(message_, offset);
+    if (!owner) return base::fail(owner.error());
+    if (message_.size() - offset < kFixedRecordOctets) return base::fail(WireError::Truncated);
+    const std::uint8_t* fixed = &message_[offset];
+    record.section = static_cast<Section>(section_);
+    record.owner = *owner;
+    record.type = static_cast<RRType>(base::load_be16(fixed));
+    record.rr_class = base::load_be16(fixed + 2);
+    record.ttl = base::load_be32(fixed + 4);
+    record.rdlength = base::load_be16(fixed + 8);
+    record.rdata_offset = offset + kFixedRecordOctets;
+    if (message_.size() - record.rdata_offset < record.rdlength) {
+        return base::fail(WireError::Truncated);
+    }
+    offset_ = record.rdata_offset + record.rdlength;
+    --left_;
+    return std::optional<Record>{record};
+}
+
+}  // namespace dns
