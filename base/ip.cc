@@ -40,6 +40,8 @@ IpAddress IpAddress::from_sockaddr(const sockaddr* address) noexcept {
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
     const std::string copy(text);
+    // inet_pton stops at a NUL, which may stand inside what the view holds.
+    if (copy.find('\0') != std::string::npos) return fail("an IP address holds no NUL");
     std::uint8_t raw[16];
     if (inet_pton(AF_INET, copy.c_str(), raw) == 1) return from_octets({raw, 4});
     if (inet_pton(AF_INET6, copy.c_str(), raw) == 1) return from_octets({raw, 16});

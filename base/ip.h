@@ -19,7 +19,7 @@ enum class IpFamily : std::uint8_t { V4 = 4, V6 = 6 };
 /// An IPv4 or IPv6 address. An IPv4-mapped IPv6 address is kept as what it is; `unmapped` turns
 /// it into IPv4, as listeners do with what a dual-stack socket hands them.
 class IpAddress {
- public:
+  public:
     constexpr IpAddress() = default;  // 0.0.0.0
     [[nodiscard]] static IpAddress v4(const std::uint8_t (&octets)[4]) noexcept;
     /// 4 or 16 octets in network order; anything else gives 0.0.0.0.
@@ -48,7 +48,7 @@ class IpAddress {
     friend bool operator==(const IpAddress&, const IpAddress&) = default;
     friend std::strong_ordering operator<=>(const IpAddress&, const IpAddress&) = default;
 
- private:
+  private:
     IpFamily family_ = IpFamily::V4;
     std::array<std::uint8_t, 16> octets_{};  // IPv4 uses the first four, the rest stay 0
 };

@@ -23,9 +23,9 @@ namespace base {
 /// `retire` and `reclaim` may be called from any thread; each Reader belongs to one thread.
 /// The Qsbr must outlive its readers; its destructor frees whatever is still retired.
 class Qsbr {
- public:
+  public:
     class Reader {
-     public:
+      public:
         Reader(const Reader&) = delete;
         Reader& operator=(const Reader&) = delete;
         ~Reader() = default;
@@ -40,7 +40,7 @@ class Qsbr {
         /// Use `Qsbr::add_reader`; public only because containers construct in place.
         explicit Reader(Qsbr& owner) noexcept : owner_(&owner) {}
 
-     private:
+      private:
         friend class Qsbr;
 
         Qsbr* owner_;
@@ -68,7 +68,7 @@ class Qsbr {
     /// Frees what no reader can hold any more. Returns how many objects still wait.
     std::size_t reclaim();
 
- private:
+  private:
     static constexpr std::uint64_t kOffline = ~std::uint64_t{0};
 
     struct Retired {

@@ -10,7 +10,7 @@ namespace base {
 /// A source of random numbers, passed as a parameter wherever chance decides, so that a seed
 /// repeats a run. One thread at a time.
 class RandomSource {
- public:
+  public:
     virtual ~RandomSource() = default;
     [[nodiscard]] virtual std::uint64_t next64() noexcept = 0;
 
@@ -28,22 +28,22 @@ class RandomSource {
 /// xoshiro256**: fast and repeatable, for weights, rotation and tests. Predictable: never for
 /// query ids, ports or tokens.
 class Random final : public RandomSource {
- public:
+  public:
     explicit Random(std::uint64_t seed) noexcept;
     [[nodiscard]] static Random from_entropy() noexcept;
     [[nodiscard]] std::uint64_t next64() noexcept override;
 
- private:
+  private:
     std::array<std::uint64_t, 4> state_;
 };
 
 /// The kernel's generator, buffered: query ids, ports, 0x20 case, tokens. Ends the process if
 /// the kernel cannot give random octets, which Linux does not let happen after boot.
 class SecureRandom final : public RandomSource {
- public:
+  public:
     [[nodiscard]] std::uint64_t next64() noexcept override;
 
- private:
+  private:
     std::array<std::uint64_t, 64> buffer_{};
     std::size_t used_ = 64;
 };

@@ -28,8 +28,8 @@ using Unexpected = tl::unexpected<E>;
 
 /// `return base::fail(WireError::Truncated)` from a function that returns Result<T, WireError>.
 template <class E>
-    requires(!std::is_convertible_v<E, std::string>)
-[[nodiscard]] constexpr Unexpected<E> fail(E error) {
+requires(!std::is_convertible_v<E, std::string>)
+    [[nodiscard]] constexpr Unexpected<E> fail(E error) {
     return Unexpected<E>{std::move(error)};
 }
 

@@ -14,16 +14,19 @@ using MonoTime = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
-[[nodiscard]] inline MonoTime mono_now() { return std::chrono::steady_clock::now(); }
-[[nodiscard]] inline WallTime wall_now() { return std::chrono::system_clock::now(); }
+[[nodiscard]] inline MonoTime mono_now() {
+    return std::chrono::steady_clock::now();
+}
+[[nodiscard]] inline WallTime wall_now() {
+    return std::chrono::system_clock::now();
+}
 
 /// Microseconds since 1970-01-01, UTC; the form in which wall times are stored.
 [[nodiscard]] inline std::int64_t to_unix_us(WallTime at) {
     return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
 [[nodiscard]] inline WallTime from_unix_us(std::int64_t us) {
-    return WallTime{
-        std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds{us})};
+    return WallTime{std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds{us})};
 }
 
 /// "2026-01-05T12:00:00.123456Z" (RFC 3339, UTC, microseconds).

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "dns/name.h"
+#include "dns/rrset.h"
+#include "zones/ids.h"
+
+namespace zones {
+
+/// An RRset as people write it: what an API document says, in wire form.
+struct RRsetValue {
+    std::uint32_t ttl = 3600;
+    std::vector<std::vector<std::uint8_t>> records;  // rdata, uncompressed
+    std::vector<std::uint16_t> weights;              // empty, or one per record
+    std::uint16_t answer_count = 1;                  // weighted: records per answer
+    bool hidden = false;                             // overlay: hides the base's RRset
+};
+
+/// Condition on a resource (If-Match, If-None-Match): the revision that last changed it.
+struct Precondition {
+    std::optional<std::vector<Revision>> if_match;  // any of these; empty list: must exist ("*")
+    bool if_none_match = false;                     // must not exist
+};
+
+// Operations. Names are absolute. `view` empty: the base zone; else that view's overlay.
+
+struct PutZone {  // create (SOA and NS included), or change properties of an existing zone
+    dns::Name apex;
+    std::string view;                     // create only: a zone that exists in this view alone
+    std::optional<std::string> soa_edit;  // increment | date | epoch | keep
+    std::optional<std::string> comment;
+    std::vector<dns::Name> ns;                           // create only
+    std::optional<std::vector<std::uint8_t>> soa_rdata;  // create only; else made from ns
+};
+struct DeleteZone {
+    dns::Name apex;
+};
+struct ReplaceZone {  // swaps in data that a ZoneLoader has written under a new id
+    dns::Name apex;
+    ZoneId loaded = 0;
+    std::uint64_t records = 0;
+};
+struct PutRRset {
+    dns::Name zone, name;
+    dns::RRType type{};
+    std::string view;
+    RRsetValue value;
+};
+struct AddRecords {  // makes the RRset if needed; records that are there already are kept once
+    dns::Name zone, name;
+    dns::RRType type{};
+    std::string view;
+    std::optional<std::uint32_t> ttl;
+    std::vector<std::vector<std::uint8_t>> records;
+};
+struct RemoveRecords {  // removing the last record deletes the RRset
+    dns::Name zone, name;
+    dns::RRType type{};
+    std::string view;
+    std::vector<std::vector<std::uint8_t>> records;
+};
+struct DeleteRRset {
+    dns::Name zone, name;
+    dns::RRType type{};
+    std::string view;
+};
+struct PutPolicy {
+    dns::Name zone, name;
+    std::string type;  // ADDRESS | CNAME
+    std::string view;
+    std::string json;
+};
+struct DeletePolicy {
+    dns::Name zone, name;
+    std::string type;
+    std::string view;
+};
+/// A document of `config`: views, networks, maps, pools, monitors, keys, tokens.
+struct PutDocument {
+    std::string kind;
+    std::string id;
+    std::string json;
+};
+struct DeleteDocument {
+    std::string kind;
+    std::string id;
+};
+
+struct Operation {
+    std::variant<PutZone, DeleteZone, ReplaceZone, PutRRset, AddRecords, RemoveRecords, DeleteRRset,
+                 PutPolicy, DeletePolicy, PutDocument, DeleteDocument>
+        what;
+    Precondition condition;
+};
+
+/// The unit of change: validated as a whole, written at once with its journal entry, numbered by
+/// one revision, undone as one. See architecture, "One revision, one committer".
+struct ChangeSet {
+    std::string author;  // token name, "uid:0", "import"
+    std::string request_id;
+    std::string message;
+    base::WallTime time{};
+    std::vector<Operation> operations;
+    bool dry_run = false;  // validate and describe, write nothing
+};
+
+/// One thing wrong with a change set; all of them are reported at once.
+struct ChangeFault {
+    enum class Kind : std::uint8_t {
+        NotFound,      // 404: zone, RRset or document
+        Exists,        // 409
+        Precondition,  // 412
+        Invalid,       // 422: the rules of DNS or of the document
+        Unavailable,   // 503: store in error, disk full, shutting down
+    };
+    Kind kind = Kind::Invalid;
+    std::size_t operation = 0;  // index
+    std::string pointer;        // JSON pointer inside that operation's document, may be empty
+    std::string message;
+};
+struct ChangeError {
+    std::vector<ChangeFault> faults;  // not empty
+};
+
+/// What was done, after it is durable and served.
+struct Committed {
+    Revision revision = 0;
+    std::vector<std::string> warnings;
+    bool changed = true;  // false: the change set changed nothing and got no revision of its own
+};
+
+}  // namespace zones

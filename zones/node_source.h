@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/octets.h"
+#include "zones/ids.h"
+#include "zones/node.h"
+
+namespace zones {
+
+enum class Presence : std::uint8_t {
+    Present,
+    Absent,
+    WouldBlock,  // only a read from disk could tell, and this source must not wait
+};
+
+struct NodeFound {
+    Presence presence = Presence::Absent;
+    NodeView node;  // if Present; valid until the source's `release`
+};
+
+/// Where answers read nodes from, at one revision: a worker's through the node cache, a reader
+/// thread's that may wait for the disk, a test's from memory. One thread.
+///
+/// `relative_owner` is the owner's labels below the apex in wire form without the root, in any
+/// case: a slice of the qname, so that nothing is copied.
+class NodeSource {
+  public:
+    virtual ~NodeSource() = default;
+    [[nodiscard]] virtual NodeFound find(ZoneId zone, Octets relative_owner) = 0;
+    /// Is there any node below this owner? (Rare: views that hide all a name holds.)
+    [[nodiscard]] virtual Presence has_descendant(ZoneId zone, Octets relative_owner) = 0;
+    /// Nodes found so far are no longer used; called at the end of each batch.
+    virtual void release() = 0;
+};
+
+}  // namespace zones

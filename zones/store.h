@@ -1,0 +1,180 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/qsbr.h"
+#include "base/result.h"
+#include "zones/change_set.h"
+#include "zones/geo.h"
+#include "zones/node_source.h"
+#include "zones/published.h"
+
+namespace zones {
+
+class ZoneLoader;
+
+/// How the store tells its owner what happens: level is "info", "warn" or "error".
+using StoreLog = std::function<void(std::string_view level, const std::string& message)>;
+
+struct StoreOptions {
+    std::string directory;
+    std::size_t block_cache_octets = std::size_t{256} << 20;
+    std::uint64_t min_free_octets = std::uint64_t{256} << 20;  // writes are refused below
+    StoreLog log;                                              // any thread; must not block
+    std::shared_ptr<const GeoDatabases> geo;  // may be empty: geo rules match nothing
+};
+
+// What the API shows of the store, all names absolute.
+
+struct ZoneInfo {
+    dns::Name apex;
+    std::string view;  // not empty: a zone of this view alone
+    std::string soa_edit;
+    std::string comment;
+    std::uint32_t serial = 0;
+    Revision revision = 0;  // that last changed anything in the zone
+};
+struct RRsetInfo {
+    dns::Name name;
+    dns::RRType type{};
+    RRsetValue value;
+    Revision revision = 0;  // that last changed this RRset
+};
+struct PolicyInfo {
+    dns::Name name;
+    std::string type;
+    std::string view;
+    std::string json;
+    Revision revision = 0;
+};
+struct DocumentInfo {
+    std::string id;
+    std::string json;
+    Revision revision = 0;
+};
+struct JournalEntry {
+    Revision revision = 0;
+    std::string author, request_id, message;
+    base::WallTime time{};
+    std::vector<std::string> zones;  // apexes touched
+    std::string json;                // operations with the values before and after
+};
+
+/// A consistent view of one revision for reading at leisure (the API, exports). Pins its RocksDB
+/// snapshot while it lives. Reads may wait for the disk: never on a worker. One thread at a time.
+class StoreReader {
+  public:
+    virtual ~StoreReader() = default;
+    [[nodiscard]] virtual Revision revision() const = 0;
+    /// Zones in canonical order of apex, after `after` (empty: from the start), at most `limit`;
+    /// with `search`, only apexes that contain it.
+    [[nodiscard]] virtual base::Result<std::vector<ZoneInfo>> zones(
+        const std::optional<dns::Name>& after, std::size_t limit, std::string_view search) = 0;
+    [[nodiscard]] virtual base::Result<std::optional<ZoneInfo>> zone(const dns::Name& apex) = 0;
+    struct Position {
+        dns::Name name;
+        dns::RRType type{};
+    };
+    /// RRsets of a zone (`view` empty) or of a view's overlay, in canonical order, after a
+    /// position, at most `limit`.
+    [[nodiscard]] virtual base::Result<std::vector<RRsetInfo>> rrsets(
+        const dns::Name& apex, std::string_view view, const std::optional<Position>& after,
+        std::size_t limit) = 0;
+    [[nodiscard]] virtual base::Result<std::optional<RRsetInfo>> rrset(const dns::Name& apex,
+                                                                       std::string_view view,
+                                                                       const dns::Name& name,
+                                                                       dns::RRType type) = 0;
+    [[nodiscard]] virtual base::Result<std::vector<PolicyInfo>> policies(const dns::Name& apex,
+                                                                         std::string_view view) = 0;
+    [[nodiscard]] virtual base::Result<std::vector<DocumentInfo>> documents(
+        std::string_view kind) = 0;
+    [[nodiscard]] virtual base::Result<std::optional<DocumentInfo>> document(
+        std::string_view kind, std::string_view id) = 0;
+    /// Journal entries, newest first, below `before` (0: from the newest), at most `limit`.
+    [[nodiscard]] virtual base::Result<std::vector<JournalEntry>> changes(
+        Revision before, std::size_t limit, const std::optional<dns::Name>& zone) = 0;
+    [[nodiscard]] virtual base::Result<std::optional<JournalEntry>> change(Revision revision) = 0;
+};
+
+struct StoreStats {
+    std::uint64_t commits = 0, groups = 0, refused = 0;
+    double commit_seconds_sum = 0;
+    std::vector<std::uint64_t> commit_seconds_buckets;  // upper bounds in kCommitBuckets
+    std::uint64_t cache_hits = 0, cache_misses = 0, cache_octets = 0, cache_nodes = 0;
+    bool writable = true;
+    std::string why_not;
+};
+inline constexpr double kCommitBuckets[] = {0.0005, 0.001, 0.002, 0.005, 0.01,
+                                            0.02,   0.05,  0.1,   0.5,   2.0};
+
+/// The store of everything that influences an answer: RocksDB below, one committer thread, the
+/// node cache above, and the pointer to the newest `Published`.
+///
+/// Open and destroy on one thread; everything else may be called from any. The destructor
+/// commits what was submitted, then stops; node sources and readers must be gone by then.
+class Store {
+  public:
+    /// Creates the directory and the database if they are missing. Fails with a sentence that
+    /// names the directory: held by another process, of a newer format, damaged.
+    [[nodiscard]] static base::Result<std::unique_ptr<Store>> open(StoreOptions options);
+    virtual ~Store() = default;
+
+    /// The newest revision. The pointer is good until the calling thread's next quiescent state
+    /// (it must be online in `qsbr`).
+    [[nodiscard]] virtual const Published* published() const noexcept = 0;
+    [[nodiscard]] virtual base::Qsbr& qsbr() noexcept = 0;
+
+    /// Queues a change set. `done` is called on the committer's thread once the change is durable
+    /// and every later `published()` has it, or with all its faults; it must not block.
+    using Done = std::function<void(base::Result<Committed, ChangeError>)>;
+    virtual void submit(ChangeSet changes, Done done) = 0;
+    /// The same for callers that may wait (start-up, offline import, tests).
+    [[nodiscard]] base::Result<Committed, ChangeError> commit(ChangeSet changes);
+
+    /// Writes a whole zone beside the one that is served; see ZoneLoader.
+    [[nodiscard]] virtual base::Result<std::unique_ptr<ZoneLoader>> begin_load(
+        const dns::Name& apex) = 0;
+
+    /// Nodes through the cache at the revision of `published`. With `may_block` false a read that
+    /// is in neither cache gives WouldBlock. One per thread; `use` starts a batch.
+    class Source : public NodeSource {
+      public:
+        virtual void use(const Published& published) = 0;
+    };
+    [[nodiscard]] virtual std::unique_ptr<Source> make_source(bool may_block) = 0;
+
+    /// The newest revision for reading at leisure.
+    [[nodiscard]] virtual std::unique_ptr<StoreReader> read() = 0;
+
+    /// New location databases: policies are compiled anew and published under the same revision.
+    virtual void set_geo(std::shared_ptr<const GeoDatabases> geo) = 0;
+
+    [[nodiscard]] virtual StoreStats stats() const = 0;
+};
+
+/// Writes the data of a whole zone under a new ZoneId where no query sees it; ReplaceZone then
+/// swaps it in with one small batch. Validated as a whole: a bad zone changes nothing. Dropping
+/// the loader, or a crash, leaves only what the next start removes. One thread.
+class ZoneLoader {
+  public:
+    virtual ~ZoneLoader() = default;
+    /// An empty optional: taken. Else the fault of this record: out of the zone, CNAME and other
+    /// data, a second SOA, ... Loading may go on, to find all faults.
+    [[nodiscard]] virtual std::optional<std::string> add(const dns::Name& owner, dns::RRType type,
+                                                         std::uint32_t ttl, base::Octets rdata) = 0;
+    /// Faults of the zone as a whole (no SOA or NS at the apex, ...) and warnings, or the
+    /// operation to commit.
+    struct Finished {
+        ReplaceZone operation;
+        std::vector<std::string> warnings;
+    };
+    [[nodiscard]] virtual base::Result<Finished, std::vector<std::string>> finish() = 0;
+};
+
+}  // namespace zones
