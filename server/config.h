@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "resolver/settings.h"
+#include "server/tap.h"
+#include "zones/geo.h"
+
+namespace server {
+
+/// One [[listener]].
+struct ListenerConfig {
+    base::Endpoint address;
+    bool udp = true;
+    bool tcp = true;
+    Role role = Role::Auth;
+};
+
+/// One [[admin.listener]].
+struct AdminListenerConfig {
+    base::Endpoint address;
+    bool api = true, ui = true, metrics = true, health = true;  // expose
+};
+
+/// The configuration file (TOML) with every default filled in; see docs and interface. Keys that
+/// are unknown are errors with their line; keys whose feature is not built yet are refused by
+/// name rather than ignored.
+struct Config {
+    std::string data_dir = "./meridian-data";
+    std::string run_dir;                    // empty: data_dir
+    unsigned workers = 0;                   // 0: one per core
+    std::string node;                       // empty: the host's name
+    std::vector<ListenerConfig> listeners;  // empty: the defaults, filled by `finish`
+    std::vector<AdminListenerConfig> admin_listeners;
+
+    bool geo_configured = false;
+    zones::GeoDatabases::Files geo;
+    std::vector<base::IpPrefix> ecs_trusted;  // default: everyone
+
+    std::uint16_t udp_payload = 1232;  // RFC 9715
+    bool nsid = true;
+    std::string version_bind;
+
+    std::vector<base::IpPrefix> recursion_allow;  // default: loopback
+    resolver::Settings recursion;
+
+    std::uint32_t tcp_clients = 10000;
+    std::uint32_t tcp_idle_ms = 10000;
+    std::uint32_t tcp_backlog = 4096;
+    std::uint32_t udp_rcvbuf = 4194304;
+    std::uint64_t min_free_mb = 256;
+    std::uint32_t head_timeout_ms = 10000;
+    std::uint32_t body_timeout_ms = 10000;
+    std::uint32_t idle_timeout_ms = 15000;
+    std::uint32_t max_connections_per_client = 256;
+    std::uint32_t max_websocket_message = 1048576;
+    std::string log_level = "info";
+    std::string log_format = "text";
+
+    /// The defaults with no file at all.
+    [[nodiscard]] static Config defaults();
+    /// `FILE:LINE: what` on the first fault.
+    [[nodiscard]] static base::Result<Config> load(const std::string& file);
+    /// From text, for tests; `name` stands in messages.
+    [[nodiscard]] static base::Result<Config> parse(const std::string& text,
+                                                    const std::string& name);
+};
+
+}  // namespace server

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "dns/types.h"
+#include "server/tap.h"
+
+namespace server {
+
+/// Query types counted on their own; all others count as the last, "other".
+inline constexpr std::array kCountedTypes = {
+    dns::RRType::A,    dns::RRType::AAAA, dns::RRType::CNAME,  dns::RRType::MX,  dns::RRType::NS,
+    dns::RRType::TXT,  dns::RRType::SOA,  dns::RRType::PTR,    dns::RRType::SRV, dns::RRType::HTTPS,
+    dns::RRType::SVCB, dns::RRType::DS,   dns::RRType::DNSKEY, dns::RRType::CAA, dns::RRType::ANY};
+inline constexpr std::size_t kTypeSlots = kCountedTypes.size() + 1;
+[[nodiscard]] std::size_t type_slot(dns::RRType type) noexcept;
+
+inline constexpr std::size_t kRoles = 2;       // Role::Auth, Role::Recursive
+inline constexpr std::size_t kTransports = 5;  // Transport
+inline constexpr std::size_t kRCodes = 24;     // RCODEs 0..22, and the rest in the last
+
+enum class DropReason : std::uint8_t {
+    Malformed,   // less than a header
+    Response,    // QR was set
+    QueueFull,   // too many deferred queries
+    SendFailed,  // the kernel did not take the answer
+    TcpLimit,    // too many TCP clients
+    kCount,
+};
+[[nodiscard]] std::string_view to_text(DropReason reason) noexcept;
+
+/// Upper bounds in seconds of the query duration histogram; one more bucket for what is above.
+inline constexpr std::array<double, 12> kDurationBuckets = {
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0};
+
+/// Counters of one worker: written by it alone (plain relaxed adds, no lock prefix), read by any
+/// thread. Aligned so that workers do not share cache lines.
+class alignas(64) WorkerStats {
+  public:
+    /// An atomic that has one writer, so that adding needs no locked instruction.
+    class Counter {
+      public:
+        void add(std::uint64_t by = 1) noexcept {
+            value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+        }
+        [[nodiscard]] std::uint64_t get() const noexcept {
+            return value_.load(std::memory_order_relaxed);
+        }
+
+      private:
+        std::atomic<std::uint64_t> value_{0};
+    };
+
+    Counter queries[kRoles][kTransports][kTypeSlots][kRCodes];
+    Counter dropped[static_cast<std::size_t>(DropReason::kCount)];
+    Counter duration_buckets[kRoles][kDurationBuckets.size() + 1];
+    Counter duration_sum_us[kRoles];
+    Counter resolver_hits, resolver_misses, resolver_stale;
+    Counter tcp_accepted, tcp_closed;
+    Counter deferred;
+    Counter longest_turn_us;  // longest loop turn so far
+};
+
+}  // namespace server
