@@ -9,6 +9,7 @@
 
 #include "base/ip.h"
 #include "base/octets.h"
+#include "net/peer.h"
 #include "net/websocket.h"
 
 namespace net {
@@ -16,7 +17,7 @@ namespace net {
 /// Header or trailer fields in order. Names are lower case always (RFC 9110, 5.1; RFC 9113,
 /// 8.2), values without surrounding white space.
 class HeaderList {
- public:
+  public:
     struct Field {
         std::string name;
         std::string value;
@@ -30,20 +31,11 @@ class HeaderList {
     [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
     [[nodiscard]] const std::vector<Field>& fields() const noexcept { return fields_; }
 
- private:
+  private:
     std::vector<Field> fields_;
 };
 
 enum class HttpVersion : std::uint8_t { Http11, Http2, Http3 };
-
-/// Who is at the other end of the connection, as far as the transport knows.
-struct Peer {
-    base::Endpoint remote;
-    bool local_socket = false;        // a Unix socket; then uid and gid are the peer's own
-    std::uint32_t uid = 0, gid = 0;   // SO_PEERCRED
-    bool tls = false;
-    std::string tls_subject;          // of a verified client certificate, else empty
-};
 
 struct RequestHead {
     HttpVersion version = HttpVersion::Http11;
@@ -68,7 +60,7 @@ struct ResponseHead {
 /// Request and response are independent (full duplex): the response may start before, and end
 /// before, the request body does.
 class HttpExchange {
- public:
+  public:
     virtual ~HttpExchange() = default;
 
     /// 1xx heads may be sent any number of times before; this one once. `last`: no body.
@@ -102,7 +94,7 @@ class HttpExchange {
 /// given up) or cancelled. Calls come on the loop's thread, never from inside a call the
 /// application makes on the exchange.
 class HttpStream {
- public:
+  public:
     virtual ~HttpStream() = default;
     virtual void on_body(base::Octets octets) = 0;
     virtual void on_end(const HeaderList& trailers) = 0;
@@ -113,7 +105,7 @@ class HttpStream {
 
 /// What a server does with a request. One handler serves every connection of its listeners.
 class HttpHandler {
- public:
+  public:
     virtual ~HttpHandler() = default;
     /// The head is complete; the body follows by `HttpStream::on_body`. May respond at once.
     virtual std::unique_ptr<HttpStream> on_request(RequestHead head, HttpExchange& exchange) = 0;

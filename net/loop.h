@@ -17,7 +17,7 @@ namespace net {
 /// The handles of `net` (Timer, UdpSocket, TcpListener, ...) close themselves in their
 /// destructors; the loop finishes their closing in its own destructor, so they must go first.
 class Loop {
- public:
+  public:
     Loop();  // throws std::runtime_error when the kernel gives no descriptors (start-up only)
     ~Loop();
     Loop(const Loop&) = delete;
@@ -38,16 +38,19 @@ class Loop {
     /// The time at the start of this turn; cheap.
     [[nodiscard]] base::MonoTime now() const noexcept;
 
+    /// The longest turn since this was last asked, sleep excluded. Any thread.
+    [[nodiscard]] std::chrono::microseconds longest_turn() noexcept;
+
     [[nodiscard]] uv_loop_s* raw() noexcept;  // for the files of net/ only
 
- private:
+  private:
     struct State;
     std::unique_ptr<State> state_;
 };
 
 /// A one-shot or repeating timer on a loop. Destroying it stops it.
 class Timer {
- public:
+  public:
     explicit Timer(Loop& loop);
     ~Timer();
     Timer(const Timer&) = delete;
@@ -58,8 +61,39 @@ class Timer {
     void start_repeating(std::chrono::milliseconds every, std::function<void()> on_fire);
     void stop();
 
- private:
+  private:
     struct State;
+    State* state_;  // freed by the loop once the handle has closed
+};
+
+/// Tells its owner when a descriptor is ready (level-triggered). Does not own the descriptor:
+/// destroy the watcher first, then close it. Loop's thread only.
+class Watcher {
+  public:
+    struct Ready {
+        bool readable = false;
+        bool writable = false;
+        bool failed = false;  // an error waits on the socket (SO_ERROR, or the next call's errno)
+    };
+    class Handler {
+      public:
+        virtual ~Handler() = default;
+        /// May destroy the watcher.
+        virtual void on_ready(Ready ready) = 0;
+    };
+
+    /// The handler must outlive the watcher. Nothing is watched until `watch`.
+    [[nodiscard]] static base::Result<std::unique_ptr<Watcher>> create(Loop& loop, int descriptor,
+                                                                       Handler& handler);
+    ~Watcher();
+    Watcher(const Watcher&) = delete;
+    Watcher& operator=(const Watcher&) = delete;
+
+    void watch(bool readable, bool writable);
+
+  private:
+    struct State;
+    explicit Watcher(State* state) : state_(state) {}
     State* state_;  // freed by the loop once the handle has closed
 };
 

@@ -10,7 +10,7 @@ namespace net {
 /// Receives what a WebSocket peer sends. Calls come on the loop's thread, never from inside a
 /// call the application makes on the WebSocket.
 class WebSocketListener {
- public:
+  public:
     virtual ~WebSocketListener() = default;
     /// A whole message; text has been checked to be UTF-8.
     virtual void on_message(base::Octets payload, bool text) = 0;
@@ -23,7 +23,7 @@ class WebSocketListener {
 /// One WebSocket (RFC 6455) over an HTTP/1.1 connection, later also an HTTP/2 stream (RFC 8441).
 /// Pings, pongs, fragments and the closing handshake are its own affair. Loop's thread only.
 class WebSocket {
- public:
+  public:
     virtual ~WebSocket() = default;
     /// Queues one message. False: more than the high-water mark waits for the peer.
     virtual bool send(base::Octets payload, bool text) = 0;

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+namespace net {
+
+/// What a connection may cost. Every limit that is hit is counted (HttpCounters).
+struct HttpLimits {
+    std::chrono::milliseconds head_timeout{10000};   // from the first octet of a head to its end
+    std::chrono::milliseconds body_timeout{10000};   // without a body octet while we are reading
+    std::chrono::milliseconds idle_timeout{15000};   // between requests
+    std::chrono::milliseconds write_timeout{30000};  // without the peer taking an octet
+    std::chrono::milliseconds ping_interval{20000};  // WebSocket
+    std::chrono::milliseconds pong_timeout{10000};   // WebSocket
+    std::size_t max_head_octets = 64 * 1024;
+    std::size_t max_line_octets = 16 * 1024;
+    std::size_t max_fields = 128;
+    std::size_t high_water = 256 * 1024;  // queued per exchange before `write` returns false
+    std::size_t low_water = 64 * 1024;
+    std::size_t hard_limit = 16 * 1024 * 1024;  // queued per connection before it is dropped
+    std::size_t max_websocket_message = 1024 * 1024;
+    std::uint32_t max_concurrent_streams = 128;  // HTTP/2
+    std::size_t max_connections = 10000;
+    std::size_t max_connections_per_client = 256;  // per remote address; not on Unix sockets
+};
+
+/// Since the start; written and read on the loop's thread.
+struct HttpCounters {
+    std::uint64_t connections = 0;
+    std::uint64_t connections_refused = 0;  // by max_connections(_per_client)
+    std::uint64_t connections_shed = 0;     // no descriptors
+    std::uint64_t requests = 0;
+    std::uint64_t bad_requests = 0;  // refused by the codecs, never seen by the handler
+    std::uint64_t timeouts = 0;
+    std::uint64_t slow_readers = 0;  // dropped: write_timeout or hard_limit
+    std::uint64_t tls_failures = 0;
+    std::uint64_t websockets = 0;
+};
+
+/// Serves HTTP/1.1 (RFC 9112), HTTP/2 (RFC 9113) and WebSocket (RFC 6455) on any number of
+/// listeners of one loop. The version is chosen by ALPN under TLS, and without TLS by the
+/// HTTP/2 preface (prior knowledge).
+///
+/// Loop's thread only. The handler must outlive the server; destroying the server cancels
+/// every exchange.
+class HttpServer {
+  public:
+    HttpServer(Loop& loop, HttpHandler& handler, const HttpLimits& limits = {});
+    ~HttpServer();
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+
+    /// Returns the address bound, with the real port for port 0. Without `tls`: plain.
+    [[nodiscard]] base::Result<base::Endpoint> listen(const base::Endpoint& endpoint,
+                                                      std::shared_ptr<const TlsContext> tls = {});
+    [[nodiscard]] base::Result<void> listen_unix(const std::string& path, unsigned mode);
+    /// The port of the first TCP listener; 0 without one.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+
+    /// Stops accepting, tells HTTP/2 peers (GOAWAY), closes idle connections, lets exchanges in
+    /// hand finish (WebSockets are closed with 1001). `on_drained` is called once, when the last
+    /// connection is gone; how long to wait is the owner's affair.
+    void drain(std::function<void()> on_drained);
+
+    [[nodiscard]] std::size_t connections() const noexcept;
+    [[nodiscard]] HttpCounters counters() const noexcept;
+
+  private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace net
