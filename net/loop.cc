@@ -1,0 +1,279 @@
+// The only file that knows libuv. Every callback of libuv calls `woke` first, because libuv
+// runs the callbacks of its poll phase before its check handles: a hook hung on uv_check alone
+// would leave a worker offline while it already answers.
+#include "net/loop.h"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/descriptor.h"
+
+namespace net {
+
+namespace {
+
+// What the callbacks of every handle need; uv_loop_t::data points here.
+struct Core {
+    uv_loop_t loop{};
+    uv_async_t wake{};
+    uv_prepare_t before_sleep{};
+    uv_check_t after_sleep{};
+
+    bool asleep = false;
+    base::MonoTime turn_started = base::mono_now();
+    std::function<void()> before;
+    std::function<void()> after;
+    std::atomic<std::int64_t> longest_turn_us{0};
+    std::atomic<bool> stopping{false};
+
+    std::mutex mutex;
+    std::vector<std::function<void()>> tasks;  // guarded by mutex
+    bool closed = false;                       // guarded by mutex; set by the destructor
+
+    static Core& of(const uv_loop_t* loop) noexcept { return *static_cast<Core*>(loop->data); }
+
+    /// The first callback after a sleep starts a turn.
+    void woke() noexcept {
+        if (!asleep) return;
+        asleep = false;
+        turn_started = base::mono_now();
+        if (after) after();
+    }
+
+    void going_to_sleep() noexcept {
+        const auto turn =
+            std::chrono::duration_cast<std::chrono::microseconds>(base::mono_now() - turn_started);
+        std::int64_t known = longest_turn_us.load(std::memory_order_relaxed);
+        while (turn.count() > known && !longest_turn_us.compare_exchange_weak(
+                                           known, turn.count(), std::memory_order_relaxed)) {
+        }
+        if (before) before();
+        asleep = true;
+    }
+
+    void run_tasks() noexcept {
+        std::vector<std::function<void()>> batch;
+        {
+            const std::lock_guard lock(mutex);
+            batch.swap(tasks);
+        }
+        for (auto& task : batch) task();
+    }
+
+    /// Tasks that will never run may own timers and watchers; destroying them may post again.
+    void discard_tasks() noexcept {
+        std::vector<std::function<void()>> batch;
+        do {
+            batch.clear();
+            const std::lock_guard lock(mutex);
+            closed = true;
+            batch.swap(tasks);
+        } while (!batch.empty());
+    }
+};
+
+void check_start(int result, const char* what) {
+    if (result != 0) {
+        throw std::runtime_error(
+            system_error(std::string("cannot start an event loop, ") + what, -result));
+    }
+}
+
+}  // namespace
+
+struct Loop::State : Core {};
+
+Loop::Loop() : state_(std::make_unique<State>()) {
+    State& s = *state_;
+    check_start(uv_loop_init(&s.loop), "uv_loop_init");
+    s.loop.data = static_cast<Core*>(&s);
+    const int result = uv_async_init(&s.loop, &s.wake, [](uv_async_t* handle) noexcept {
+        Core& state = Core::of(handle->loop);
+        state.woke();
+        state.run_tasks();
+        if (state.stopping.exchange(false)) uv_stop(&state.loop);
+    });
+    if (result != 0) {
+        uv_loop_close(&s.loop);
+        check_start(result, "uv_async_init");
+    }
+    // These four cannot fail (libuv only checks their arguments).
+    uv_prepare_init(&s.loop, &s.before_sleep);
+    uv_check_init(&s.loop, &s.after_sleep);
+    uv_prepare_start(&s.before_sleep, [](uv_prepare_t* handle) noexcept {
+        Core::of(handle->loop).going_to_sleep();
+    });
+    uv_check_start(&s.after_sleep,
+                   [](uv_check_t* handle) noexcept { Core::of(handle->loop).woke(); });
+}
+
+Loop::~Loop() {
+    State& s = *state_;
+    s.discard_tasks();
+    s.before = nullptr;
+    s.after = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(&s.wake), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&s.before_sleep), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&s.after_sleep), nullptr);
+    // Only closing handles are left, unless something outlives its loop (our mistake).
+    uv_run(&s.loop, UV_RUN_NOWAIT);
+    uv_run(&s.loop, UV_RUN_NOWAIT);
+    [[maybe_unused]] const int result = uv_loop_close(&s.loop);
+    assert(result == 0 && "a timer, watcher or socket outlives its loop");
+}
+
+void Loop::run() {
+    uv_run(&state_->loop, UV_RUN_DEFAULT);
+}
+
+void Loop::stop() {
+    state_->stopping.store(true);
+    uv_async_send(&state_->wake);
+}
+
+void Loop::post(std::function<void()> task) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        if (state_->closed) return;
+        state_->tasks.push_back(std::move(task));
+    }
+    uv_async_send(&state_->wake);
+}
+
+void Loop::set_sleep_hooks(std::function<void()> before, std::function<void()> after) {
+    state_->before = std::move(before);
+    state_->after = std::move(after);
+}
+
+base::MonoTime Loop::now() const noexcept {
+    return state_->turn_started;
+}
+
+std::chrono::microseconds Loop::longest_turn() noexcept {
+    return std::chrono::microseconds{
+        state_->longest_turn_us.exchange(0, std::memory_order_relaxed)};
+}
+
+uv_loop_s* Loop::raw() noexcept {
+    return &state_->loop;
+}
+
+// Timer
+
+struct Timer::State {
+    uv_timer_t handle{};
+    std::function<void()> on_fire;
+    std::uint64_t generation = 0;  // changes whenever on_fire is replaced
+
+    void replace(std::function<void()> next) {
+        ++generation;
+        on_fire = std::move(next);
+    }
+
+    static void fire(uv_timer_t* handle) noexcept {
+        Core::of(handle->loop).woke();
+        State& state = *static_cast<State*>(handle->data);
+        // The callback may restart, stop or destroy the timer, so it is not run in place. The
+        // state itself lives until the loop has closed the handle, after this callback.
+        const std::uint64_t generation = state.generation;
+        std::function<void()> callback = std::move(state.on_fire);
+        callback();
+        if (state.generation != generation) return;
+        state.on_fire = nullptr;
+        if (uv_is_active(reinterpret_cast<uv_handle_t*>(handle)) != 0) {
+            state.on_fire = std::move(callback);  // a repeating timer
+        }
+    }
+};
+
+Timer::Timer(Loop& loop) : state_(new State) {
+    uv_timer_init(loop.raw(), &state_->handle);
+    state_->handle.data = state_;
+}
+
+Timer::~Timer() {
+    state_->replace(nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&state_->handle),
+             [](uv_handle_t* handle) noexcept { delete static_cast<State*>(handle->data); });
+}
+
+void Timer::start(std::chrono::milliseconds delay, std::function<void()> on_fire) {
+    state_->replace(std::move(on_fire));
+    // libuv counts from its own clock, which stands still during a turn.
+    uv_update_time(state_->handle.loop);
+    uv_timer_start(&state_->handle, &State::fire,
+                   static_cast<std::uint64_t>(std::max<std::int64_t>(delay.count(), 0)), 0);
+}
+
+void Timer::start_repeating(std::chrono::milliseconds every, std::function<void()> on_fire) {
+    state_->replace(std::move(on_fire));
+    uv_update_time(state_->handle.loop);
+    const auto period = static_cast<std::uint64_t>(std::max<std::int64_t>(every.count(), 1));
+    uv_timer_start(&state_->handle, &State::fire, period, period);
+}
+
+void Timer::stop() {
+    state_->replace(nullptr);
+    uv_timer_stop(&state_->handle);
+}
+
+// Watcher
+
+struct Watcher::State {
+    uv_poll_t handle{};
+    Handler* handler = nullptr;
+    int events = 0;
+
+    static void ready(uv_poll_t* handle, int status, int events) noexcept {
+        Core::of(handle->loop).woke();
+        State& state = *static_cast<State*>(handle->data);
+        if (state.handler == nullptr) return;
+        Ready ready;
+        if (status < 0) {
+            // On POLLERR libuv stops watching and says UV_EBADF. The owner finds the reason by
+            // its next call on the socket; until it decides otherwise we go on watching.
+            ready = {(state.events & UV_READABLE) != 0, (state.events & UV_WRITABLE) != 0, true};
+            uv_poll_start(&state.handle, state.events, &State::ready);
+        } else {
+            ready = {(events & UV_READABLE) != 0, (events & UV_WRITABLE) != 0, false};
+        }
+        state.handler->on_ready(ready);
+    }
+};
+
+base::Result<std::unique_ptr<Watcher>> Watcher::create(Loop& loop, int descriptor,
+                                                       Handler& handler) {
+    auto state = std::make_unique<State>();
+    const int result = uv_poll_init(loop.raw(), &state->handle, descriptor);
+    if (result != 0) return base::fail(system_error("cannot watch a descriptor", -result));
+    state->handle.data = state.get();
+    state->handler = &handler;
+    return std::unique_ptr<Watcher>(new Watcher(state.release()));
+}
+
+Watcher::~Watcher() {
+    state_->handler = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(&state_->handle),
+             [](uv_handle_t* handle) noexcept { delete static_cast<State*>(handle->data); });
+}
+
+void Watcher::watch(bool readable, bool writable) {
+    const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+    if (events == state_->events) return;
+    state_->events = events;
+    if (events == 0) {
+        uv_poll_stop(&state_->handle);
+    } else {
+        uv_poll_start(&state_->handle, events, &State::ready);
+    }
+}
+
+}  // namespace net

@@ -1,0 +1,308 @@
+#include "net/udp_socket.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "net/descriptor.h"
+
+// <linux/in.h> has these, but cannot be included beside <netinet/in.h>.
+#ifndef IP_PMTUDISC_OMIT
+#define IP_PMTUDISC_OMIT 5
+#endif
+#ifndef IPV6_PMTUDISC_OMIT
+#define IPV6_PMTUDISC_OMIT 5
+#endif
+
+namespace net {
+namespace {
+
+constexpr unsigned kMaxBatchesPerWakeUp = 16;
+// A batch less full than this means that the queue is empty or nearly so: asking again costs a
+// system call that would mostly find nothing.
+constexpr std::size_t kWorthAskingAgain = kUdpBatch / 4;
+constexpr std::size_t kControlOctets = CMSG_SPACE(sizeof(in6_pktinfo));
+static_assert(kControlOctets >= CMSG_SPACE(sizeof(in_pktinfo)));
+
+struct Control {
+    alignas(cmsghdr) std::array<std::uint8_t, kControlOctets> octets;
+};
+
+/// Where a datagram was sent to, from its control message; false if the kernel did not say.
+bool read_destination(msghdr& header, base::IpAddress& out) noexcept {
+    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            in_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(c), sizeof info);
+            // Our own address even when the datagram came by broadcast, unlike ipi_addr.
+            std::uint8_t raw[4];
+            std::memcpy(raw, &info.ipi_spec_dst, sizeof raw);
+            out = base::IpAddress::v4(raw);
+            return true;
+        }
+        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            in6_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(c), sizeof info);
+            out = base::IpAddress::from_octets({info.ipi6_addr.s6_addr, 16});
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Fills `control` so that the datagram leaves from `source`; returns the octets used.
+std::size_t write_source(Control& control, const base::IpAddress& source,
+                         std::uint32_t interface_index) noexcept {
+    cmsghdr head{};
+    if (source.is_v4()) {
+        in_pktinfo info{};
+        std::memcpy(&info.ipi_spec_dst, source.octets().data(), 4);
+        head.cmsg_len = CMSG_LEN(sizeof info);
+        head.cmsg_level = IPPROTO_IP;
+        head.cmsg_type = IP_PKTINFO;
+        std::memcpy(control.octets.data(), &head, sizeof head);
+        std::memcpy(control.octets.data() + CMSG_LEN(0), &info, sizeof info);
+        return CMSG_SPACE(sizeof info);
+    }
+    in6_pktinfo info{};
+    std::memcpy(&info.ipi6_addr, source.octets().data(), 16);
+    info.ipi6_ifindex = interface_index;
+    head.cmsg_len = CMSG_LEN(sizeof info);
+    head.cmsg_level = IPPROTO_IPV6;
+    head.cmsg_type = IPV6_PKTINFO;
+    std::memcpy(control.octets.data(), &head, sizeof head);
+    std::memcpy(control.octets.data() + CMSG_LEN(0), &info, sizeof info);
+    return CMSG_SPACE(sizeof info);
+}
+
+std::uint32_t scope_of(const sockaddr_storage& address) noexcept {
+    if (address.ss_family != AF_INET6) return 0;
+    sockaddr_in6 in{};
+    std::memcpy(&in, &address, sizeof in);
+    return in.sin6_scope_id;
+}
+
+bool set_option(int fd, int level, int name, int value) noexcept {
+    return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+base::Result<Descriptor> open_bound(const base::Endpoint& endpoint, const UdpOptions& options) {
+    const std::string where = "cannot listen on UDP " + endpoint.to_text();
+    const bool v4 = endpoint.address.is_v4();
+    Descriptor fd(socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return base::fail(system_error(where, errno));
+
+    bool ok = !options.reuseport || set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    if (v4) {
+        ok = ok && set_option(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+        if (options.freebind) ok = ok && set_option(fd.get(), IPPROTO_IP, IP_FREEBIND, 1);
+    } else {
+        ok = ok && set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
+             set_option(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+        if (options.freebind) ok = ok && set_option(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1);
+    }
+    if (endpoint.address.is_unspecified()) {
+        ok = ok && (v4 ? set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1)
+                       : set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
+    }
+    if (ok && options.receive_buffer_octets > 0 &&
+        !set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, options.receive_buffer_octets)) {
+        // Only the privileged may pass net.core.rmem_max; the others get as much as it allows.
+        ok = set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, options.receive_buffer_octets);
+    }
+    if (!ok) return base::fail(system_error(where, errno));
+
+    sockaddr_storage address{};
+    const socklen_t length = endpoint.to_sockaddr(address);
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
+        return base::fail(system_error(where, errno));
+    }
+    return fd;
+}
+
+}  // namespace
+
+struct UdpSocket::State final : Watcher::Handler {
+    UdpHandler* handler = nullptr;
+    Descriptor fd;  // before the watcher, so that it closes after it
+    std::unique_ptr<Watcher> watcher;
+    base::Endpoint local;
+    bool wildcard = false;
+    UdpCounters counters;
+
+    // Receiving: wired together once; a turn restores only what the kernel changed.
+    std::array<mmsghdr, kUdpBatch> in{};
+    std::array<iovec, kUdpBatch> in_vec{};
+    std::array<sockaddr_storage, kUdpBatch> peers{};
+    std::array<Control, kUdpBatch> in_control{};
+    std::array<UdpDatagram, kUdpBatch> datagrams{};
+    // Sending: the first entries, in order, of the datagrams that have a reply.
+    std::array<mmsghdr, kUdpBatch> out{};
+    std::array<iovec, kUdpBatch> out_vec{};
+    std::array<Control, kUdpBatch> out_control{};
+
+    std::array<std::uint8_t, kUdpBatch * kUdpRequestOctets> requests;
+    std::array<std::uint8_t, kUdpBatch * kUdpReplyOctets> replies;
+
+    void prepare() noexcept {
+        for (std::size_t i = 0; i < kUdpBatch; ++i) {
+            in_vec[i] = {requests.data() + i * kUdpRequestOctets, kUdpRequestOctets};
+            msghdr& m = in[i].msg_hdr;
+            m.msg_iov = &in_vec[i];
+            m.msg_iovlen = 1;
+            m.msg_name = &peers[i];
+            m.msg_control = wildcard ? in_control[i].octets.data() : nullptr;
+            restore(in[i]);
+            datagrams[i].reply = {replies.data() + i * kUdpReplyOctets, kUdpReplyOctets};
+            out[i].msg_hdr.msg_iov = &out_vec[i];
+            out[i].msg_hdr.msg_iovlen = 1;
+        }
+    }
+
+    void restore(mmsghdr& entry) const noexcept {
+        entry.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+        entry.msg_hdr.msg_controllen = wildcard ? kControlOctets : 0;
+        entry.msg_hdr.msg_flags = 0;
+    }
+
+    void on_ready(Watcher::Ready) override {
+        for (unsigned turn = 0; turn < kMaxBatchesPerWakeUp; ++turn) {
+            const int got = recvmmsg(fd.get(), in.data(), kUdpBatch, MSG_DONTWAIT, nullptr);
+            if (got < 0) {
+                if (errno == EINTR) continue;
+                if (errno != EAGAIN) ++counters.receive_errors;
+                return;  // an error that stays wakes us again; the loop's other work comes first
+            }
+            const auto count = static_cast<std::size_t>(got);
+            for (std::size_t i = 0; i < count; ++i) describe(i);
+            counters.received += count;
+            handler->on_batch({datagrams.data(), count});
+            send_replies(count);
+            for (std::size_t i = 0; i < count; ++i) restore(in[i]);
+            if (count < kWorthAskingAgain) return;
+        }
+    }
+
+    void describe(std::size_t i) noexcept {
+        UdpDatagram& d = datagrams[i];
+        msghdr& m = in[i].msg_hdr;
+        d.request = {static_cast<const std::uint8_t*>(in_vec[i].iov_base), in[i].msg_len};
+        d.reply_size = 0;
+        d.truncated = (m.msg_flags & MSG_TRUNC) != 0;
+        if (d.truncated) ++counters.truncated;
+        d.peer = base::Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&peers[i]));
+        d.interface_index = scope_of(peers[i]);
+        d.local = local;
+        if (wildcard) read_destination(m, d.local.address);
+    }
+
+    void send_replies(std::size_t count) noexcept {
+        std::size_t waiting = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            UdpDatagram& d = datagrams[i];
+            if (d.reply_size == 0) continue;
+            out_vec[waiting] = {d.reply.data(), std::min(d.reply_size, d.reply.size())};
+            msghdr& m = out[waiting].msg_hdr;
+            m.msg_name = &peers[i];
+            m.msg_namelen = in[i].msg_hdr.msg_namelen;
+            if (wildcard && !d.local.address.is_unspecified()) {
+                Control& control = out_control[waiting];
+                m.msg_controllen = write_source(control, d.local.address, d.interface_index);
+                m.msg_control = control.octets.data();
+            } else {
+                m.msg_control = nullptr;
+                m.msg_controllen = 0;
+            }
+            ++waiting;
+        }
+        for (std::size_t done = 0; done < waiting;) {
+            const int sent = sendmmsg(fd.get(), out.data() + done,
+                                      static_cast<unsigned>(waiting - done), MSG_DONTWAIT);
+            if (sent > 0) {
+                done += static_cast<std::size_t>(sent);
+                counters.sent += static_cast<std::uint64_t>(sent);
+            } else if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+                // A client asks again; waiting here would make everyone wait.
+                counters.dropped += waiting - done;
+                return;
+            } else if (sent == 0 || errno != EINTR) {
+                ++counters.send_errors;  // the first of the rest is at fault
+                ++done;
+            }
+        }
+    }
+};
+
+base::Result<std::unique_ptr<UdpSocket>> UdpSocket::bind(Loop& loop, const base::Endpoint& endpoint,
+                                                         const UdpOptions& options,
+                                                         UdpHandler& handler) {
+    auto fd = open_bound(endpoint, options);
+    if (!fd) return base::fail(fd.error().message);
+    auto state = std::make_unique<State>();
+    state->handler = &handler;
+    state->fd = std::move(*fd);
+    sockaddr_storage bound{};
+    socklen_t length = sizeof bound;
+    if (getsockname(state->fd.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
+        return base::fail(system_error("cannot read the address of a UDP socket", errno));
+    }
+    state->local = base::Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&bound));
+    state->wildcard = endpoint.address.is_unspecified();
+    state->prepare();
+    auto watcher = Watcher::create(loop, state->fd.get(), *state);
+    if (!watcher) return base::fail(watcher.error().message);
+    state->watcher = std::move(*watcher);
+    state->watcher->watch(true, false);
+    return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(state)));
+}
+
+UdpSocket::UdpSocket(std::unique_ptr<State> state) : state_(std::move(state)) {}
+UdpSocket::~UdpSocket() = default;
+
+bool UdpSocket::send(const base::Endpoint& peer, const base::Endpoint& local, base::Octets octets,
+                     std::uint32_t interface_index) noexcept {
+    sockaddr_storage name{};
+    msghdr message{};
+    message.msg_namelen = peer.to_sockaddr(name);
+    message.msg_name = &name;
+    if (name.ss_family == AF_INET6 && interface_index != 0) {
+        sockaddr_in6 in{};
+        std::memcpy(&in, &name, sizeof in);
+        in.sin6_scope_id = interface_index;
+        std::memcpy(&name, &in, sizeof in);
+    }
+    iovec vec{const_cast<std::uint8_t*>(octets.data()), octets.size()};
+    message.msg_iov = &vec;
+    message.msg_iovlen = 1;
+    Control control;
+    if (state_->wildcard && !local.address.is_unspecified()) {
+        message.msg_controllen = write_source(control, local.address, interface_index);
+        message.msg_control = control.octets.data();
+    }
+    for (;;) {
+        if (sendmsg(state_->fd.get(), &message, MSG_DONTWAIT) >= 0) {
+            ++state_->counters.sent;
+            return true;
+        }
+        if (errno == EINTR) continue;
+        ++(errno == EAGAIN || errno == ENOBUFS ? state_->counters.dropped
+                                               : state_->counters.send_errors);
+        return false;
+    }
+}
+
+const base::Endpoint& UdpSocket::local() const noexcept {
+    return state_->local;
+}
+
+const UdpCounters& UdpSocket::counters() const noexcept {
+    return state_->counters;
+}
+
+}  // namespace net
