@@ -72,6 +72,8 @@ class MessageWriter {
     /// Writes the counts; the message is the first `size` octets of the buffer.
     std::size_t finish() noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
+    /// What is written so far; the whole message after `finish`.
+    [[nodiscard]] Octets octets() const noexcept { return buffer_.first(used_); }
 
   private:
     // Enough for any answer below 4 KiB; in larger ones later names simply compress less.

@@ -1,0 +1,394 @@
+#include "server/pipeline.h"
+
+#include <algorithm>
+#include <array>
+
+namespace server {
+
+namespace {
+
+using dns::RCode;
+using dns::RRClass;
+using dns::RRType;
+
+constexpr std::size_t kOptOctets = 11;
+constexpr std::size_t kEdeOctets = 6;  // option head and info code, no text
+constexpr std::size_t kMaxOptionOctets = 512;
+constexpr std::size_t kMaxNodeName = 255;
+
+bool contains(const std::vector<base::IpPrefix>& prefixes, const base::IpAddress& address) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [&](const base::IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+bool is_transfer(RRType type) noexcept {
+    return type == RRType::AXFR || type == RRType::IXFR;
+}
+
+}  // namespace
+
+struct Pipeline::Run {
+    Run(const Query& q, base::MutableOctets buffer) : query(q), writer(buffer) {}
+
+    const Query& query;
+    dns::MessageWriter writer;
+    dns::Request request;
+    const resolver::Outcome* resolved = nullptr;
+    zones::AnswerReport report;
+    zones::ViewId view = zones::kDefaultView;
+    std::uint16_t flags = 0;
+    RCode rcode = RCode::NoError;
+    std::optional<dns::ExtendedError> ede;
+    std::optional<std::uint8_t> scope_length;
+    std::size_t reserved = 0;
+    Role role = Role::Auth;
+    Action action = Action::Answered;
+    CacheUse cache = CacheUse::None;
+    std::uint32_t stale_age_s = 0;
+};
+
+Pipeline::Pipeline(const PipelineSettings& settings, zones::Store& store, resolver::Cache& cache,
+                   WorkerStats& stats, Tap& tap, bool may_block)
+    : settings_(settings),
+      store_(store),
+      cache_(cache),
+      stats_(stats),
+      tap_(tap),
+      nodes_(store.make_source(may_block)),
+      health_(std::make_shared<const zones::HealthSnapshot>()),
+      random_(base::Random::from_entropy()) {}
+
+void Pipeline::begin_batch(base::MonoTime now) {
+    now_ = now;
+    published_ = store_.published();
+    nodes_->use(*published_);
+}
+
+void Pipeline::end_batch() {
+    nodes_->release();
+    published_ = nullptr;
+    // One look at the clock for the whole batch: its queries are answered together, so the time
+    // the batch took is the time each of them took.
+    const base::Duration took = base::mono_now() - now_;
+    for (std::size_t role = 0; role < kRoles; ++role) {
+        count_duration(role, took, answered_in_batch_[role]);
+        answered_in_batch_[role] = 0;
+    }
+}
+
+void Pipeline::count_duration(std::size_t role, base::Duration took, std::uint64_t queries) {
+    if (queries == 0) return;
+    const double seconds = std::chrono::duration<double>(took).count();
+    std::size_t bucket = 0;
+    while (bucket < kDurationBuckets.size() && seconds > kDurationBuckets[bucket]) ++bucket;
+    stats_.duration_buckets[role][bucket].add(queries);
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    stats_.duration_sum_us[role].add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)) *
+                                     queries);
+}
+
+void Pipeline::set_health(std::shared_ptr<const zones::HealthSnapshot> health) {
+    health_ = std::move(health);
+}
+
+Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& reply_size,
+                   const resolver::Outcome* resolved) {
+    reply_size = 0;
+    Run run(query, reply);
+    run.resolved = resolved;
+    const dns::RequestOutcome outcome = dns::parse_request(query.message, run.request);
+    if (outcome == dns::RequestOutcome::Drop) {
+        const bool malformed = query.message.size() < dns::kHeaderOctets;
+        stats_
+            .dropped[static_cast<std::size_t>(malformed ? DropReason::Malformed
+                                                        : DropReason::Response)]
+            .add();
+        return Step::Dropped;
+    }
+    start_reply(run);
+    Step step = Step::Answered;
+    switch (outcome) {
+        case dns::RequestOutcome::Drop:
+            return Step::Dropped;
+        case dns::RequestOutcome::FormErr:
+        case dns::RequestOutcome::FormErrQuestion:
+            fail(run, RCode::FormErr);
+            break;
+        case dns::RequestOutcome::NotImp:
+            fail(run, RCode::NotImp);
+            break;
+        case dns::RequestOutcome::BadVers:
+            fail(run, RCode::BadVers);
+            break;
+        case dns::RequestOutcome::Answer:
+            step = answer(run);
+            break;
+    }
+    if (step != Step::Answered) return step;
+    reply_size = finish(run);
+    return Step::Answered;
+}
+
+/// Header, question, and the room that OPT will need (RFC 6891, 6.1.1).
+void Pipeline::start_reply(Run& run) {
+    const dns::Request& request = run.request;
+    const bool stream = run.query.transport != Transport::Udp;
+    std::size_t limit = dns::kMinUdpOctets;  // RFC 1035, 4.2.1
+    if (stream) {
+        limit = dns::kMaxMessageOctets;
+    } else if (request.edns) {
+        limit = std::min<std::size_t>(request.edns->udp_payload, settings_.udp_payload);
+    }
+    run.writer.set_limit(limit);
+    // RD and CD are copied (RFC 1035, 4.1.1; RFC 4035, 3.1.6), opcode as asked.
+    run.flags = static_cast<std::uint16_t>(
+        dns::kFlagQR | (request.header.flags & (dns::kOpcodeMask | dns::kFlagRD | dns::kFlagCD)));
+    run.writer.header(request.header.id, run.flags);
+    if (!request.question.empty()) run.writer.question(request.question);
+    if (request.edns) {
+        run.reserved = kOptOctets + kEdeOctets;
+        if (request.edns->nsid && settings_.nsid) {
+            run.reserved += 4 + std::min(settings_.node.size(), kMaxNodeName);
+        }
+        if (request.edns->subnet) run.reserved += 4 + request.edns->subnet->octets();
+        run.writer.reserve(run.reserved);
+    }
+}
+
+/// The steps of a well-formed query: class, view, zones, recursion, refusal.
+Step Pipeline::answer(Run& run) {
+    const dns::Request& request = run.request;
+    if (request.qclass == RRClass::CH) {
+        answer_chaos(run);
+        return Step::Answered;
+    }
+    if (request.qclass != RRClass::IN) {
+        refuse(run, dns::ExtendedError::NotSupported);
+        return Step::Answered;
+    }
+    if (request.qtype == RRType::OPT || request.qtype == RRType::TSIG ||
+        request.qtype == RRType::TKEY || static_cast<std::uint16_t>(request.qtype) == 0) {
+        fail(run, RCode::FormErr);  // meta types that are never asked for (RFC 6895, 3.1)
+        return Step::Answered;
+    }
+    if (is_transfer(request.qtype)) {
+        refuse(run, dns::ExtendedError::NotSupported);
+        return Step::Answered;
+    }
+    run.view = published_->views->view_of(run.query.client.address);
+    switch (answer_from_zones(run)) {
+        case zones::AnswerOutcome::WouldBlock:
+            return Step::DeferRead;
+        case zones::AnswerOutcome::Answered:
+            return Step::Answered;
+        case zones::AnswerOutcome::NotOurs:
+            break;
+    }
+    if (run.query.role == Role::Auth || !request.recursion_desired()) {
+        refuse(run, dns::ExtendedError::NotAuthoritative);
+        return Step::Answered;
+    }
+    if (!recursion_permitted(run)) {
+        refuse(run, dns::ExtendedError::Prohibited);
+        return Step::Answered;
+    }
+    return recurse(run);
+}
+
+zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
+    const zones::AnswerContext context{
+        *published_,
+        *nodes_,
+        *health_,
+        random_,
+        run.view,
+        run.query.client.address,
+        run.request.edns && contains(settings_.ecs_trusted, run.query.client.address)
+            ? run.request.edns->subnet
+            : std::nullopt,
+        rotation_};
+    const zones::AnswerOutcome outcome =
+        zones::answer(run.request, context, run.writer, run.report);
+    if (outcome != zones::AnswerOutcome::Answered) return outcome;
+    ++rotation_;
+    run.rcode = run.report.rcode;
+    if (run.report.authoritative) run.flags |= dns::kFlagAA;
+    if (run.report.truncated) run.flags |= dns::kFlagTC;
+    if (run.rcode == RCode::ServFail) run.action = Action::ServFail;
+    run.scope_length = run.report.scope_length;
+    // RA tells what the client may do here, whoever answered (RFC 1035, 4.1.1).
+    if (recursion_permitted(run)) run.flags |= dns::kFlagRA;
+    return outcome;
+}
+
+bool Pipeline::recursion_permitted(const Run& run) const {
+    return run.query.role != Role::Auth && published_->views->view(run.view).recursion &&
+           contains(settings_.recursion_allow, run.query.client.address);
+}
+
+/// From the cache, or with what a resolution has found out; else the network is to be asked.
+Step Pipeline::recurse(Run& run) {
+    run.role = Role::Recursive;
+    run.flags |= dns::kFlagRA;
+    wanted_.qname = dns::Name(run.request.qname);
+    wanted_.qtype = run.request.qtype;
+    wanted_.checking_disabled = (run.request.header.flags & dns::kFlagCD) != 0;
+    resolver::Answer cached;
+    const resolver::Answer* answer = &cached;
+    if (run.resolved != nullptr) {
+        answer = &run.resolved->answer;
+        run.cache = answer->stale ? CacheUse::Stale : CacheUse::Miss;
+    } else {
+        switch (resolver::answer_from_cache(cache_, wanted_, now_, cached)) {
+            case resolver::CacheResult::Miss:
+                return Step::DeferResolve;
+            case resolver::CacheResult::Hit:
+                run.cache = CacheUse::Hit;
+                break;
+            case resolver::CacheResult::Stale:
+                run.cache = CacheUse::Stale;
+                break;
+        }
+    }
+    (run.cache == CacheUse::Hit    ? stats_.resolver_hits
+     : run.cache == CacheUse::Miss ? stats_.resolver_misses
+                                   : stats_.resolver_stale)
+        .add();
+    run.rcode = answer->rcode;
+    run.stale_age_s = answer->stale_age_s;
+    run.ede = answer->error;
+    if (run.rcode == RCode::ServFail) run.action = Action::ServFail;
+    if (!resolver::write_answer(wanted_, *answer, now_, cache_.settings().stale_answer_ttl_s,
+                                run.writer)) {
+        run.flags |= dns::kFlagTC;
+    }
+    return Step::Answered;
+}
+
+/// Questions in class CH about the server itself (RFC 4892).
+void Pipeline::answer_chaos(Run& run) {
+    static const dns::Name kIdServer = *dns::Name::parse("id.server.");
+    static const dns::Name kHostnameBind = *dns::Name::parse("hostname.bind.");
+    static const dns::Name kVersionBind = *dns::Name::parse("version.bind.");
+    static const dns::Name kVersionServer = *dns::Name::parse("version.server.");
+    const dns::NameView qname = run.request.qname;
+    const std::string* text = nullptr;
+    if (qname == kIdServer || qname == kHostnameBind) text = &settings_.node;
+    if (qname == kVersionBind || qname == kVersionServer) text = &settings_.version_bind;
+    if (text == nullptr || text->empty() ||
+        (run.request.qtype != RRType::TXT && run.request.qtype != RRType::ANY)) {
+        return refuse(run, dns::ExtendedError::Prohibited);
+    }
+    std::array<std::uint8_t, 1 + kMaxNodeName> rdata{};
+    const std::size_t size = std::min(text->size(), kMaxNodeName);
+    rdata[0] = static_cast<std::uint8_t>(size);
+    std::memcpy(&rdata[1], text->data(), size);
+    run.flags |= dns::kFlagAA;
+    if (!run.writer.record(dns::Section::Answer, qname, RRType::TXT, RRClass::CH, 0,
+                           base::Octets(rdata.data(), 1 + size))) {
+        run.flags |= dns::kFlagTC;
+    }
+}
+
+void Pipeline::refuse(Run& run, dns::ExtendedError why) {
+    run.rcode = RCode::Refused;
+    run.action = Action::Refused;
+    run.ede = why;
+}
+
+void Pipeline::fail(Run& run, RCode rcode) {
+    run.rcode = rcode;
+    run.action = rcode == RCode::NotImp     ? Action::NotImp
+                 : rcode == RCode::ServFail ? Action::ServFail
+                                            : Action::FormErr;
+}
+
+/// OPT, flags and counts; then counters and tap.
+std::size_t Pipeline::finish(Run& run) {
+    const auto rcode = static_cast<std::uint16_t>(run.rcode);
+    if (run.request.edns) {
+        run.writer.release(run.reserved);
+        write_opt(run, static_cast<std::uint8_t>(rcode >> 4));
+    }
+    run.writer.set_flags(static_cast<std::uint16_t>(run.flags | (rcode & dns::kRCodeMask)));
+    const std::size_t size = run.writer.finish();
+    record(run, size);
+    return size;
+}
+
+void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
+    const dns::Edns& edns = *run.request.edns;
+    std::array<std::uint8_t, kMaxOptionOctets> options;
+    std::size_t used = 0;
+    const auto head = [&](dns::EdnsOption code, std::size_t size) {
+        base::store_be16(&options[used], static_cast<std::uint16_t>(code));
+        base::store_be16(&options[used + 2], static_cast<std::uint16_t>(size));
+        used += 4;
+    };
+    if (edns.nsid && settings_.nsid) {
+        const std::size_t size = std::min(settings_.node.size(), kMaxNodeName);
+        head(dns::EdnsOption::NSID, size);
+        std::memcpy(&options[used], settings_.node.data(), size);
+        used += size;
+    }
+    if (edns.subnet) {
+        // Scope 0 where nothing looked at the client (RFC 7871, 7.2.1).
+        dns::ClientSubnet subnet = *edns.subnet;
+        subnet.scope_length = run.scope_length.value_or(0);
+        head(dns::EdnsOption::ClientSubnet, subnet.octets());
+        subnet.write(&options[used]);
+        used += subnet.octets();
+    }
+    if (run.ede) {
+        head(dns::EdnsOption::ExtendedError, 2);
+        base::store_be16(&options[used], static_cast<std::uint16_t>(*run.ede));
+        used += 2;
+    }
+    run.writer.opt(settings_.udp_payload, extended_rcode, edns.dnssec_ok,
+                   base::Octets(options.data(), used));
+}
+
+void Pipeline::record(const Run& run, std::size_t reply_size) {
+    const auto role = static_cast<std::size_t>(run.role == Role::Recursive);
+    const auto rcode = std::min<std::size_t>(static_cast<std::size_t>(run.rcode), kRCodes - 1);
+    stats_
+        .queries[role][static_cast<std::size_t>(run.query.transport)][type_slot(run.request.qtype)]
+                [rcode]
+        .add();
+    if (run.query.received < now_) {
+        count_duration(role, base::mono_now() - run.query.received, 1);  // it had been deferred
+    } else {
+        ++answered_in_batch_[role];
+    }
+    if (!tap_.active()) return;
+
+    TapEvent event;
+    event.time = base::wall_now();
+    // Somebody watches: now the exact time is worth a look at the clock.
+    event.latency_us = static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(base::mono_now() - run.query.received)
+            .count());
+    event.role = run.role;
+    event.transport = run.query.transport;
+    event.action = run.action;
+    event.cache = run.cache;
+    event.stale_age_s = run.stale_age_s;
+    event.listener = run.query.listener;
+    event.client = run.query.client;
+    event.view = run.view;
+    event.revision = published_->revision;
+    event.request = run.query.message;
+    event.response = run.writer.octets();
+    event.response_size = static_cast<std::uint32_t>(reply_size);
+    if (run.report.zone != nullptr) event.zone = run.report.zone->apex.octets();
+    event.rule = run.report.policy_rule;
+    event.pool = run.report.policy_pool;
+    event.member = run.report.policy_member;
+    if (run.resolved != nullptr) {
+        event.upstream_queries = run.resolved->upstream_queries;
+        event.upstream = run.resolved->upstream;
+    }
+    tap_.record(event);
+}
+
+}  // namespace server

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/octets.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "dns/edns.h"
+#include "dns/message.h"
+#include "dns/message_writer.h"
+#include "resolver/resolver.h"
+#include "server/stats.h"
+#include "server/tap.h"
+#include "zones/answer.h"
+#include "zones/store.h"
+
+namespace server {
+
+/// What every pipeline of the server shares; immutable while the server runs.
+struct PipelineSettings {
+    std::uint16_t udp_payload = 1232;
+    bool nsid = true;
+    std::string node;          // NSID and CH TXT id.server
+    std::string version_bind;  // empty: refused
+    std::vector<base::IpPrefix> ecs_trusted;
+    std::vector<base::IpPrefix> recursion_allow;
+};
+
+/// One query as a transport hands it over, borrowed.
+struct Query {
+    base::Octets message;
+    Transport transport = Transport::Udp;
+    Role role = Role::Auth;      // of the listener
+    std::uint16_t listener = 0;  // its index
+    base::Endpoint client;       // transport source
+    base::MonoTime received{};
+};
+
+/// What became of a query.
+enum class Step : std::uint8_t {
+    Answered,      // the reply stands in the buffer
+    Dropped,       // no reply
+    DeferRead,     // the disk must be waited for: run it again on a reader thread
+    DeferResolve,  // the network must be asked: see Pipeline::wanted
+};
+
+/// The life of a query, from octets to octets, as a page of named steps: parse, view, zones,
+/// recursion, finish. One per thread; no allocation, lock or system call per query.
+///
+/// `begin_batch` loads the newest Published once, and everything until `end_batch` is answered
+/// from it; the thread must be online in the store's QSBR between the two.
+class Pipeline {
+  public:
+    Pipeline(const PipelineSettings& settings, zones::Store& store, resolver::Cache& cache,
+             WorkerStats& stats, Tap& tap, bool may_block);
+
+    void begin_batch(base::MonoTime now);
+    void end_batch();
+
+    /// Answers into `reply`, which must hold at least 512 octets; for stream transports 65535.
+    /// `resolved`: the outcome of the resolution this query was deferred for, if it was.
+    Step run(const Query& query, base::MutableOctets reply, std::size_t& reply_size,
+             const resolver::Outcome* resolved = nullptr);
+
+    /// After DeferResolve: what the resolver is to find out. Good until the next `run`.
+    [[nodiscard]] const resolver::Question& wanted() const noexcept { return wanted_; }
+
+    void set_health(std::shared_ptr<const zones::HealthSnapshot> health);
+
+  private:
+    struct Run;  // everything one query gathers on its way
+
+    void start_reply(Run& run);
+    Step answer(Run& run);
+    zones::AnswerOutcome answer_from_zones(Run& run);
+    Step recurse(Run& run);
+    void answer_chaos(Run& run);
+    void refuse(Run& run, dns::ExtendedError why);
+    void fail(Run& run, dns::RCode rcode);
+    [[nodiscard]] bool recursion_permitted(const Run& run) const;
+    std::size_t finish(Run& run);
+    void write_opt(Run& run, std::uint8_t extended_rcode);
+    void count_duration(std::size_t role, base::Duration took, std::uint64_t queries);
+    void record(const Run& run, std::size_t reply_size);
+
+    const PipelineSettings& settings_;
+    zones::Store& store_;
+    resolver::Cache& cache_;
+    WorkerStats& stats_;
+    Tap& tap_;
+    std::unique_ptr<zones::Store::Source> nodes_;
+    const zones::Published* published_ = nullptr;
+    std::shared_ptr<const zones::HealthSnapshot> health_;
+    base::Random random_;
+    std::uint16_t rotation_ = 0;
+    base::MonoTime now_{};
+    std::uint64_t answered_in_batch_[kRoles] = {};
+    resolver::Question wanted_;
+};
+
+}  // namespace server

@@ -1,0 +1,194 @@
+#include "server/service.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "resolver/hints.h"
+#include "server/log.h"
+#include "server/port_holder.h"
+#include "server/readers.h"
+#include "server/worker.h"
+
+namespace server {
+
+namespace {
+
+constexpr std::size_t kReaderThreads = 2;
+constexpr int kPortTries = 20;  // for port 0: UDP and TCP must get the same number
+constexpr std::chrono::milliseconds kStopGrace{2000};
+
+std::string host_name() {
+    char name[256] = {};
+    if (gethostname(name, sizeof name - 1) != 0) return "meridian";
+    return name;
+}
+
+/// Each TCP client, upstream query and file needs a descriptor.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class RunningService final : public Service {
+  public:
+    explicit RunningService(const Config& config) : config_(config) {}
+    ~RunningService() override {
+        for (const auto& worker : workers_) worker->stop(kStopGrace);
+        readers_.reset();  // its jobs post to the workers' loops
+        workers_.clear();
+    }
+
+    base::Result<void> begin() {
+        raise_descriptor_limit();
+        std::error_code failed;
+        std::filesystem::create_directories(config_.data_dir, failed);
+        if (failed) {
+            return base::fail("cannot make the data directory " + config_.data_dir + ": " +
+                              failed.message());
+        }
+        load_geo();
+        auto hints = load_hints();
+        if (!hints) return base::fail(hints.error().message);
+        hints_ = std::make_unique<resolver::RootHints>(std::move(*hints));
+        for (const ListenerConfig& listener : config_.listeners) {
+            for (const bool udp : {true, false}) {
+                if (udp ? !listener.udp : !listener.tcp) continue;
+                const std::string why_not = why_not_bindable(listener.address, udp);
+                if (!why_not.empty()) return base::fail(why_not);
+            }
+        }
+        zones::StoreOptions options;
+        options.directory = config_.data_dir + "/store";
+        options.min_free_octets = config_.min_free_mb << 20;
+        options.log = [](std::string_view level, const std::string& message) {
+            log_at(level, message);
+        };
+        options.geo = geo_;
+        auto store = zones::Store::open(std::move(options));
+        if (!store) return base::fail(store.error().message);
+        store_ = std::move(*store);
+
+        node_ = config_.node.empty() ? host_name() : config_.node;
+        settings_.udp_payload = config_.udp_payload;
+        settings_.nsid = config_.nsid;
+        settings_.node = node_;
+        settings_.version_bind = config_.version_bind;
+        settings_.ecs_trusted = config_.ecs_trusted;
+        settings_.recursion_allow = config_.recursion_allow;
+        cache_ = std::make_unique<resolver::Cache>(config_.recursion);
+        readers_ = std::make_unique<Readers>(kReaderThreads, settings_, *store_, *cache_);
+        return start_workers();
+    }
+
+    zones::Store& store() noexcept override { return *store_; }
+    const Config& config() const noexcept override { return config_; }
+    const std::string& node() const noexcept override { return node_; }
+    const std::vector<ListenerInfo>& listeners() const noexcept override { return listeners_; }
+    const std::vector<Tap*>& taps() const noexcept override { return taps_; }
+    const std::vector<const WorkerStats*>& worker_stats() const noexcept override { return stats_; }
+    std::shared_ptr<const zones::GeoDatabases> geo() const override { return geo_; }
+    resolver::Cache& resolver_cache() noexcept override { return *cache_; }
+    std::vector<std::pair<std::string, std::uint64_t>> upstream_counts() const override {
+        std::vector<std::pair<std::string, std::uint64_t>> out;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(UpstreamCount::kCount); ++i) {
+            const auto what = static_cast<UpstreamCount>(i);
+            std::uint64_t sum = 0;
+            for (const auto& worker : workers_) sum += worker->upstream_stats().get(what);
+            out.emplace_back(to_text(what), sum);
+        }
+        return out;
+    }
+    base::WallTime started() const noexcept override { return started_; }
+    std::vector<std::string> not_ready() const override {
+        std::vector<std::string> reasons;
+        if (!geo_fault_.empty()) reasons.push_back(geo_fault_);
+        const zones::StoreStats stats = store_->stats();
+        if (!stats.writable) reasons.push_back("the store takes no writes: " + stats.why_not);
+        return reasons;
+    }
+
+  private:
+    void load_geo() {
+        geo_ = std::make_shared<const zones::GeoDatabases>();
+        if (!config_.geo_configured) return;
+        auto opened = zones::GeoDatabases::open(config_.geo);
+        if (opened) {
+            geo_ = std::move(*opened);
+        } else {
+            // Answers matter more than steering: geo rules match nothing, and /readyz says so.
+            geo_fault_ = opened.error().message;
+            log_error("location databases: " + geo_fault_ + "; rules with geo match nothing");
+        }
+    }
+
+    base::Result<resolver::RootHints> load_hints() const {
+        if (config_.recursion.root_hints_file.empty()) return resolver::RootHints::built_in();
+        return resolver::RootHints::load(config_.recursion.root_hints_file);
+    }
+
+    base::Result<void> start_workers() {
+        unsigned count = config_.workers;
+        if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+        const Worker::Shared shared{config_, settings_, *store_, *cache_, *hints_, *readers_};
+        for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));
+        for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+            ListenerConfig& listener = config_.listeners[i];
+            for (const auto& worker : workers_) {
+                auto bound = bind_one(*worker, static_cast<std::uint16_t>(i), listener);
+                if (!bound) return base::fail(bound.error().message);
+                listener.address = *bound;  // the others share the port the first one got
+            }
+            listeners_.push_back({listener.address, listener.udp, listener.tcp, listener.role});
+        }
+        for (const auto& worker : workers_) {
+            worker->start();
+            taps_.push_back(&worker->tap());
+            stats_.push_back(&worker->stats());
+        }
+        for (Tap* tap : readers_->taps()) taps_.push_back(tap);
+        for (const WorkerStats* stats : readers_->stats()) stats_.push_back(stats);
+        return {};
+    }
+
+    static base::Result<base::Endpoint> bind_one(Worker& worker, std::uint16_t index,
+                                                 const ListenerConfig& listener) {
+        auto bound = worker.bind(index, listener);
+        for (int i = 1; !bound && listener.address.port == 0 && i < kPortTries; ++i) {
+            bound = worker.bind(index, listener);
+        }
+        return bound;
+    }
+
+    Config config_;
+    PipelineSettings settings_;
+    std::string node_;
+    base::WallTime started_ = base::wall_now();
+    std::string geo_fault_;
+    std::shared_ptr<const zones::GeoDatabases> geo_;
+    std::unique_ptr<resolver::RootHints> hints_;
+    std::unique_ptr<zones::Store> store_;
+    std::unique_ptr<resolver::Cache> cache_;
+    std::unique_ptr<Readers> readers_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<ListenerInfo> listeners_;
+    std::vector<Tap*> taps_;
+    std::vector<const WorkerStats*> stats_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Service>> Service::start(const Config& config) {
+    auto service = std::make_unique<RunningService>(config);
+    auto begun = service->begin();
+    if (!begun) return base::fail(begun.error().message);
+    return std::unique_ptr<Service>(std::move(service));
+}
+
+}  // namespace server

@@ -1,0 +1,232 @@
+#include "server/worker.h"
+
+#include <utility>
+
+namespace server {
+
+class Worker::UdpListener final : public net::UdpHandler {
+  public:
+    UdpListener(Worker& worker, std::uint16_t index, Role role)
+        : worker_(worker), index_(index), role_(role) {}
+
+    base::Result<void> bind(const base::Endpoint& address) {
+        net::UdpOptions options;
+        options.receive_buffer_octets = static_cast<int>(worker_.shared_.config.udp_rcvbuf);
+        auto socket = net::UdpSocket::bind(worker_.loop_, address, options, *this);
+        if (!socket) return base::fail(socket.error().message);
+        socket_ = std::move(*socket);
+        return {};
+    }
+
+    void on_batch(std::span<net::UdpDatagram> batch) override {
+        worker_.begin_batch();
+        const base::MonoTime now = base::mono_now();
+        for (net::UdpDatagram& datagram : batch) {
+            Query query;
+            query.message = datagram.request;
+            query.transport = Transport::Udp;
+            query.role = role_;
+            query.listener = index_;
+            query.client = datagram.peer;
+            query.received = now;
+            const Step step = worker_.pipeline_.run(query, datagram.reply, datagram.reply_size);
+            if (step == Step::DeferRead || step == Step::DeferResolve) defer(step, query, datagram);
+        }
+        worker_.end_batch();
+    }
+
+    void close() { socket_.reset(); }
+    [[nodiscard]] const base::Endpoint& local() const { return socket_->local(); }
+
+  private:
+    void defer(Step step, const Query& query, const net::UdpDatagram& datagram) {
+        const base::Endpoint peer = datagram.peer;
+        const base::Endpoint local = datagram.local;
+        const std::uint32_t interface_index = datagram.interface_index;
+        worker_.defer(
+            step, std::make_shared<DeferredQuery>(query, [this, peer, local,
+                                                          interface_index](base::Octets reply) {
+                if (reply.empty() || !socket_) return;
+                if (!socket_->send(peer, local, reply, interface_index)) {
+                    worker_.stats_.dropped[static_cast<std::size_t>(DropReason::SendFailed)].add();
+                }
+            }));
+    }
+
+    Worker& worker_;
+    std::uint16_t index_;
+    Role role_;
+    std::unique_ptr<net::UdpSocket> socket_;
+};
+
+class Worker::TcpHandler final : public DnsTcp::Handler {
+  public:
+    explicit TcpHandler(Worker& worker) : worker_(worker) {}
+
+    void begin_messages() override { worker_.begin_batch(); }
+    void end_messages() override { worker_.end_batch(); }
+    bool on_message(std::uint16_t listener, const base::Endpoint& client, base::Octets message,
+                    base::Octets& reply, const std::function<DnsTcp::Reply()>& later) override {
+        Query query;
+        query.message = message;
+        query.transport = Transport::Tcp;
+        query.role = worker_.shared_.config.listeners[listener].role;
+        query.listener = listener;
+        query.client = client;
+        query.received = base::mono_now();
+        std::size_t size = 0;
+        const Step step = worker_.pipeline_.run(query, worker_.scratch_, size);
+        if (step == Step::Answered) reply = base::Octets(worker_.scratch_).first(size);
+        if (step == Step::Answered || step == Step::Dropped) return true;
+        worker_.defer(step, std::make_shared<DeferredQuery>(query, later()));
+        return false;
+    }
+    void on_connection(bool opened) override {
+        (opened ? worker_.stats_.tcp_accepted : worker_.stats_.tcp_closed).add();
+    }
+    void on_limit() override {
+        worker_.stats_.dropped[static_cast<std::size_t>(DropReason::TcpLimit)].add();
+    }
+
+  private:
+    Worker& worker_;
+};
+
+struct Worker::TcpListener {
+    TcpListener(Worker& worker, std::uint16_t index, const DnsTcp::Limits& limits)
+        : service(worker.loop_, index, limits, *worker.tcp_handler_) {}
+    DnsTcp service;
+    std::unique_ptr<net::Listener> listener;
+};
+
+Worker::Worker(const Shared& shared)
+    : shared_(shared),
+      qsbr_(shared.store.qsbr().add_reader()),
+      pipeline_(shared.settings, shared.store, shared.cache, stats_, tap_, false),
+      upstream_(loop_, shared.cache, shared.hints, random_, UpstreamLimits{}),
+      scratch_(dns::kMaxMessageOctets),
+      tcp_handler_(std::make_unique<TcpHandler>(*this)),
+      drain_timer_(loop_) {}
+
+Worker::~Worker() {
+    stop(std::chrono::milliseconds(0));
+    tcp_.clear();
+    udp_.clear();
+    shared_.store.qsbr().remove_reader(qsbr_);
+}
+
+base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerConfig& listener) {
+    base::Endpoint address = listener.address;
+    if (listener.udp) {
+        auto udp = std::make_unique<UdpListener>(*this, index, listener.role);
+        auto bound = udp->bind(address);
+        if (!bound) return base::fail(bound.error().message);
+        address.port = udp->local().port;
+        udp_.push_back(std::move(udp));
+    }
+    if (listener.tcp) {
+        DnsTcp::Limits limits;
+        limits.clients = shared_.config.tcp_clients;
+        limits.idle_ms = shared_.config.tcp_idle_ms;
+        auto tcp = std::make_unique<TcpListener>(*this, index, limits);
+        net::TcpOptions options;
+        options.backlog = static_cast<int>(shared_.config.tcp_backlog);
+        auto bound = net::Listener::tcp(loop_, address, options, tcp->service);
+        if (!bound) {
+            if (listener.udp) udp_.pop_back();
+            return base::fail(bound.error().message);
+        }
+        tcp->listener = std::move(*bound);
+        address.port = tcp->listener->local().port;
+        tcp_.push_back(std::move(tcp));
+    }
+    return address;
+}
+
+void Worker::start() {
+    thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Worker::stop(std::chrono::milliseconds grace) {
+    if (!thread_.joinable()) return;
+    loop_.post([this, grace] {
+        draining_ = true;
+        drain();
+        drain_timer_.start(grace, [this] { loop_.stop(); });
+        if (deferred_ == 0) loop_.stop();
+    });
+    thread_.join();
+}
+
+void Worker::drain() {
+    // UDP sockets stay open for the answers still owed; what arrives on them is answered too.
+    for (const auto& tcp : tcp_) {
+        tcp->listener.reset();
+        tcp->service.drain();
+    }
+}
+
+void Worker::begin_batch() {
+    qsbr_.online();
+    pipeline_.begin_batch(base::mono_now());
+}
+
+void Worker::end_batch() {
+    pipeline_.end_batch();
+    qsbr_.offline();
+}
+
+void Worker::defer(Step step, std::shared_ptr<DeferredQuery> query) {
+    if (deferred_ >= kMaxDeferred) {
+        stats_.dropped[static_cast<std::size_t>(DropReason::QueueFull)].add();
+        query->reply({});
+        return;
+    }
+    ++deferred_;
+    stats_.deferred.add();
+    if (step == Step::DeferRead) {
+        read_later(std::move(query));
+    } else {
+        resolve_later(std::move(query), pipeline_.wanted());
+    }
+}
+
+void Worker::read_later(std::shared_ptr<DeferredQuery> query) {
+    const bool taken = shared_.readers.submit([this, query](Pipeline& pipeline) {
+        // On a reader thread: only the loop's mailbox is touched of this worker.
+        auto reply = std::make_shared<std::vector<std::uint8_t>>(dns::kMaxMessageOctets);
+        std::size_t size = 0;
+        const Step step = pipeline.run(query->query, *reply, size);
+        if (step == Step::DeferResolve) {
+            const resolver::Question question = pipeline.wanted();
+            loop_.post([this, query, question] { resolve_later(query, question); });
+            return;
+        }
+        reply->resize(size);
+        loop_.post([this, query, reply] { complete(*query, *reply); });
+    });
+    if (!taken) {
+        stats_.dropped[static_cast<std::size_t>(DropReason::QueueFull)].add();
+        complete(*query, {});
+    }
+}
+
+void Worker::resolve_later(std::shared_ptr<DeferredQuery> query,
+                           const resolver::Question& question) {
+    upstream_.resolve(question, [this, query](const resolver::Outcome& outcome) {
+        begin_batch();
+        std::size_t size = 0;
+        const Step step = pipeline_.run(query->query, scratch_, size, &outcome);
+        end_batch();
+        if (step == Step::DeferRead) return read_later(query);  // the zones changed meanwhile
+        complete(*query, base::Octets(scratch_).first(size));
+    });
+}
+
+void Worker::complete(DeferredQuery& query, base::Octets reply) {
+    --deferred_;
+    query.reply(reply);
+    if (draining_ && deferred_ == 0) loop_.stop();
+}
+
+}  // namespace server

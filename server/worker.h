@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "base/qsbr.h"
+#include "base/random.h"
+#include "net/loop.h"
+#include "net/udp_socket.h"
+#include "server/config.h"
+#include "server/deferred.h"
+#include "server/dns_tcp.h"
+#include "server/pipeline.h"
+#include "server/readers.h"
+#include "server/upstream.h"
+
+namespace server {
+
+/// One worker: a thread with its own loop, sockets, buffers, counters and tap ring. Workers share
+/// nothing mutable but the node cache and the resolver's cache.
+///
+/// Made and bound on the starting thread, then `start`ed; after that only `stop` may be called
+/// from outside, and stats and tap may be read.
+class Worker {
+  public:
+    struct Shared {
+        const Config& config;
+        const PipelineSettings& settings;
+        zones::Store& store;
+        resolver::Cache& cache;
+        const resolver::RootHints& hints;
+        Readers& readers;
+    };
+    /// Queries of one worker that wait for disk or network; what is beyond is dropped.
+    static constexpr std::size_t kMaxDeferred = 20000;
+
+    explicit Worker(const Shared& shared);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Binds one listener, both transports as configured. With port 0 the real port is returned.
+    [[nodiscard]] base::Result<base::Endpoint> bind(std::uint16_t index,
+                                                    const ListenerConfig& listener);
+    void start();
+    /// Reads no new queries, gives those in hand up to `grace`, then ends and joins the thread.
+    void stop(std::chrono::milliseconds grace);
+
+    [[nodiscard]] Tap& tap() noexcept { return tap_; }
+    [[nodiscard]] const WorkerStats& stats() const noexcept { return stats_; }
+    [[nodiscard]] const UpstreamStats& upstream_stats() const noexcept { return upstream_.stats(); }
+
+  private:
+    class UdpListener;
+    class TcpHandler;
+    struct TcpListener;
+    friend class UdpListener;
+    friend class TcpHandler;
+
+    void begin_batch();
+    void end_batch();
+    void defer(Step step, std::shared_ptr<DeferredQuery> query);
+    void read_later(std::shared_ptr<DeferredQuery> query);
+    void resolve_later(std::shared_ptr<DeferredQuery> query, const resolver::Question& question);
+    void complete(DeferredQuery& query, base::Octets reply);
+    void drain();
+
+    Shared shared_;
+    WorkerStats stats_;
+    Tap tap_;
+    net::Loop loop_;
+    base::Qsbr::Reader& qsbr_;
+    Pipeline pipeline_;
+    base::SecureRandom random_;
+    Upstream upstream_;
+    std::vector<std::uint8_t> scratch_;  // where stream and deferred answers are composed
+    std::unique_ptr<TcpHandler> tcp_handler_;
+    std::vector<std::unique_ptr<UdpListener>> udp_;
+    std::vector<std::unique_ptr<TcpListener>> tcp_;
+    std::size_t deferred_ = 0;
+    bool draining_ = false;
+    net::Timer drain_timer_;
+    std::thread thread_;
+};
+
+}  // namespace server
