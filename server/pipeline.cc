@@ -176,13 +176,17 @@ Step Pipeline::answer(Run& run) {
         return Step::Answered;
     }
     run.view = published_->views->view_of(run.query.client.address);
-    switch (answer_from_zones(run)) {
-        case zones::AnswerOutcome::WouldBlock:
-            return Step::DeferRead;
-        case zones::AnswerOutcome::Answered:
-            return Step::Answered;
-        case zones::AnswerOutcome::NotOurs:
-            break;
+    const dns::MessageWriter::Mark before = run.writer.mark();
+    const zones::AnswerOutcome outcome = answer_from_zones(run);
+    if (outcome == zones::AnswerOutcome::WouldBlock) return Step::DeferRead;
+    if (outcome == zones::AnswerOutcome::Answered) {
+        // Below a delegation our authority ends: who may recurse gets the answer, not the way.
+        const bool below_a_cut = run.report.referral && request.recursion_desired();
+        if (!below_a_cut || !recursion_permitted(run)) return Step::Answered;
+        run.writer.rollback(before);
+        run.report = {};
+        run.flags &= static_cast<std::uint16_t>(~(dns::kFlagAA | dns::kFlagTC));
+        return recurse(run);
     }
     if (run.query.role == Role::Auth || !request.recursion_desired()) {
         refuse(run, dns::ExtendedError::NotAuthoritative);

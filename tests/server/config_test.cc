@@ -1,0 +1,103 @@
+#include "server/config.h"
+
+#include <gtest/gtest.h>
+
+namespace server {
+namespace {
+
+std::string fault_of(const std::string& text) {
+    const auto config = Config::parse(text, "test.toml");
+    return config ? std::string("accepted") : config.error().message;
+}
+
+TEST(Config, DefaultsListenOnLoopbackForBothRoles) {
+    const Config config = Config::defaults();
+    ASSERT_EQ(config.listeners.size(), 2U);
+    EXPECT_EQ(config.listeners[0].address.to_text(), "127.0.0.1:5300");
+    EXPECT_EQ(config.listeners[1].address.to_text(), "[::1]:5300");
+    EXPECT_EQ(config.listeners[0].role, Role::Both);
+    EXPECT_EQ(config.admin_listeners.at(0).address.to_text(), "127.0.0.1:8053");
+    ASSERT_EQ(config.recursion_allow.size(), 2U);
+    EXPECT_EQ(config.udp_payload, 1232);
+}
+
+TEST(Config, ReadsWhatInterfaceNames) {
+    const auto good = Config::parse(R"(
+data_dir = "/srv/m"
+workers = 3
+node = "fra1"
+[[listener]]
+address = "0.0.0.0:53"
+protocols = ["udp"]
+role = "recursive"
+[[listener]]
+address = "[::1]:53"
+[admin]
+idle_timeout_ms = 500
+[[admin.listener]]
+address = "127.0.0.1:80"
+[[admin.listener]]
+address = "192.0.2.1:9000"
+expose = ["metrics", "health"]
+[recursion]
+allow = ["10.0.0.0/8"]
+upstream_port = 5353
+dnssec = "off"
+[recursion.serve_stale]
+client_timeout_ms = 100
+[edns]
+udp_payload = 1400
+version_bind = "m"
+[limits]
+tcp_idle_ms = 77
+[log]
+format = "json"
+)",
+                                    "x.toml");
+    ASSERT_TRUE(good) << good.error().message;
+    EXPECT_EQ(good->workers, 3U);
+    ASSERT_EQ(good->listeners.size(), 2U);
+    EXPECT_FALSE(good->listeners[0].tcp);
+    EXPECT_EQ(good->listeners[0].role, Role::Recursive);
+    EXPECT_EQ(good->listeners[1].role, Role::Auth);
+    ASSERT_EQ(good->admin_listeners.size(), 2U);
+    EXPECT_FALSE(good->admin_listeners[1].api);
+    EXPECT_EQ(good->idle_timeout_ms, 500U);
+    EXPECT_EQ(good->recursion_allow.at(0).to_text(), "10.0.0.0/8");
+    EXPECT_EQ(good->recursion.upstream_port, 5353);
+    EXPECT_EQ(good->recursion.stale_client_timeout_ms, 100U);
+    EXPECT_EQ(good->udp_payload, 1400);
+    EXPECT_EQ(good->tcp_idle_ms, 77U);
+    EXPECT_EQ(good->log_format, "json");
+}
+
+TEST(Config, FaultsNameFileLineAndKey) {
+    struct Case {
+        const char* text;
+        const char* fault;
+    };
+    const Case cases[] = {
+        {"data_dir = \"a\"\nbogus = 1\n", "test.toml:2: unknown key bogus"},
+        {"[edns]\n\nudp_size = 1\n", "test.toml:3: unknown key edns.udp_size"},
+        {"workers = \"two\"\n", "test.toml:1: workers must be a whole number from 0 to 1024"},
+        {"[edns]\nudp_payload = 100\n", "test.toml:2: edns.udp_payload must be a whole number"},
+        {"[[listener]]\naddress = \"nowhere\"\n", "test.toml:2: listener.address: "},
+        {"[[listener]]\nprotocols = [\"udp\"]\n", "listener.address is missing"},
+        {"[[listener]]\naddress = \"127.0.0.1:53\"\nprotocols = [\"doq\"]\n", "not built yet"},
+        {"[[listener]]\naddress = \"127.0.0.1:53\"\nrole = \"king\"\n",
+         "test.toml:3: listener.role must be one of \"auth\""},
+        {"[[admin.listener]]\naddress = \"192.0.2.1:80\"\n", "not a loopback address"},
+        {"[recursion]\nallow = [\"10.0.0.1/8\"]\n", "write 10.0.0.0/8"},
+        {"[recursion]\ndns64 = \"64:ff9b::/96\"\n", "test.toml:2: recursion.dns64 is not built"},
+        {"[recursion]\ndnssec = \"validate\"\n", "only \"off\" is built"},
+        {"user = \"nobody\"\n", "test.toml:1: user is not built yet"},
+        {"a = \n", "test.toml:1: "},
+    };
+    for (const Case& c : cases) {
+        EXPECT_NE(fault_of(c.text).find(c.fault), std::string::npos)
+            << c.text << " gave: " << fault_of(c.text);
+    }
+}
+
+}  // namespace
+}  // namespace server
