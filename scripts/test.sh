@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# test.sh [--quick]: installs what is missing, builds, runs every test.
+#
+#   1. dev build: every test program (gtest), the layering test, the fuzz corpora replayed
+#   2. the same programs under AddressSanitizer and UndefinedBehaviorSanitizer
+#   3. the programs that involve threads under ThreadSanitizer
+#   4. release build: end-to-end tests against the program, tests/wire/
+#
+# --quick leaves out the sanitizers and what needs peers. Logs: build/logs. The last line is like
+# "812 passed, 0 failed, 3 skipped"; the exit status is 0 only when nothing failed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+quick=no
+case ${1:-} in
+"") ;;
+--quick) quick=yes ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+# The test programs in which threads meet; stage 3 builds and runs these.
+thread_tests=(base net zones resolver server admin)
+program_timeout_s=600
+jobs=$(nproc)
+logs=build/logs
+passed=0 failed=0 skipped=0
+started=$SECONDS
+
+say() { printf '[%4d s] %s\n' $((SECONDS - started)) "$*"; }
+finish() {
+    say "logs are in $logs"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+# A stage that could not run counts as one failure, with the end of its log.
+stage_failed() { # MESSAGE LOG
+    say "FAILED: $1 (log: $2)"
+    grep -E 'error|FAILED|warning: ' -A 8 "$2" | head -n 60
+    tail -n 15 "$2"
+    failed=$((failed + 1))
+}
+trap 'echo; say "interrupted"; failed=$((failed + 1)); finish' INT TERM
+
+build() { # PRESET TARGET...
+    local preset=$1 log=$logs/$1-build.log from=$SECONDS
+    shift
+    say "building $preset ($jobs jobs; log: $log)"
+    cmake --preset "$preset" >"$log" 2>&1 &&
+        cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} >>"$log" 2>&1 || {
+        stage_failed "the build of $preset" "$log"
+        return 1
+    }
+    say "built $preset in $((SECONDS - from)) s"
+}
+
+# Reads gtest's own JSON, so that what is counted is what was run.
+count() { # FILE
+    python3 - "$1" <<'PY'
+import json, sys
+passed = failed = skipped = 0
+for suite in json.load(open(sys.argv[1]))["testsuites"]:
+    for test in suite["testsuite"]:
+        if test.get("failures"):
+            failed += 1
+        elif test.get("result") == "SKIPPED":
+            skipped += 1
+        elif test.get("status") == "RUN":
+            passed += 1
+print(passed, failed, skipped)
+PY
+}
+
+# Runs one test program and adds up. A crash, a sanitizer's report or a time-out is one failure more.
+run_program() { # STAGE PROGRAM
+    local name=$1-$(basename "$2") from=$SECONDS status=0 p=0 f=0 s=0
+    local log=$logs/$name.log json=$logs/$name.json
+    rm -f "$json"
+    timeout --kill-after=10 "$program_timeout_s" "$2" --gtest_output="json:$json" --gtest_brief=0 \
+        >"$log" 2>&1 </dev/null || status=$?
+    if [ -s "$json" ]; then read -r p f s < <(count "$json"); fi
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '  %-44s %5d passed, %d failed, %d skipped, %d s\n' "$name" "$p" "$f" "$s" $((SECONDS - from))
+    if [ "$f" -ne 0 ]; then
+        echo "  exit status $status (124: over $program_timeout_s s); log: $log"
+        grep -E 'Failure$|\[  FAILED  \]|ERROR: |WARNING: ThreadSanitizer|runtime error' -A 12 "$log" |
+            head -n 120 || tail -n 40 "$log"
+    fi
+}
+run_programs() { # STAGE PROGRAM...
+    local stage=$1 program
+    shift
+    for program in "$@"; do run_program "$stage" "$program"; done
+}
+programs_of() { find "build/$1/tests" -type f -name '*_tests' -perm -u+x | sort; }
+
+scripts/install-packages.sh build run test || exit 1
+mkdir -p "$logs"
+
+if build dev; then
+    mapfile -t programs < <(programs_of dev)
+    run_programs dev "${programs[@]}"
+fi
+
+if [ "$quick" = no ]; then
+    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    if build asan; then
+        mapfile -t programs < <(programs_of asan | grep -v /layering_tests)
+        run_programs asan "${programs[@]}"
+    fi
+    export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp
+    if build tsan "${thread_tests[@]/%/_tests}"; then
+        for name in "${thread_tests[@]}"; do run_program tsan "build/tsan/tests/$name/${name}_tests"; done
+    fi
+fi
+
+if build release; then
+    say "end to end: tests/wire"
+    wire=()
+    [ "$quick" = no ] || wire=(--quick)
+    python3 tests/wire/run.py --binary build/release/server/meridian "${wire[@]}" 2>&1 | tee "$logs/wire.log"
+    status=${PIPESTATUS[0]}
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$logs/wire.log" | tail -n 1)
+    if [ -n "$line" ]; then
+        read -r p _ f _ s _ <<<"$line"
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    fi
+    if [ "$status" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then stage_failed "tests/wire ended with $status" "$logs/wire.log"; fi
+fi
+finish
