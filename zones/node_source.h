@@ -10,6 +10,7 @@ enum class Presence : std::uint8_t {
     Present,
     Absent,
     WouldBlock,  // only a read from disk could tell, and this source must not wait
+    Failed,      // the store could not be read or holds damaged octets: SERVFAIL
 };
 
 struct NodeFound {
