@@ -1,0 +1,379 @@
+// HTTP/2 on one connection. The only file that knows nghttp2, which is fed octets and asked for
+// octets. Its callbacks run inside `receive` and `flush`; they hand bodies to the application,
+// and leave everything that ends a stream to `settle`.
+//
+// Flow control: a window is given back when the application has taken the octets, so what is
+// buffered for paused streams never passes the connection's window. What the application writes
+// waits in its stream until nghttp2 fetches it, and nghttp2 is asked only while the transport
+// takes more.
+//
+// nghttp2's own limits against floods are partial (it knows nothing of empty DATA, PING answers
+// that we do send, or WINDOW_UPDATE): frames that carry no request are accounted here.
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <map>
+#include <new>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "net/http1.h"
+#include "net/http2_stream.h"
+#include "net/http_connection.h"
+
+namespace net {
+namespace {
+
+constexpr std::int32_t kConnectionWindow = 1024 * 1024;
+constexpr std::size_t kSendWater = 64 * 1024;  // waiting in the transport before we ask for more
+constexpr double kFrameBurst = 10000;          // frames without a request in them...
+constexpr double kFramesPerSecond = 1000;      // ...and how fast the allowance grows back
+constexpr double kFramesPerRequest = 8;
+constexpr std::size_t kSmallData = 256;
+constexpr std::uint64_t kResetBurst = 500;  // RST_STREAM by the client ("rapid reset")
+constexpr std::uint64_t kResetsPerSecond = 50;
+constexpr std::chrono::milliseconds kGoawayGrace{100};  // RFC 9113, 6.8: a round trip and more
+
+class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
+  public:
+    explicit Http2Connection(HttpConnection& connection)
+        : connection_(connection),
+          shared_(connection.shared()),
+          activity_(base::mono_now()),
+          allowance_at_(activity_) {
+        nghttp2_session_callbacks* callbacks = nullptr;
+        nghttp2_option* option = nullptr;
+        if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
+            throw std::bad_alloc();
+        }
+        set_callbacks(callbacks);
+        nghttp2_option_set_no_auto_window_update(option, 1);
+        nghttp2_option_set_max_settings(option, 32);
+        nghttp2_option_set_max_outbound_ack(option, 1000);
+        nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetsPerSecond);
+        const int made = nghttp2_session_server_new2(&session_, callbacks, this, option);
+        nghttp2_session_callbacks_del(callbacks);
+        nghttp2_option_del(option);
+        if (made != 0) throw std::bad_alloc();
+        const nghttp2_settings_entry settings[] = {
+            {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, shared_.limits.max_concurrent_streams},
+            {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+             static_cast<std::uint32_t>(shared_.limits.max_head_octets)},
+            {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
+        if (nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, 3) != 0 ||
+            nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                                  kConnectionWindow) != 0) {
+            broken_ = true;
+        }
+    }
+    ~Http2Connection() override { nghttp2_session_del(session_); }
+
+    void receive(base::Octets octets) override {
+        const auto used = nghttp2_session_mem_recv(session_, octets.data(), octets.size());
+        if (used < 0) {
+            // What nghttp2 can answer (GOAWAY with a reason) it has queued.
+            ++shared_.counters.bad_requests;
+            broken_ = true;
+        }
+    }
+
+    void receive_end() override {
+        // A client that sends no more acknowledges and opens windows no more: nothing can end
+        // in order.
+        connection_.abort();
+    }
+
+    void settle() override {
+        do {
+            again_ = false;
+            const std::vector<std::int32_t> touched = std::exchange(touched_, {});
+            for (const std::int32_t id : touched) settle_stream(id);
+            flush();
+        } while ((again_ || !touched_.empty()) && !connection_.closing());
+        if (connection_.closing()) return;
+        const bool done = drained_at_ && goaway_sent_ && streams_.empty();
+        if (broken_ ||
+            (nghttp2_session_want_read(session_) == 0 &&
+             nghttp2_session_want_write(session_) == 0) ||
+            (done && nghttp2_session_want_write(session_) == 0)) {
+            connection_.close_gracefully();
+        }
+    }
+
+    [[nodiscard]] base::MonoTime deadline() const override {
+        base::MonoTime due = base::MonoTime::max();
+        if (streams_.empty()) due = activity_ + shared_.limits.idle_timeout;
+        if (head_started_) due = std::min(due, *head_started_ + shared_.limits.head_timeout);
+        if (drained_at_ && !goaway_sent_) due = std::min(due, *drained_at_ + kGoawayGrace);
+        for (const auto& [id, stream] : streams_) due = std::min(due, stream->deadline());
+        return due;
+    }
+
+    void expire(base::MonoTime now) override {
+        if (drained_at_ && !goaway_sent_ && now >= *drained_at_ + kGoawayGrace) {
+            goaway_sent_ = true;
+            nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                                  nghttp2_session_get_last_proc_stream_id(session_),
+                                  NGHTTP2_NO_ERROR, nullptr, 0);
+        }
+        if (streams_.empty() && now >= activity_ + shared_.limits.idle_timeout) {
+            nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
+        } else if (head_started_ && now >= *head_started_ + shared_.limits.head_timeout) {
+            ++shared_.counters.timeouts;
+            nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+        }
+        for (const auto& [id, stream] : streams_) {
+            if (now >= stream->deadline()) stream->expire(now);
+        }
+    }
+
+    void drain() override {
+        if (drained_at_) return;
+        drained_at_ = base::mono_now();
+        nghttp2_submit_shutdown_notice(session_);
+    }
+
+    void lost() override {
+        const auto streams = std::exchange(streams_, {});
+        for (const auto& [id, stream] : streams) stream->cancel();
+    }
+
+  private:
+    static Http2Connection& self(void* user) noexcept {
+        return *static_cast<Http2Connection*>(user);
+    }
+
+    static void set_callbacks(nghttp2_session_callbacks* callbacks) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) noexcept {
+                return self(user).account(*head);
+            });
+        nghttp2_session_callbacks_set_on_begin_headers_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+                self(user).begin_headers(*frame);
+                return 0;
+            });
+        nghttp2_session_callbacks_set_on_header_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                          std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                          std::uint8_t, void* user) noexcept {
+                if (Http2Stream* stream = self(user).find(frame->hd.stream_id)) {
+                    stream->add_field(base::as_text({name, name_size}),
+                                      base::as_text({value, value_size}));
+                }
+                return 0;
+            });
+        nghttp2_session_callbacks_set_on_frame_recv_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+                self(user).frame_received(*frame);
+                return 0;
+            });
+        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame* frame, int, void* user) noexcept {
+                if (frame->hd.type == NGHTTP2_HEADERS) self(user).head_started_.reset();
+                ++self(user).shared_.counters.bad_requests;
+                return 0;
+            });
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
+            callbacks, [](nghttp2_session* session, std::uint8_t, std::int32_t id,
+                          const std::uint8_t* data, std::size_t size, void* user) noexcept {
+                if (Http2Stream* stream = self(user).find(id)) {
+                    stream->receive({data, size});
+                } else {
+                    nghttp2_session_consume_connection(session, size);
+                }
+                return 0;
+            });
+        nghttp2_session_callbacks_set_on_frame_send_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+                const bool ends =
+                    frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+                if (ends && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+                    if (Http2Stream* stream = self(user).find(frame->hd.stream_id)) {
+                        stream->end_sent();
+                    }
+                }
+                return 0;
+            });
+        nghttp2_session_callbacks_set_on_stream_close_callback(
+            callbacks, [](nghttp2_session*, std::int32_t id, std::uint32_t, void* user) noexcept {
+                if (Http2Stream* stream = self(user).find(id)) {
+                    stream->closed();
+                    self(user).touched_.push_back(id);
+                }
+                return 0;
+            });
+    }
+
+    Http2Stream* find(std::int32_t id) {
+        const auto found = streams_.find(id);
+        return found == streams_.end() ? nullptr : found->second.get();
+    }
+
+    /// Frames that cost us work without bringing a request are paid from an allowance.
+    int account(const nghttp2_frame_hd& head) noexcept {
+        const base::MonoTime now = base::mono_now();
+        const std::chrono::duration<double> passed = now - allowance_at_;
+        allowance_at_ = now;
+        allowance_ = std::min(kFrameBurst, allowance_ + passed.count() * kFramesPerSecond);
+        if (head.type == NGHTTP2_HEADERS) {
+            allowance_ = std::min(kFrameBurst, allowance_ + kFramesPerRequest);
+            return 0;
+        }
+        if (head.type == NGHTTP2_DATA && head.length >= kSmallData) return 0;
+        if ((allowance_ -= 1) >= 0) return 0;
+        nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+        return 0;
+    }
+
+    void begin_headers(const nghttp2_frame& frame) {
+        if (frame.hd.type != NGHTTP2_HEADERS) return;
+        head_started_ = base::mono_now();
+        if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return;
+        const std::int32_t id = frame.hd.stream_id;
+        streams_.emplace(id, std::make_unique<Http2Stream>(id, connection_,
+                                                           static_cast<Http2Stream::Host&>(*this)));
+    }
+
+    void frame_received(const nghttp2_frame& frame) {
+        if (frame.hd.type == NGHTTP2_HEADERS) head_started_.reset();
+        Http2Stream* stream = find(frame.hd.stream_id);
+        if (stream == nullptr) return;
+        if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+            stream->begin((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0);
+        }
+        const bool carries = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
+        if (carries && (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->receive_end();
+    }
+
+    void settle_stream(std::int32_t id) {
+        const auto found = streams_.find(id);
+        if (found == streams_.end()) return;
+        Http2Stream& stream = *found->second;
+        stream.settle();
+        if (!stream.is_closed()) return;
+        // Out of the table first: its end calls the application.
+        const std::unique_ptr<Http2Stream> last = std::move(found->second);
+        streams_.erase(found);
+        activity_ = base::mono_now();
+        last->cancel();
+    }
+
+    void flush() {
+        std::string block;
+        while (connection_.stream().queued() + block.size() < kSendWater) {
+            const std::uint8_t* data = nullptr;
+            const auto size = nghttp2_session_mem_send(session_, &data);
+            if (size < 0) broken_ = true;
+            if (size <= 0) break;
+            block.append(base::as_text({data, static_cast<std::size_t>(size)}));
+        }
+        if (block.empty()) return;
+        connection_.write(base::as_octets(block));
+        again_ = connection_.stream().queued() < kSendWater;  // the kernel took it: ask for more
+    }
+
+    // Http2Stream::Host: what a stream asks of the session.
+
+    void touch(std::int32_t id) override {
+        touched_.push_back(id);
+        connection_.kick();
+    }
+
+    void consume(std::int32_t id, std::size_t octets) override {
+        // Fails only for a stream that is gone, whose window is of no interest.
+        nghttp2_session_consume(session_, id, octets);
+    }
+
+    bool submit_head(std::int32_t id, const HeaderList& headers, int status, Head kind) override {
+        const std::string code = std::to_string(status);
+        std::vector<nghttp2_nv> fields;
+        const auto add = [&](std::string_view name, std::string_view value) {
+            // nghttp2 copies both; it does not write through these pointers.
+            fields.push_back({const_cast<std::uint8_t*>(base::as_octets(name).data()),
+                              const_cast<std::uint8_t*>(base::as_octets(value).data()), name.size(),
+                              value.size(), NGHTTP2_NV_FLAG_NONE});
+        };
+        if (kind != Head::Trailers) add(":status", code);
+        static constexpr std::string_view kHop[] = {"connection", "keep-alive", "proxy-connection",
+                                                    "transfer-encoding",
+                                                    "upgrade"};  // RFC 9113, 8.2.2
+        for (const HeaderList::Field& field : headers.fields()) {
+            const bool hop =
+                std::find(std::begin(kHop), std::end(kHop), field.name) != std::end(kHop);
+            if (!hop && is_token(field.name) && is_field_value(field.value)) {
+                add(field.name, field.value);
+            }
+        }
+        int result = 0;
+        if (kind == Head::Trailers) {
+            result = nghttp2_submit_trailer(session_, id, fields.data(), fields.size());
+        } else if (kind == Head::Informational) {
+            result = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
+                                            fields.size(), nullptr);
+        } else {
+            nghttp2_data_provider provider{};
+            provider.read_callback =
+                [](nghttp2_session*, std::int32_t stream_id, std::uint8_t* buffer, std::size_t size,
+                   std::uint32_t* flags, nghttp2_data_source*, void* user) noexcept -> ssize_t {
+                return self(user).fetch(stream_id, {buffer, size}, *flags);
+            };
+            result = nghttp2_submit_response(session_, id, fields.data(), fields.size(),
+                                             kind == Head::WithBody ? &provider : nullptr);
+        }
+        return result == 0;
+    }
+
+    ssize_t fetch(std::int32_t id, base::MutableOctets out, std::uint32_t& flags) {
+        Http2Stream* stream = find(id);
+        if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        const Http2Stream::Fetched fetched = stream->fetch(out);
+        if (fetched.end) {
+            flags |= NGHTTP2_DATA_FLAG_EOF;
+            if (fetched.trailers != nullptr &&
+                submit_head(id, *fetched.trailers, 0, Head::Trailers)) {
+                flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            }
+        } else if (fetched.octets == 0) {
+            return NGHTTP2_ERR_DEFERRED;
+        }
+        return static_cast<ssize_t>(fetched.octets);
+    }
+
+    void resume(std::int32_t id) override {
+        // Says "invalid argument" when nothing was deferred, which is as good.
+        nghttp2_session_resume_data(session_, id);
+    }
+
+    void reset_stream(std::int32_t id, Reset reason) override {
+        const std::uint32_t code = reason == Reset::Finished   ? NGHTTP2_NO_ERROR
+                                   : reason == Reset::SlowPeer ? NGHTTP2_ENHANCE_YOUR_CALM
+                                                               : NGHTTP2_INTERNAL_ERROR;
+        nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
+    }
+
+    HttpConnection& connection_;
+    HttpShared& shared_;
+    nghttp2_session* session_ = nullptr;
+    std::map<std::int32_t, std::unique_ptr<Http2Stream>> streams_;
+    std::vector<std::int32_t> touched_;           // streams for settle to look at
+    base::MonoTime activity_;                     // when the last stream ended
+    std::optional<base::MonoTime> head_started_;  // of the header block being received
+    std::optional<base::MonoTime> drained_at_;
+    double allowance_ = kFrameBurst;
+    base::MonoTime allowance_at_;
+    bool goaway_sent_ = false;
+    bool again_ = false;
+    bool broken_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpProtocol> make_http2(HttpConnection& connection) {
+    return std::make_unique<Http2Connection>(connection);
+}
+
+}  // namespace net

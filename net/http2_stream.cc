@@ -1,0 +1,269 @@
+#include "net/http2_stream.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "net/http1.h"
+
+namespace net {
+
+Http2Stream::Http2Stream(std::int32_t id, HttpConnection& connection, Host& host)
+    : id_(id),
+      connection_(connection),
+      shared_(connection.shared()),
+      host_(host),
+      body_at_(base::mono_now()),
+      progress_at_(body_at_) {}
+
+void Http2Stream::add_field(std::string_view name, std::string_view value) {
+    // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113, 6.5.2), which binds no client.
+    head_octets_ += name.size() + value.size() + 32;
+    HeaderList& fields = began_ ? trailers_ : request_.headers;
+    if (head_octets_ > shared_.limits.max_head_octets ||
+        fields.fields().size() >= shared_.limits.max_fields) {
+        too_large_ = true;
+        return;
+    }
+    if (name.empty() || name[0] != ':') {
+        fields.add(name, value);
+    } else if (name == ":method") {
+        request_.method = std::string(value);
+    } else if (name == ":scheme") {
+        request_.scheme = std::string(value);
+    } else if (name == ":authority") {
+        request_.authority = std::string(value);
+    } else if (name == ":protocol") {
+        request_.protocol = std::string(value);
+    } else if (name == ":path") {
+        const std::size_t mark = value.find('?');
+        request_.path = std::string(value.substr(0, mark));
+        if (mark != std::string_view::npos) request_.query = std::string(value.substr(mark + 1));
+    }
+}
+
+/// nghttp2 has checked fields and pseudo-fields (RFC 9113, 8.1 to 8.3); this is the rest.
+int Http2Stream::check_head() {
+    if (too_large_) return 431;
+    if (request_.method == "CONNECT") return 501;
+    const auto visible = [](std::string_view text) {
+        return std::all_of(text.begin(), text.end(),
+                           [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+    };
+    if (!visible(request_.path) || !visible(request_.query) || request_.path.empty()) return 400;
+    if (const auto expect = request_.headers.get("expect")) {
+        if (*expect != "100-continue") return 417;
+        continue_owed_ = true;
+    }
+    if (request_.authority.empty()) {
+        request_.authority = std::string(request_.headers.get("host").value_or(""));
+    }
+    return 0;
+}
+
+void Http2Stream::begin(bool has_body) {
+    began_ = true;
+    ++shared_.counters.requests;
+    body_at_ = base::mono_now();
+    request_.version = HttpVersion::Http2;
+    request_.peer = connection_.stream().peer();
+    head_octets_ = 0;  // trailers are counted anew
+    if (const int status = check_head(); status != 0) {
+        ++shared_.counters.bad_requests;
+        refuse(status);
+        return;
+    }
+    if (!has_body) continue_owed_ = false;
+    RequestHead head = request_;
+    request_.headers = {};
+    application_ = shared_.handler.on_request(std::move(head), *this);
+    if (!application_) {
+        if (status_ == 0) {
+            refuse(500);  // nobody is left to answer: the handler broke its promise
+        } else {
+            reset();  // after the response, what is left of the body is of no use
+        }
+    }
+    host_.touch(id_);
+}
+
+void Http2Stream::refuse(int status) {
+    respond(ResponseHead{status, {}}, true);
+    reset();
+}
+
+void Http2Stream::receive(base::Octets octets) {
+    body_at_ = base::mono_now();
+    if (!application_ || reset_wanted_ || closed_) {
+        host_.consume(id_, octets.size());
+    } else if (paused_ || !pending_.empty()) {
+        pending_.insert(pending_.end(), octets.begin(), octets.end());
+    } else {
+        application_->on_body(octets);
+        host_.consume(id_, octets.size());
+    }
+}
+
+void Http2Stream::receive_end() {
+    request_ended_ = true;
+    deliver();
+}
+
+/// What waited while the application paused.
+void Http2Stream::deliver() {
+    if (paused_ || !application_ || reset_wanted_ || closed_) return;
+    if (!pending_.empty()) {
+        const std::vector<std::uint8_t> octets = std::exchange(pending_, {});
+        application_->on_body(octets);
+        host_.consume(id_, octets.size());
+    }
+    if (request_ended_ && !end_delivered_ && !paused_) {
+        end_delivered_ = true;
+        if (too_large_) trailers_ = {};
+        application_->on_end(trailers_);
+    }
+}
+
+void Http2Stream::settle() {
+    if (closed_) return;
+    deliver();
+    if (continue_owed_ && !paused_ && status_ == 0 && !request_ended_) {
+        continue_owed_ = false;
+        inform(100, {});
+    }
+    if (full_ && queued() <= shared_.limits.low_water) {
+        full_ = false;
+        if (application_) application_->on_writable();
+    }
+    if (!reset_wanted_) return;
+    if (!finished_) {
+        host_.reset_stream(id_, Reset::GivenUp);
+        closed_ = true;
+    } else if (end_sent_) {
+        // The response is complete: the client may stop sending (RFC 9113, 8.1).
+        if (!request_ended_) host_.reset_stream(id_, Reset::Finished);
+        closed_ = true;
+    }
+}
+
+Http2Stream::Fetched Http2Stream::fetch(base::MutableOctets out) {
+    Fetched result;
+    result.octets = std::min(out.size(), queued());
+    std::memcpy(out.data(), out_.data() + fetched_, result.octets);
+    fetched_ += result.octets;
+    if (result.octets > 0) progress_at_ = base::mono_now();
+    if (fetched_ == out_.size()) {
+        out_.clear();
+        fetched_ = 0;
+        result.end = finished_;
+        if (finished_ && !out_trailers_.fields().empty()) result.trailers = &out_trailers_;
+    } else if (fetched_ >= shared_.limits.low_water) {
+        out_.erase(0, fetched_);
+        fetched_ = 0;
+    }
+    if (full_ && queued() <= shared_.limits.low_water) host_.touch(id_);
+    return result;
+}
+
+void Http2Stream::end_sent() {
+    end_sent_ = true;
+    if (reset_wanted_) host_.touch(id_);
+}
+
+base::MonoTime Http2Stream::deadline() const {
+    base::MonoTime due = base::MonoTime::max();
+    if (closed_ || !began_) return due;
+    if (!request_ended_ && !paused_ && !reset_wanted_) due = body_at_ + shared_.limits.body_timeout;
+    if (queued() > 0) due = std::min(due, progress_at_ + shared_.limits.write_timeout);
+    return due;
+}
+
+void Http2Stream::expire(base::MonoTime now) {
+    if (queued() > 0 && now >= progress_at_ + shared_.limits.write_timeout) {
+        ++shared_.counters.slow_readers;
+        host_.reset_stream(id_, Reset::SlowPeer);
+        closed_ = true;
+        host_.touch(id_);
+        return;
+    }
+    ++shared_.counters.timeouts;
+    if (status_ == 0) {
+        respond(ResponseHead{408, {}}, true);
+    }
+    reset();
+}
+
+void Http2Stream::cancel() {
+    closed_ = true;
+    const bool complete = finished_ && end_sent_ && end_delivered_;
+    if (application_ && !complete) application_->on_cancel();
+    application_.reset();
+    if (status_ != 0) shared_.handler.on_response(request_, status_);
+}
+
+void Http2Stream::respond(const ResponseHead& head, bool last) {
+    if (status_ != 0 || closed_ || head.status < 200) return;
+    status_ = head.status;
+    HeaderList headers = head.headers;
+    if (!headers.get("date")) headers.add("date", http_date());
+    sends_body_ = !last && request_.method != "HEAD" && head.status != 204 && head.status != 304;
+    finished_ = last;
+    if (!host_.submit_head(id_, headers, head.status,
+                           sends_body_ ? Head::WithBody : Head::WithoutBody)) {
+        reset_wanted_ = true;
+        finished_ = false;
+    }
+    host_.touch(id_);
+}
+
+void Http2Stream::inform(int status, const HeaderList& headers) {
+    if (status_ != 0 || closed_ || status < 100 || status > 199 || status == 101) return;
+    if (status == 100) continue_owed_ = false;
+    if (!host_.submit_head(id_, headers, status, Head::Informational)) reset_wanted_ = true;
+    host_.touch(id_);
+}
+
+bool Http2Stream::write(base::Octets octets) {
+    if (closed_ || finished_ || !sends_body_ || octets.empty()) return true;
+    if (queued() == 0) progress_at_ = base::mono_now();
+    out_ += base::as_text(octets);
+    if (queued() > shared_.limits.hard_limit) {
+        ++shared_.counters.slow_readers;
+        reset_wanted_ = true;
+    }
+    host_.resume(id_);
+    host_.touch(id_);
+    if (queued() < shared_.limits.high_water) return true;
+    full_ = true;
+    return false;
+}
+
+void Http2Stream::finish(const HeaderList& trailers) {
+    if (closed_ || finished_ || status_ == 0) return;
+    finished_ = true;
+    out_trailers_ = trailers;
+    if (sends_body_) host_.resume(id_);
+    host_.touch(id_);
+}
+
+void Http2Stream::reset() {
+    reset_wanted_ = true;
+    host_.touch(id_);
+}
+
+void Http2Stream::pause_body() {
+    paused_ = true;
+}
+
+void Http2Stream::resume_body() {
+    if (!paused_) return;
+    paused_ = false;
+    body_at_ = base::mono_now();
+    host_.touch(id_);
+}
+
+WebSocket* Http2Stream::accept_websocket(std::string_view, WebSocketListener&) {
+    return nullptr;  // SETTINGS_ENABLE_CONNECT_PROTOCOL is not sent, so nobody asks (RFC 8441)
+}
+
+}  // namespace net

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/http.h"
+#include "net/http_connection.h"
+
+namespace net {
+
+/// One HTTP/2 stream: a request being received and a response being sent. Knows nothing of
+/// frames; the connection (its Host) does. Owned by the connection; loop's thread only.
+class Http2Stream final : public HttpExchange {
+  public:
+    enum class Head : std::uint8_t { Informational, WithBody, WithoutBody, Trailers };
+    enum class Reset : std::uint8_t { Finished, SlowPeer, GivenUp };
+
+    /// The session, as far as a stream needs it. None of these calls back.
+    class Host {
+      public:
+        virtual ~Host() = default;
+        /// Asks for `settle`.
+        virtual void touch(std::int32_t id) = 0;
+        /// The application took these octets: the peer may send as many again.
+        virtual void consume(std::int32_t id, std::size_t octets) = 0;
+        virtual bool submit_head(std::int32_t id, const HeaderList& headers, int status,
+                                 Head kind) = 0;
+        /// There is something to fetch again.
+        virtual void resume(std::int32_t id) = 0;
+        virtual void reset_stream(std::int32_t id, Reset reason) = 0;
+    };
+
+    Http2Stream(std::int32_t id, HttpConnection& connection, Host& host);
+
+    // From the session:
+
+    void add_field(std::string_view name, std::string_view value);
+    /// The request's head is complete.
+    void begin(bool has_body);
+    void receive(base::Octets octets);
+    void receive_end();
+    struct Fetched {
+        std::size_t octets = 0;
+        bool end = false;
+        const HeaderList* trailers = nullptr;  // only at the end, and only if there are some
+    };
+    [[nodiscard]] Fetched fetch(base::MutableOctets out);
+    void end_sent();
+    void closed() noexcept { closed_ = true; }
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+
+    void settle();
+    [[nodiscard]] base::MonoTime deadline() const;
+    void expire(base::MonoTime now);
+    /// The stream is over: tells the application unless it has had everything.
+    void cancel();
+
+    // HttpExchange
+
+    void respond(const ResponseHead& head, bool last) override;
+    void inform(int status, const HeaderList& headers) override;
+    bool write(base::Octets octets) override;
+    void finish(const HeaderList& trailers) override;
+    void reset() override;
+    void pause_body() override;
+    void resume_body() override;
+    WebSocket* accept_websocket(std::string_view subprotocol, WebSocketListener& listener) override;
+    [[nodiscard]] std::size_t queued() const override { return out_.size() - fetched_; }
+
+  private:
+    [[nodiscard]] int check_head();
+    void deliver();
+    void refuse(int status);
+
+    const std::int32_t id_;
+    HttpConnection& connection_;
+    HttpShared& shared_;
+    Host& host_;
+
+    RequestHead request_;  // moved to the application; what is left serves on_response
+    HeaderList trailers_;
+    std::unique_ptr<HttpStream> application_;
+    std::size_t head_octets_ = 0;
+    std::vector<std::uint8_t> pending_;  // received while paused; its window is not given back
+    base::MonoTime body_at_;             // the last body octet
+    base::MonoTime progress_at_;         // the last octet fetched, or the first to wait
+    std::string out_;
+    std::size_t fetched_ = 0;  // octets of out_ that have gone
+    HeaderList out_trailers_;
+    int status_ = 0;
+
+    bool began_ = false;
+    bool too_large_ = false;
+    bool paused_ = false;
+    bool request_ended_ = false;  // received
+    bool end_delivered_ = false;  // told to the application
+    bool sends_body_ = false;
+    bool finished_ = false;  // by the application
+    bool end_sent_ = false;
+    bool reset_wanted_ = false;
+    bool full_ = false;
+    bool continue_owed_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace net

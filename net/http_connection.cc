@@ -1,0 +1,198 @@
+#include "net/http_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace net {
+namespace {
+
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RFC 9113, 3.4
+constexpr std::chrono::milliseconds kLinger{2000};
+
+}  // namespace
+
+HttpConnection::HttpConnection(HttpShared& shared, std::unique_ptr<Stream> stream,
+                               std::function<std::string()> alpn)
+    : shared_(shared),
+      stream_(std::move(stream)),
+      alpn_(std::move(alpn)),
+      kick_(shared.loop),
+      clock_(shared.loop),
+      sniff_deadline_(shared.loop.now() +
+                      std::max(shared.limits.idle_timeout, shared.limits.head_timeout)) {}
+
+HttpConnection::~HttpConnection() {
+    if (!ended_ && protocol_) protocol_->lost();
+}
+
+void HttpConnection::start() {
+    stream_->start(*this);
+    arm();
+}
+
+/// Runs one call of the protocol, then what follows from it. Nested calls only mark.
+template <class Call>
+void HttpConnection::enter(Call call) {
+    if (ended_ || busy_) return;
+    busy_ = true;
+    call();
+    if (protocol_ && !ended_) protocol_->settle();
+    busy_ = false;
+    if (ended_) {
+        end();
+    } else {
+        arm();
+    }
+}
+
+void HttpConnection::on_read(base::Octets octets) {
+    if (closing_) return;  // read away
+    if (protocol_) {
+        enter([&] { protocol_->receive(octets); });
+        return;
+    }
+    sniffed_ += base::as_text(octets);
+    choose_protocol();
+    if (!protocol_) return;
+    const std::string first = std::exchange(sniffed_, {});
+    enter([&] { protocol_->receive(base::as_octets(first)); });
+}
+
+void HttpConnection::choose_protocol() {
+    const std::string agreed = alpn_ ? alpn_() : std::string();
+    const std::size_t known = std::min(sniffed_.size(), kHttp2Preface.size());
+    const bool alike =
+        std::string_view(sniffed_).substr(0, known) == kHttp2Preface.substr(0, known);
+    if (agreed == "h2" || (agreed.empty() && alike && known == kHttp2Preface.size())) {
+        protocol_ = make_http2(*this);
+    } else if (!agreed.empty() || !alike) {
+        protocol_ = make_http1(*this);
+    }
+    if (protocol_ && shared_.draining) protocol_->drain();
+}
+
+void HttpConnection::on_read_end() {
+    if (closing_) {
+        if (stream_->queued() == 0) abort();
+        return;
+    }
+    if (!protocol_) {
+        abort();
+        return;
+    }
+    enter([&] { protocol_->receive_end(); });
+}
+
+void HttpConnection::on_writable() {
+    if (protocol_) enter([] {});
+}
+
+void HttpConnection::on_closed(std::string_view reason) {
+    if (reason.starts_with("TLS")) ++shared_.counters.tls_failures;
+    abort();
+}
+
+void HttpConnection::write(base::Octets octets) {
+    if (octets.empty() || ended_) return;
+    stream_->write(octets);
+    written_ += octets.size();
+    const std::size_t limit = shared_.limits.hard_limit;
+    if (stream_->queued() > limit) {
+        ++shared_.counters.slow_readers;
+        abort();
+    }
+}
+
+void HttpConnection::kick() {
+    if (busy_ || kicked_ || ended_) return;
+    kicked_ = true;
+    kick_.start(std::chrono::milliseconds(0), [this] {
+        kicked_ = false;
+        enter([] {});
+    });
+}
+
+void HttpConnection::close_gracefully() {
+    if (closing_ || ended_) return;
+    closing_ = true;
+    linger_deadline_ = base::mono_now() + kLinger;
+    stream_->resume_read();
+    stream_->shutdown();
+}
+
+void HttpConnection::abort() {
+    if (ended_) return;
+    ended_ = true;
+    if (!busy_) end();
+}
+
+void HttpConnection::end() {
+    stream_->close();
+    clock_.stop();
+    kick_.stop();
+    if (protocol_) {
+        busy_ = true;
+        protocol_->lost();
+    }
+    shared_.retire(*this);
+}
+
+void HttpConnection::drain() {
+    if (closing_ || ended_) return;
+    if (protocol_) {
+        enter([&] { protocol_->drain(); });
+    } else {
+        abort();
+    }
+}
+
+/// The timer is moved only when it would fire too late; one that fires early just looks again.
+void HttpConnection::arm() {
+    const base::MonoTime now = base::mono_now();
+    const std::size_t waiting = stream_->queued();
+    if (waiting == 0) {
+        write_deadline_ = base::MonoTime::max();
+    } else if (written_ - waiting != progress_ || write_deadline_ == base::MonoTime::max()) {
+        progress_ = written_ - waiting;
+        write_deadline_ = now + shared_.limits.write_timeout;
+    }
+    base::MonoTime due = write_deadline_;
+    if (closing_) {
+        // Whoever still reads the response gets the time that writing has.
+        due = waiting == 0 ? std::min(due, linger_deadline_) : due;
+    } else {
+        due = std::min(due, protocol_ ? protocol_->deadline() : sniff_deadline_);
+    }
+    if (due >= armed_for_) return;
+    armed_for_ = due;
+    // Rounded up, so that the deadline has passed when the timer fires.
+    const auto delay = std::chrono::ceil<std::chrono::milliseconds>(due - now);
+    clock_.start(delay, [this] { on_deadline(); });
+}
+
+void HttpConnection::on_deadline() {
+    armed_for_ = base::MonoTime::max();
+    const base::MonoTime now = base::mono_now();
+    const std::size_t waiting = stream_->queued();
+    if (waiting > 0 && written_ - waiting == progress_ && now >= write_deadline_) {
+        ++shared_.counters.slow_readers;
+        abort();
+        return;
+    }
+    if (closing_ && waiting == 0 && now >= linger_deadline_) {
+        abort();
+        return;
+    }
+    if (!closing_ && !protocol_ && now >= sniff_deadline_) {
+        ++shared_.counters.timeouts;
+        abort();
+        return;
+    }
+    if (!closing_ && protocol_ && now >= protocol_->deadline()) {
+        enter([&] { protocol_->expire(now); });
+        return;
+    }
+    arm();
+}
+
+}  // namespace net

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/octets.h"
+#include "base/time.h"
+#include "net/http_server.h"
+#include "net/stream.h"
+
+namespace net {
+
+class HttpConnection;
+
+/// What a server shares with its connections. `retire` gives a connection back that is over; it
+/// is destroyed in a later turn of the loop.
+struct HttpShared {
+    Loop& loop;
+    HttpHandler& handler;
+    const HttpLimits limits;
+    HttpCounters counters;
+    bool draining = false;
+    std::function<void(HttpConnection&)> retire;
+};
+
+/// The protocol spoken on one connection: HTTP/1.1 or HTTP/2. It reads what `receive` brings,
+/// calls the application, and writes through its HttpConnection.
+///
+/// The application's calls (HttpExchange) only change state and ask for `settle`, which does
+/// what follows from them: sends, ends exchanges, calls back. So no callback ever happens inside
+/// a call of the application.
+class HttpProtocol {
+  public:
+    virtual ~HttpProtocol() = default;
+    virtual void receive(base::Octets octets) = 0;
+    virtual void receive_end() = 0;
+    /// Called after every other call here, and soon after HttpConnection::kick.
+    virtual void settle() = 0;
+    /// When `expire` is due if nothing happens before; MonoTime::max() for never.
+    [[nodiscard]] virtual base::MonoTime deadline() const = 0;
+    virtual void expire(base::MonoTime now) = 0;
+    virtual void drain() = 0;
+    /// The transport is gone: cancels every exchange. The last call.
+    virtual void lost() = 0;
+};
+
+/// One accepted connection: finds out which protocol is spoken, keeps its clock, and closes it
+/// so that the peer gets to read the last response. Owned by the server; loop's thread only.
+class HttpConnection final : public StreamHandler {
+  public:
+    HttpConnection(HttpShared& shared, std::unique_ptr<Stream> stream,
+                   std::function<std::string()> alpn);
+    ~HttpConnection() override;
+    HttpConnection(const HttpConnection&) = delete;
+    HttpConnection& operator=(const HttpConnection&) = delete;
+
+    void start();
+    void drain();
+
+    // For the protocol:
+
+    [[nodiscard]] HttpShared& shared() noexcept { return shared_; }
+    [[nodiscard]] Stream& stream() noexcept { return *stream_; }
+    /// Counts what is written, so that a peer that takes nothing is noticed.
+    void write(base::Octets octets);
+    /// Asks for `settle` in this turn of the loop; from inside a protocol's call it is coming.
+    void kick();
+    /// Sends what is queued, then ends; reads the rest away for a moment, because a socket
+    /// closed with unread octets would reset the connection under the last response.
+    void close_gracefully();
+    /// Ends now.
+    void abort();
+    [[nodiscard]] bool closing() const noexcept { return closing_; }
+
+  private:
+    void on_read(base::Octets octets) override;
+    void on_read_end() override;
+    void on_writable() override;
+    void on_closed(std::string_view reason) override;
+
+    void choose_protocol();
+    template <class Call>
+    void enter(Call call);
+    void arm();
+    void on_deadline();
+    void end();
+
+    HttpShared& shared_;
+    std::unique_ptr<Stream> stream_;
+    std::function<std::string()> alpn_;  // empty without TLS
+    std::unique_ptr<HttpProtocol> protocol_;
+    std::string sniffed_;  // the first octets, until they tell HTTP/2 from HTTP/1.1
+    Timer kick_;
+    Timer clock_;
+    bool kicked_ = false;
+    bool busy_ = false;  // inside a protocol's call; settle follows
+    bool closing_ = false;
+    bool ended_ = false;
+    base::MonoTime armed_for_ = base::MonoTime::max();
+    base::MonoTime sniff_deadline_;
+    base::MonoTime linger_deadline_ = base::MonoTime::max();
+    std::uint64_t written_ = 0;
+    std::uint64_t progress_ = 0;  // written_ less what waited, when last looked at
+    base::MonoTime write_deadline_ = base::MonoTime::max();
+};
+
+[[nodiscard]] std::unique_ptr<HttpProtocol> make_http1(HttpConnection& connection);
+[[nodiscard]] std::unique_ptr<HttpProtocol> make_http2(HttpConnection& connection);
+
+}  // namespace net

@@ -1,0 +1,171 @@
+#include "net/http_server.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "net/http_connection.h"
+#include "net/tcp.h"
+
+namespace net {
+
+class HttpServer::State final {
+  public:
+    State(Loop& loop, HttpHandler& handler, const HttpLimits& limits)
+        : shared{loop, handler, limits, {}, false, {}}, bury(loop) {
+        shared.retire = [this](HttpConnection& connection) { retire(connection); };
+    }
+    ~State() {
+        entries.clear();
+        // Cancelling may retire nothing more: the table is gone, the graves go by themselves.
+    }
+
+    struct Entrance final : AcceptHandler {
+        Entrance(State& of, std::shared_ptr<const TlsContext> with)
+            : state(of), tls(std::move(with)) {}
+        void on_accept(std::unique_ptr<Stream> stream) override {
+            state.accept(std::move(stream), tls);
+        }
+        State& state;
+        std::shared_ptr<const TlsContext> tls;
+        std::unique_ptr<Listener> listener;
+    };
+
+    struct Entry {
+        std::unique_ptr<HttpConnection> connection;
+        base::IpAddress client;
+        bool counted = false;  // in per_client
+    };
+
+    void accept(std::unique_ptr<Stream> stream, const std::shared_ptr<const TlsContext>& tls) {
+        const Peer& peer = stream->peer();
+        const base::IpAddress client = peer.remote.address;
+        const bool counted = !peer.local_socket;
+        if (entries.size() >= shared.limits.max_connections ||
+            (counted && per_client[client] >= shared.limits.max_connections_per_client)) {
+            ++shared.counters.connections_refused;
+            return;
+        }
+        ++shared.counters.connections;
+        if (counted) ++per_client[client];
+        std::function<std::string()> alpn;
+        if (tls) {
+            auto secure = TlsStream::create(std::move(stream), tls);
+            alpn = [raw = secure.get()] { return raw->alpn(); };
+            stream = std::move(secure);
+        }
+        auto connection =
+            std::make_unique<HttpConnection>(shared, std::move(stream), std::move(alpn));
+        HttpConnection& started = *connection;
+        entries.emplace(&started, Entry{std::move(connection), client, counted});
+        started.start();
+    }
+
+    /// The connection is still on the stack: it is destroyed by the loop.
+    void retire(HttpConnection& connection) {
+        const auto found = entries.find(&connection);
+        if (found == entries.end()) return;
+        if (found->second.counted) {
+            const auto clients = per_client.find(found->second.client);
+            if (--clients->second == 0) per_client.erase(clients);
+        }
+        graves.push_back(std::move(found->second.connection));
+        entries.erase(found);
+        bury.start(std::chrono::milliseconds(0), [this] {
+            graves.clear();
+            tell_drained();
+        });
+    }
+
+    void drain(std::function<void()> done) {
+        on_drained = std::move(done);
+        for (const auto& entrance : entrances) {
+            shared.counters.connections_shed += entrance->listener->shed();
+        }
+        entrances.clear();
+        shared.draining = true;
+        std::vector<HttpConnection*> all;
+        all.reserve(entries.size());
+        for (const auto& [connection, entry] : entries) all.push_back(connection);
+        // Draining one may retire it, never another.
+        for (HttpConnection* connection : all) connection->drain();
+        if (entries.empty() && graves.empty()) {
+            bury.start(std::chrono::milliseconds(0), [this] { tell_drained(); });
+        }
+    }
+
+    void tell_drained() {
+        if (!shared.draining || !entries.empty() || !graves.empty() || !on_drained) return;
+        const std::function<void()> done = std::exchange(on_drained, nullptr);
+        done();  // may destroy the server
+    }
+
+    [[nodiscard]] StreamLimits stream_limits() const {
+        // The hard limit is watched (and counted) by the connections. They look for room each
+        // time the stream says so, hence one mark for both.
+        return {shared.limits.low_water, shared.limits.low_water, static_cast<std::size_t>(-1)};
+    }
+
+    HttpShared shared;
+    std::vector<std::unique_ptr<Entrance>> entrances;
+    std::unordered_map<HttpConnection*, Entry> entries;
+    std::map<base::IpAddress, std::size_t> per_client;
+    std::vector<std::unique_ptr<HttpConnection>> graves;
+    Timer bury;
+    std::function<void()> on_drained;
+};
+
+HttpServer::HttpServer(Loop& loop, HttpHandler& handler, const HttpLimits& limits)
+    : state_(std::make_unique<State>(loop, handler, limits)) {}
+
+HttpServer::~HttpServer() = default;
+
+base::Result<base::Endpoint> HttpServer::listen(const base::Endpoint& endpoint,
+                                                std::shared_ptr<const TlsContext> tls) {
+    auto entrance = std::make_unique<State::Entrance>(*state_, std::move(tls));
+    TcpOptions options;
+    options.limits = state_->stream_limits();
+    auto listener = Listener::tcp(state_->shared.loop, endpoint, options, *entrance);
+    if (!listener) return base::fail(listener.error().message);
+    entrance->listener = std::move(*listener);
+    const base::Endpoint bound = entrance->listener->local();
+    state_->entrances.push_back(std::move(entrance));
+    return bound;
+}
+
+base::Result<void> HttpServer::listen_unix(const std::string& path, unsigned mode) {
+    auto entrance = std::make_unique<State::Entrance>(*state_, nullptr);
+    auto listener =
+        Listener::unix_socket(state_->shared.loop, path, mode, state_->stream_limits(), *entrance);
+    if (!listener) return base::fail(listener.error().message);
+    entrance->listener = std::move(*listener);
+    state_->entrances.push_back(std::move(entrance));
+    return {};
+}
+
+std::uint16_t HttpServer::port() const noexcept {
+    for (const auto& entrance : state_->entrances) {
+        if (entrance->listener->local().port != 0) return entrance->listener->local().port;
+    }
+    return 0;
+}
+
+void HttpServer::drain(std::function<void()> on_drained) {
+    state_->drain(std::move(on_drained));
+}
+
+std::size_t HttpServer::connections() const noexcept {
+    return state_->entries.size();
+}
+
+HttpCounters HttpServer::counters() const noexcept {
+    HttpCounters out = state_->shared.counters;
+    for (const auto& entrance : state_->entrances) {
+        out.connections_shed += entrance->listener->shed();
+    }
+    return out;
+}
+
+}  // namespace net
