@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "zones/published.h"
+
+namespace zones {
+
+/// The column families of the store; README.md describes their keys and values.
+enum class Family : std::uint8_t { Default, Zones, Nodes, Meta, Journal, Config, Audit };
+inline constexpr std::size_t kFamilies = 7;
+
+/// Changes that are written together or not at all, in order.
+struct KeyValueBatch {
+    struct Change {
+        Family family = Family::Default;
+        enum class Kind : std::uint8_t { Put, Delete, DeleteRange } kind = Kind::Put;
+        std::string key;
+        std::string value;  // DeleteRange: the first key that stays
+    };
+    std::vector<Change> changes;
+
+    void put(Family family, std::string key, std::string value) {
+        changes.push_back({family, Change::Kind::Put, std::move(key), std::move(value)});
+    }
+    void erase(Family family, std::string key) {
+        changes.push_back({family, Change::Kind::Delete, std::move(key), {}});
+    }
+    void erase_range(Family family, std::string from, std::string to) {
+        changes.push_back({family, Change::Kind::DeleteRange, std::move(from), std::move(to)});
+    }
+};
+
+/// The database under the store: the one place that knows RocksDB. Errors are sentences.
+///
+/// Any thread. Snapshots and cursors keep the database open until they are gone.
+class KeyValueStore {
+  public:
+    struct Options {
+        std::string directory;
+        std::size_t block_cache_octets = 0;
+        std::function<void(std::string_view level, const std::string& message)> log;
+    };
+    /// Creates directory and database if missing.
+    [[nodiscard]] static base::Result<std::unique_ptr<KeyValueStore>> open(Options options);
+    virtual ~KeyValueStore() = default;
+
+    enum class Read : std::uint8_t { Found, Absent, WouldBlock, Failed };
+    /// At `snapshot`, or the newest if null. With `may_block` false only memory is looked at.
+    [[nodiscard]] virtual Read get(Family family, std::string_view key,
+                                   const StoreSnapshot* snapshot, bool may_block,
+                                   std::string& value) = 0;
+
+    /// Walks keys in order. One thread. Check `status` when `valid` has become false: Found means
+    /// that the end was reached.
+    class Cursor {
+      public:
+        virtual ~Cursor() = default;
+        virtual void seek(std::string_view key) = 0;
+        virtual void seek_before(std::string_view key) = 0;  // the last key below `key`
+        virtual void next() = 0;
+        virtual void previous() = 0;
+        [[nodiscard]] virtual bool valid() const = 0;
+        [[nodiscard]] virtual std::string_view key() const = 0;
+        [[nodiscard]] virtual std::string_view value() const = 0;
+        [[nodiscard]] virtual Read status() const = 0;
+    };
+    [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(
+        Family family, std::shared_ptr<const StoreSnapshot> snapshot, bool may_block) = 0;
+
+    /// Durable when it returns. After a failure the database may refuse further writes until
+    /// `resume` succeeds; reads go on.
+    [[nodiscard]] virtual base::Result<void> write(const KeyValueBatch& batch) = 0;
+    /// Leaves the error state, with everything written before on disk and nothing of the batch
+    /// that failed.
+    [[nodiscard]] virtual base::Result<void> resume() = 0;
+
+    /// Adds keys that come in ascending order and lie in a range that is empty, in one step and
+    /// past the log: for large amounts. `each` is called until it gives false.
+    [[nodiscard]] virtual base::Result<void> ingest(
+        Family family, const std::function<bool(std::string& key, std::string& value)>& each) = 0;
+
+    [[nodiscard]] virtual std::shared_ptr<const StoreSnapshot> snapshot() = 0;
+    /// Octets that ordinary users may still write where the database lies; nothing if unknown.
+    [[nodiscard]] virtual std::optional<std::uint64_t> free_octets() const = 0;
+};
+
+}  // namespace zones
