@@ -1,0 +1,195 @@
+"""The feed shows each query as it happens: WebSocket, streams, the command, the page."""
+import http.client
+import json
+import re
+import subprocess
+import threading
+import time
+
+import harness
+from harness import rrset_path
+from websocket import Refused, WebSocket
+
+ZONE = """$ORIGIN feed.example.
+$TTL 300
+@    IN SOA ns1 hostmaster 1 7200 900 1209600 60
+@    IN NS  ns1
+ns1  IN A   192.0.2.53
+www  IN A   192.0.2.1
+www  IN AAAA 2001:db8::1
+mail IN A   192.0.2.2
+"""
+
+
+class Feed(harness.WireTest):
+    zones = {"feed.example": ZONE}
+
+    def connect(self, query="topics=query", headers=None):
+        if headers is None:
+            headers = {"Authorization": "Bearer " + self.server.token}
+        path = "/v1/feed" + ("?" + query if query else "")
+        socket = WebSocket(("127.0.0.1", self.server.http_port), path, headers)
+        self.addCleanup(socket.close)
+        if query:
+            json.loads(socket.receive())  # "subscribed"
+        return socket
+
+    def test_each_query_appears(self):
+        socket = self.connect()
+        self.assertEqual(socket.subprotocol, "meridian.v1.json")
+        for number in range(50):
+            self.server.ask("q%d.feed.example." % number, "A")
+        missing = {"q%d.feed.example." % number for number in range(50)}
+        for event in socket.events(5):
+            missing.discard(event["qname"])
+            if not missing:
+                break
+        self.assertEqual(missing, set())
+
+    def test_an_event_tells_the_whole_story(self):
+        socket = self.connect()
+        self.server.ask("www.feed.example.", "A", source="127.0.0.3", ecs="203.0.113.0/24")
+        event = socket.wait_for(lambda e: e["qname"] == "www.feed.example.")
+        self.assertEqual(event["topic"], "query")
+        self.assertEqual((event["role"], event["transport"], event["rcode"], event["action"]),
+                         ("auth", "udp", "NOERROR", "answered"))
+        self.assertEqual(event["client"]["addr"], "127.0.0.3")
+        self.assertEqual((event["qtype"], event["qclass"], event["zone"]), ("A", "IN", "feed.example."))
+        self.assertEqual(event["answers"], ["192.0.2.1"])
+        self.assertEqual(event["ecs"]["prefix"], "203.0.113.0/24")
+        self.assertIn("aa", event["flags"])
+        self.assertGreaterEqual(event["revision"], 1)
+        self.assertRegex(event["id"], r"^[0-9a-z]+\.[0-9]+$")
+        self.assertRegex(event["ts"], r"^20[0-9]{2}-.*Z$")
+        self.server.ask_tcp("www.feed.example.", "AAAA")
+        self.assertEqual(socket.wait_for(lambda e: e["qtype"] == "AAAA")["transport"], "tcp")
+        self.server.ask("nothing.feed.example.", "A")
+        self.assertEqual(socket.wait_for(lambda e: e["qname"].startswith("nothing"))["rcode"], "NXDOMAIN")
+
+    def ask_all(self):
+        for name in ("www", "mail", "none"):
+            for qtype in ("A", "AAAA", "TXT"):
+                self.server.ask(name + ".feed.example.", qtype)
+
+    def seen(self, socket, count):
+        out = []
+        for event in socket.events(1.5):
+            out.append((event["qname"].split(".")[0], event["qtype"]))
+            if len(out) > count:
+                break
+        return sorted(out)
+
+    def test_filter_on_name_and_type(self):
+        socket = self.connect("topics=query&qname=www.feed.example&qtype=A")
+        self.ask_all()
+        self.assertEqual(self.seen(socket, 1), [("www", "A")])
+        # The same connection may ask for something else at any time.
+        socket.send(json.dumps({"type": "subscribe", "topics": ["query"],
+                                "filter": {"qname": "*.feed.example", "qtype": ["TXT"]}}))
+        harness.wait_for(lambda: json.loads(socket.receive()).get("type") == "subscribed", "subscribed")
+        self.ask_all()
+        self.assertEqual(self.seen(socket, 3), [("mail", "TXT"), ("none", "TXT"), ("www", "TXT")])
+        socket.send(json.dumps({"type": "subscribe", "topics": ["query"], "filter": {"rcode": "NXDOMAIN"}}))
+        harness.wait_for(lambda: json.loads(socket.receive()).get("type") == "subscribed", "subscribed")
+        self.ask_all()
+        self.assertEqual(self.seen(socket, 3), [("none", "A"), ("none", "AAAA"), ("none", "TXT")])
+
+    def test_changes_are_events_too(self):
+        socket = self.connect("topics=change")
+        self.server.must("PUT", rrset_path("feed.example", "changed", "A"),
+                         {"ttl": 60, "records": ["192.0.2.9"]})
+        self.assertIn("feed.example.", json.dumps(socket.wait_for(lambda e: e["topic"] == "change")))
+
+    def test_two_subscribers_both_see_all(self):
+        first, second = self.connect(), self.connect()
+        self.server.ask("both.feed.example.", "A")
+        for socket in (first, second):
+            socket.wait_for(lambda e: e["qname"] == "both.feed.example.")
+
+    def test_needs_a_token(self):
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            with self.assertRaises(Refused) as caught:
+                self.connect(headers=headers)
+            self.assertEqual(caught.exception.status, 401)
+
+    def stream(self, accept):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.http_port, timeout=10)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/feed?topics=query&qname=www.feed.example", headers={
+            "Accept": accept, "Authorization": "Bearer " + self.server.token})
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        self.assertTrue(response.getheader("content-type").startswith(accept))
+        return response
+
+    def test_event_stream_and_lines(self):
+        for accept in ("text/event-stream", "application/x-ndjson"):
+            response = self.stream(accept)
+            self.server.ask("www.feed.example.", "A")
+            for _ in range(100):
+                line = response.readline().decode().strip()
+                if "www.feed.example." in line:
+                    break
+            else:
+                self.fail("no event in " + accept)
+            self.assertEqual(json.loads(line.removeprefix("data: "))["qtype"], "A")
+
+    def test_a_reader_that_stops_does_not_hold_up_dns(self):
+        self.connect()  # never read from
+        good = self.connect("topics=query&qname=last.feed.example")
+        for number in range(20000):
+            self.server.ask("slow%d.feed.example." % number, "A", timeout=2)
+            if harness.QUICK and number > 2000:
+                break
+        self.server.ask("last.feed.example.", "A")
+        good.wait_for(lambda e: e["qname"] == "last.feed.example.")
+
+    def test_command(self):
+        command = [harness.BINARY, "feed", "--json", "--filter", "qname=*.feed.example qtype=A", "--server",
+                   self.server.data_dir + "/admin.sock"]
+        process = harness.spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        end = time.monotonic() + 10
+        reader_sees = []
+        thread = threading.Thread(target=lambda: reader_sees.append(process.stdout.readline()), daemon=True)
+        thread.start()
+        while time.monotonic() < end and not reader_sees and process.poll() is None:
+            self.server.ask("command.feed.example.", "TXT")
+            self.server.ask("command.feed.example.", "A")
+            time.sleep(0.1)
+        self.assertTrue(reader_sees, "no line; exit status %s" % process.poll())
+        event = json.loads(reader_sees[0])
+        self.assertEqual((event["qname"], event["qtype"]), ("command.feed.example.", "A"))
+
+    def test_page_is_served(self):
+        answer = self.server.http("GET", "/", token=False)
+        self.assertEqual(answer.status, 200)
+        self.assertTrue(answer.headers["content-type"].startswith("text/html"))
+        self.assertIn("default-src", answer.headers["content-security-policy"])
+        page = answer.body.decode()
+        for path in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+            self.assertEqual(self.server.http("GET", path, token=False).status, 200, path)
+        self.assertNotIn(self.server.token, page)
+
+    def test_browser_shows_a_row(self):
+        chromium = self.need_program("chromium")
+        link = re.search(r"http://\S+/login\?once=\S+", self.server.log())
+        self.assertIsNotNone(link, "the start banner has no login link")
+        stop = threading.Event()
+
+        def ask():
+            while not stop.is_set():
+                self.server.ask("browser.feed.example.", "A")
+                time.sleep(0.1)
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            # Real time, not virtual: a WebSocket's frames do not advance the virtual clock.
+            done = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--timeout=4000",
+                                   "--user-data-dir=" + self.server.dir + "/chromium", "--dump-dom",
+                                   link.group()], capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            stop.set()
+            asking.join()
+        self.assertIn("browser.feed.example.", done.stdout, done.stderr[-1000:])
