@@ -353,6 +353,7 @@ std::string format_by_ldns(RRType type, Octets rdata) {
         out += text;
         LDNS_FREE(text);
     }
+    while (!out.empty() && out.back() == ' ') out.pop_back();
     return out;
 }
 

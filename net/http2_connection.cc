@@ -38,6 +38,9 @@ constexpr std::uint64_t kResetsPerSecond = 50;
 constexpr std::chrono::milliseconds kGoawayGrace{100};  // RFC 9113, 6.8: a round trip and more
 
 class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
+    using Head = Http2Stream::Head;
+    using Reset = Http2Stream::Reset;
+
   public:
     explicit Http2Connection(HttpConnection& connection)
         : connection_(connection),
