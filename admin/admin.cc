@@ -1,0 +1,221 @@
+#include "admin/admin.h"
+
+#include <chrono>
+#include <exception>
+#include <future>
+#include <thread>
+
+#include "admin/context.h"
+#include "admin/feed.h"
+#include "admin/front.h"
+#include "admin/tokens.h"
+#include "base/qsbr.h"
+#include "net/http_server.h"
+#include "net/loop.h"
+#include "server/log.h"
+
+namespace admin {
+
+namespace {
+
+constexpr std::chrono::seconds kDrainTime{3};
+
+net::HttpLimits limits_of(const server::Config& config) {
+    net::HttpLimits limits;
+    limits.head_timeout = std::chrono::milliseconds(config.head_timeout_ms);
+    limits.body_timeout = std::chrono::milliseconds(config.body_timeout_ms);
+    limits.idle_timeout = std::chrono::milliseconds(config.idle_timeout_ms);
+    limits.max_connections_per_client = config.max_connections_per_client;
+    limits.max_websocket_message = config.max_websocket_message;
+    return limits;
+}
+
+// The name of a view at this moment. The published views are reached as every reader reaches
+// them: online while the pointer is used, offline otherwise, so that nobody waits for us.
+class ViewNames {
+  public:
+    explicit ViewNames(zones::Store& store) : store_(store), reader_(store.qsbr().add_reader()) {}
+    ~ViewNames() { store_.qsbr().remove_reader(reader_); }
+    ViewNames(const ViewNames&) = delete;
+    ViewNames& operator=(const ViewNames&) = delete;
+
+    [[nodiscard]] std::string name(zones::ViewId id) {
+        reader_.online();
+        std::string name = store_.published()->views->view(id).name;
+        reader_.offline();
+        return name;
+    }
+
+  private:
+    zones::Store& store_;
+    base::Qsbr::Reader& reader_;
+};
+
+FeedSources feed_sources(server::Service& service, ViewNames& views) {
+    FeedSources sources;
+    sources.taps = service.taps();
+    sources.node = service.node();
+    for (const server::ListenerInfo& info : service.listeners()) {
+        sources.listeners.push_back(info.address.to_text());
+    }
+    sources.geo = [&service] { return service.geo(); };
+    sources.view_name = [&views](zones::ViewId id) { return views.name(id); };
+    return sources;
+}
+
+class Running final : public Admin {
+  public:
+    Running(server::Service& service, const server::Config& config)
+        : service_(service),
+          config_(config),
+          socket_path_((config.run_dir.empty() ? config.data_dir : config.run_dir) + "/admin.sock"),
+          sessions_(std::make_unique<Sessions>()) {}
+
+    ~Running() override {
+        if (!thread_.joinable()) return;
+        mailbox_->post([this] { begin_drain(); });
+        thread_.join();
+    }
+
+    // Returns once the thread serves, or with the reason why it does not.
+    base::Result<void> run() {
+        const auto ready = std::make_shared<std::promise<base::Result<void>>>();
+        auto result = ready->get_future();
+        thread_ = std::thread([this, ready] {
+            std::unique_ptr<net::Loop> loop;
+            try {
+                loop = std::make_unique<net::Loop>();
+            } catch (const std::exception& error) {
+                ready->set_value(base::fail(std::string("the admin loop: ") + error.what()));
+                return;
+            }
+            serve(*loop, *ready);
+        });
+        base::Result<void> outcome = result.get();
+        if (!outcome) thread_.join();
+        return outcome;
+    }
+
+    const std::vector<base::Endpoint>& addresses() const noexcept override { return addresses_; }
+    std::string url() const override {
+        return addresses_.empty() ? std::string() : "http://" + addresses_.front().to_text();
+    }
+    const std::string& socket_path() const noexcept override { return socket_path_; }
+    std::string one_time_login_url() override {
+        for (std::size_t i = 0; i < addresses_.size(); ++i) {
+            if (!config_.admin_listeners[i].ui || !config_.admin_listeners[i].api) continue;
+            return "http://" + addresses_[i].to_text() +
+                   "/login?once=" + sessions_->make_login_code(base::mono_now());
+        }
+        return {};
+    }
+
+  private:
+    // The life of the admin thread. Everything that belongs to the loop lives in this call.
+    void serve(net::Loop& loop, std::promise<base::Result<void>>& ready) {
+        loop_ = &loop;
+        mailbox_ = std::make_shared<Mailbox>(loop);
+        ViewNames views(service_.store());
+        Tokens tokens(service_.store());
+        Feed feed(loop, feed_sources(service_, views));
+        Cursors cursors;
+        HttpCounters counters;
+        net::Timer drain_timer(loop);
+        drain_timer_ = &drain_timer;
+        feed_ = &feed;
+        {
+            auto background = std::make_unique<Background>();
+            Context context{.service = service_,
+                            .mailbox = mailbox_,
+                            .background = *background,
+                            .tokens = tokens,
+                            .sessions = *sessions_,
+                            .feed = feed,
+                            .cursors = cursors,
+                            .counters = counters,
+                            .addresses = {}};
+            const auto bound = bind(loop, context);
+            if (!bound) {
+                servers_.clear();
+                fronts_.clear();
+                mailbox_->close();
+                ready.set_value(base::fail(bound.error().message));
+                return;
+            }
+            context.addresses = addresses_;
+            ready.set_value({});
+            loop.run();
+            // Exchanges go first: they borrow the context. Then nobody posts to the loop any
+            // more, and the background thread finishes what it has.
+            servers_.clear();
+            fronts_.clear();
+            mailbox_->close();
+            background.reset();
+        }
+    }
+
+    base::Result<void> bind(net::Loop& loop, Context& context) {
+        const net::HttpLimits limits = limits_of(config_);
+        for (const server::AdminListenerConfig& listener : config_.admin_listeners) {
+            fronts_.push_back(std::make_unique<Front>(context, Expose{.api = listener.api,
+                                                                      .ui = listener.ui,
+                                                                      .metrics = listener.metrics,
+                                                                      .health = listener.health}));
+            servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
+            const auto bound = servers_.back()->listen(listener.address);
+            if (!bound) {
+                return base::fail("admin listener " + listener.address.to_text() + ": " +
+                                  bound.error().message);
+            }
+            addresses_.push_back(*bound);
+        }
+        fronts_.push_back(std::make_unique<Front>(context, Expose()));
+        servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
+        if (auto bound = servers_.back()->listen_unix(socket_path_, 0600); !bound) {
+            return base::fail("admin socket " + socket_path_ + ": " + bound.error().message);
+        }
+        return {};
+    }
+
+    void begin_drain() {
+        feed_->end();  // its responses would not end by themselves
+        auto left = std::make_shared<std::size_t>(servers_.size());
+        drain_timer_->start(std::chrono::duration_cast<std::chrono::milliseconds>(kDrainTime),
+                            [this] { loop_->stop(); });
+        for (const auto& server : servers_) {
+            server->drain([this, left] {
+                if (--*left == 0) loop_->stop();
+            });
+        }
+    }
+
+    server::Service& service_;
+    const server::Config config_;
+    const std::string socket_path_;
+    std::unique_ptr<Sessions> sessions_;
+    std::vector<base::Endpoint> addresses_;  // written before `run` returns, then constant
+    std::shared_ptr<Mailbox> mailbox_;       // likewise
+
+    // The admin thread's.
+    net::Loop* loop_ = nullptr;
+    net::Timer* drain_timer_ = nullptr;
+    Feed* feed_ = nullptr;
+    std::vector<std::unique_ptr<Front>> fronts_;
+    std::vector<std::unique_ptr<net::HttpServer>> servers_;
+
+    std::thread thread_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Admin>> Admin::start(server::Service& service,
+                                                  const server::Config& config) {
+    if (auto made = Tokens::prepare(service.store(), config.data_dir); !made) {
+        return base::fail(made.error().message);
+    }
+    auto running = std::make_unique<Running>(service, config);
+    if (auto started = running->run(); !started) return base::fail(started.error().message);
+    return running;
+}
+
+}  // namespace admin

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace admin {
+
+/// How a client command reaches its server.
+struct ClientOptions {
+    std::string server;    // URL or path of the admin socket; empty: look for a socket
+    std::string token;     // bearer token; empty: none (the socket knows its peers)
+    std::string data_dir;  // where to look for admin.sock; empty: the usual places
+};
+
+struct ClientResponse {
+    int status = 0;
+    std::string content_type;
+    std::string link_next;  // the target of Link rel="next", empty if none
+    std::string body;
+};
+
+/// Requests to a running server over libcurl (which stays in client.cc): HTTP over the admin
+/// socket or a URL. One thread. A connection that is refused is tried again a few times with
+/// growing pauses, because a server that was just started takes a moment.
+class Client {
+  public:
+    /// Finds the server. The error says where it was looked for.
+    [[nodiscard]] static base::Result<std::unique_ptr<Client>> open(const ClientOptions& options);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    struct Body {
+        std::string_view content_type;
+        std::string text;                   // the whole body, or
+        std::function<std::string()> more;  // its pieces, until an empty one
+    };
+    using Headers = std::vector<std::pair<std::string, std::string>>;
+    /// An error means that there is no response: no connection, a broken one.
+    [[nodiscard]] base::Result<ClientResponse> request(std::string_view method,
+                                                       const std::string& path,
+                                                       const Headers& headers = {},
+                                                       const Body* body = nullptr);
+    /// A response that is handed on as it arrives, for feeds and exports; a body of another
+    /// status than 200 is collected instead. `take` returns false to stop, which is no error.
+    [[nodiscard]] base::Result<ClientResponse> stream(
+        const std::string& path, const Headers& headers,
+        const std::function<bool(std::string_view)>& take);
+    /// What messages call the server: its URL or socket.
+    [[nodiscard]] const std::string& where() const noexcept;
+
+  private:
+    struct State;
+    explicit Client(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace admin

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/client.h"
+#include "admin/json.h"
+
+namespace admin {
+
+/// The commands that talk to a running server, apart from how their arguments are read
+/// (command_line.h). Each returns the exit status: 0 done, 1 refused or failed, with one line on
+/// standard error that says what and where. One thread.
+class ClientCommands {
+  public:
+    struct Options {
+        ClientOptions client;
+        std::string token_file;
+        std::string data_dir;
+        std::string view;
+        bool json = false;
+        bool dry_run = false;
+    };
+    explicit ClientCommands(const Options& options) : options_(options) {}
+
+    int zone_list(const std::string& search);
+    int zone_show(const std::string& zone);
+    int zone_create(const std::string& zone, const std::vector<std::string>& ns,
+                    const std::string& comment);
+    int zone_delete(const std::string& zone);
+    int zone_export(const std::string& zone, const std::string& file);
+    /// A master file; `-` is standard input.
+    int zone_import(const std::string& zone, const std::string& file);
+    /// One zone a line: zone, tab, master file.
+    int zone_import_list(const std::string& list_file);
+    /// The same two into a store that no server has open.
+    int zone_import_offline(const std::string& zone, const std::string& file,
+                            const std::string& list_file);
+
+    int record_list(const std::string& zone, const std::string& name, const std::string& type);
+    int record_set(const std::string& zone, const std::string& name, const std::string& type,
+                   std::optional<std::uint32_t> ttl, const std::vector<std::string>& rdata);
+    /// `op` is add or remove.
+    int record_change(const std::string& op, const std::string& zone, const std::string& name,
+                      const std::string& type, std::optional<std::uint32_t> ttl,
+                      const std::vector<std::string>& rdata);
+    int record_delete(const std::string& zone, const std::string& name, const std::string& type);
+
+    /// `kind` is views, networks, maps, pools or monitors. `file` holds JSON, `-` is standard
+    /// input, empty: nothing but the name (and the view, for a network).
+    int document_list(const std::string& kind);
+    int document_show(const std::string& kind, const std::string& id);
+    int document_set(const std::string& kind, const std::string& id, const std::string& file);
+    int document_delete(const std::string& kind, const std::string& id);
+
+    int policy_list(const std::string& zone);
+    int policy_show(const std::string& zone, const std::string& name, const std::string& type);
+    int policy_set(const std::string& zone, const std::string& name, const std::string& type,
+                   const std::string& file);
+    int policy_delete(const std::string& zone, const std::string& name, const std::string& type);
+
+    int changes(const std::string& zone);
+    int show(const std::string& revision);
+    int feed(const std::string& filter);
+    int cache_show(const std::string& name);
+    int cache_purge(const std::string& name, bool subtree);
+    int stats();
+
+  private:
+    // The server, found at first use; null after complain().
+    Client* client();
+    // Tells standard error, in one line, and returns the exit status 1.
+    static int complain(const std::string& what);
+    int complain(const std::string& subject, const ClientResponse& response);
+
+    // A request whose response is JSON, or nothing once complain() has been called.
+    std::optional<Json> ask(std::string_view method, const std::string& path,
+                            const std::string& subject, const std::optional<Json>& body = {});
+    // Every page of a listing; `row` prints one item.
+    int list(std::string path, const std::string& subject,
+             const std::function<std::string(const Json&)>& row);
+    // Sends a write and prints its outcome.
+    int write(std::string_view method, const std::string& path, const std::string& subject,
+              const std::optional<Json>& body = {});
+    int show_document(const std::string& path, const std::string& subject);
+    std::optional<Json> read_document(const std::string& file);
+    // False after complain().
+    bool import_one(const std::string& zone, const std::string& file, std::string& summary);
+    [[nodiscard]] std::string query(std::vector<std::pair<std::string, std::string>> pairs) const;
+
+    Options options_;
+    std::unique_ptr<Client> client_;
+};
+
+}  // namespace admin

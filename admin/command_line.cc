@@ -1,0 +1,311 @@
+#include "admin/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <memory>
+
+#include "admin/client_commands.h"
+
+namespace admin {
+
+namespace {
+
+constexpr int kUsage = 2;
+
+// What the options fill in. One command runs, so commands share the members.
+struct Arguments {
+    ServeOptions serve;
+    ClientCommands::Options client;
+    std::string config_file;
+    std::string zone, name, type, id, file, list_file, search, comment, filter, revision;
+    std::vector<std::string> rdata, ns;
+    std::optional<std::uint32_t> ttl;
+    bool offline = false;
+    bool subtree = false;
+};
+
+// Builds the commands; each leaves in `run` what is to be done once all has been read.
+class Parser {
+  public:
+    Parser(CLI::App& app, const ServerCommands& commands) : app_(app), commands_(commands) {}
+
+    void build() {
+        app_.fallthrough();
+        app_.require_subcommand(1);
+        app_.set_version_flag("--version", std::string("meridian ") + MERIDIAN_VERSION);
+        app_.add_option("--server", a_.client.client.server, "URL or admin socket of the server")
+            ->envname("MERIDIAN_SERVER");
+        app_.add_option("--token-file", a_.client.token_file,
+                        "file with a token (or the token in MERIDIAN_TOKEN)");
+        app_.add_option("--data-dir", a_.client.data_dir, "data directory of the server");
+        app_.add_flag("--json", a_.client.json, "print JSON");
+        program();
+        zones();
+        records();
+        documents();
+        policies();
+        rest();
+    }
+    [[nodiscard]] int run() const { return run_ ? run_() : kUsage; }
+
+  private:
+    using Method = std::function<int(ClientCommands&)>;
+
+    // A command of the client.
+    CLI::App* command(CLI::App* parent, const std::string& name, const std::string& help,
+                      Method method) {
+        CLI::App* sub = parent->add_subcommand(name, help);
+        sub->callback([this, method = std::move(method)] {
+            run_ = [this, method] {
+                ClientCommands client(a_.client);
+                return method(client);
+            };
+        });
+        return sub;
+    }
+    CLI::App* group(const std::string& name, const std::string& help) {
+        CLI::App* sub = app_.add_subcommand(name, help);
+        sub->require_subcommand(1);
+        return sub;
+    }
+    void dry_run(CLI::App* sub) {
+        sub->add_flag("--dry-run", a_.client.dry_run, "check and describe, write nothing");
+    }
+    void view(CLI::App* sub) {
+        sub->add_option("--view", a_.client.view, "the overlay of this view");
+    }
+    void required(CLI::App* sub, const std::string& name, std::string& value,
+                  const std::string& help) {
+        sub->add_option(name, value, help)->required();
+    }
+
+    void program() {
+        CLI::App* serve = app_.add_subcommand("serve", "run the server");
+        serve->add_option("--config", a_.serve.config, "configuration file (TOML)");
+        serve
+            ->add_option("--dns", a_.serve.dns, "ADDR:PORT to answer DNS on, instead of the file's")
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        serve->add_option("--admin", a_.serve.admin, "ADDR:PORT for HTTP, instead of the file's");
+        serve->callback([this] {
+            run_ = [this] {
+                a_.serve.data_dir = a_.client.data_dir;
+                return commands_.serve(a_.serve);
+            };
+        });
+        CLI::App* check = app_.add_subcommand("check-config", "check a configuration file");
+        check->add_option("FILE", a_.config_file, "default: /etc/meridian/meridian.toml");
+        check->callback(
+            [this] { run_ = [this] { return commands_.check_config(a_.config_file); }; });
+    }
+
+    void zones() {
+        CLI::App* zone = group("zone", "zones");
+        CLI::App* sub =
+            command(zone, "list", "all zones", [this](auto& c) { return c.zone_list(a_.search); });
+        sub->add_option("--search", a_.search, "only names that contain this");
+        sub = command(zone, "show", "one zone", [this](auto& c) { return c.zone_show(a_.zone); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        sub = command(zone, "create", "create a zone",
+                      [this](auto& c) { return c.zone_create(a_.zone, a_.ns, a_.comment); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        sub->add_option("--ns", a_.ns, "a name server (again for more)")
+            ->required()
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        sub->add_option("--comment", a_.comment, "a comment");
+        sub->add_option("--view", a_.client.view, "the zone exists in this view alone");
+        dry_run(sub);
+        sub = command(zone, "delete", "delete a zone with everything in it",
+                      [this](auto& c) { return c.zone_delete(a_.zone); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        dry_run(sub);
+        sub = command(zone, "export", "write a master file",
+                      [this](auto& c) { return c.zone_export(a_.zone, a_.file); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        sub->add_option("FILE", a_.file, "default: standard output");
+        view(sub);
+        import(zone);
+    }
+
+    void import(CLI::App* zone) {
+        CLI::App* sub = command(zone, "import", "replace a zone by a master file",
+                                [this](auto& c) { return run_import(c); });
+        sub->add_option("ZONE", a_.zone, "the zone's name");
+        sub->add_option("FILE", a_.file, "the master file; - for standard input");
+        sub->add_option("--list", a_.list_file,
+                        "many zones: a line is a zone, a tab, a master file");
+        sub->add_flag("--offline", a_.offline,
+                      "into the store in --data-dir, which no server has "
+                      "open");
+        dry_run(sub);
+    }
+
+    int run_import(ClientCommands& client) {
+        const bool one = !a_.zone.empty() && !a_.file.empty();
+        if (one == !a_.list_file.empty() || a_.zone.empty() != a_.file.empty()) {
+            std::cerr << "meridian: zone import takes ZONE and FILE, or --list FILE" << std::endl;
+            return kUsage;
+        }
+        if (a_.offline) {
+            if (a_.client.data_dir.empty()) {
+                std::cerr << "meridian: --offline needs --data-dir" << std::endl;
+                return kUsage;
+            }
+            return client.zone_import_offline(a_.zone, a_.file, a_.list_file);
+        }
+        return one ? client.zone_import(a_.zone, a_.file) : client.zone_import_list(a_.list_file);
+    }
+
+    void records() {
+        CLI::App* record = group("record", "records of a zone");
+        CLI::App* sub =
+            command(record, "list", "the records of a zone, a name or an RRset",
+                    [this](auto& c) { return c.record_list(a_.zone, a_.name, a_.type); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        sub->add_option("NAME", a_.name, "absolute, or relative to the zone; @ is the apex");
+        sub->add_option("TYPE", a_.type, "A, AAAA, TXT, ...");
+        view(sub);
+        sub = command(record, "set", "replace an RRset", [this](auto& c) {
+            return c.record_set(a_.zone, a_.name, a_.type, a_.ttl, a_.rdata);
+        });
+        rrset(sub);
+        sub->add_option("--ttl", a_.ttl, "seconds; default: as before, or 3600");
+        sub = command(record, "add", "add records to an RRset", [this](auto& c) {
+            return c.record_change("add", a_.zone, a_.name, a_.type, a_.ttl, a_.rdata);
+        });
+        rrset(sub);
+        sub->add_option("--ttl", a_.ttl, "seconds");
+        sub = command(record, "remove", "remove records from an RRset", [this](auto& c) {
+            return c.record_change("remove", a_.zone, a_.name, a_.type, std::nullopt, a_.rdata);
+        });
+        rrset(sub);
+        sub = command(record, "delete", "delete an RRset, or all of a name",
+                      [this](auto& c) { return c.record_delete(a_.zone, a_.name, a_.type); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        required(sub, "NAME", a_.name, "absolute, or relative to the zone; @ is the apex");
+        sub->add_option("TYPE", a_.type, "default: all types");
+        view(sub);
+        dry_run(sub);
+    }
+
+    void rrset(CLI::App* sub) {
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        required(sub, "NAME", a_.name, "absolute, or relative to the zone; @ is the apex");
+        required(sub, "TYPE", a_.type, "A, AAAA, TXT, ...");
+        sub->add_option("RDATA", a_.rdata, "one argument per record")->required();
+        view(sub);
+        dry_run(sub);
+    }
+
+    void documents() {
+        struct Kind {
+            const char* command;
+            const char* resource;
+            const char* id;
+            bool file_needed;
+        };
+        for (const Kind& kind :
+             {Kind{"view", "views", "NAME", false}, Kind{"network", "networks", "PREFIX", false},
+              Kind{"map", "maps", "ID", true}, Kind{"pool", "pools", "ID", true},
+              Kind{"monitor", "monitors", "ID", true}}) {
+            CLI::App* parent = group(kind.command, kind.resource);
+            const std::string resource = kind.resource;
+            command(parent, "list", "all of them",
+                    [resource](auto& c) { return c.document_list(resource); });
+            CLI::App* sub = command(parent, "show", "one of them", [this, resource](auto& c) {
+                return c.document_show(resource, a_.id);
+            });
+            required(sub, kind.id, a_.id, "which one");
+            sub = command(parent, "set", "create or replace", [this, resource](auto& c) {
+                return c.document_set(resource, a_.id, a_.file);
+            });
+            required(sub, kind.id, a_.id, "which one");
+            sub->add_option("FILE", a_.file, "a JSON document; - for standard input")
+                ->required(kind.file_needed);
+            if (resource == "networks") {
+                sub->add_option("--view", a_.client.view, "the view its clients see");
+            }
+            dry_run(sub);
+            sub = command(parent, "delete", "delete",
+                          [this, resource](auto& c) { return c.document_delete(resource, a_.id); });
+            required(sub, kind.id, a_.id, "which one");
+            dry_run(sub);
+        }
+    }
+
+    void policies() {
+        CLI::App* policy = group("policy", "policies of a zone");
+        CLI::App* sub = command(policy, "list", "all policies of a zone",
+                                [this](auto& c) { return c.policy_list(a_.zone); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        view(sub);
+        const auto target = [this](CLI::App* app) {
+            required(app, "ZONE", a_.zone, "the zone's name");
+            required(app, "NAME", a_.name, "absolute, or relative to the zone; @ is the apex");
+            required(app, "TYPE", a_.type, "ADDRESS or CNAME");
+            view(app);
+        };
+        sub = command(policy, "show", "one policy",
+                      [this](auto& c) { return c.policy_show(a_.zone, a_.name, a_.type); });
+        target(sub);
+        sub = command(policy, "set", "create or replace a policy",
+                      [this](auto& c) { return c.policy_set(a_.zone, a_.name, a_.type, a_.file); });
+        target(sub);
+        required(sub, "FILE", a_.file, "a JSON document; - for standard input");
+        dry_run(sub);
+        sub = command(policy, "delete", "delete a policy",
+                      [this](auto& c) { return c.policy_delete(a_.zone, a_.name, a_.type); });
+        target(sub);
+        dry_run(sub);
+    }
+
+    void rest() {
+        CLI::App* sub = command(&app_, "changes", "what was changed, newest first",
+                                [this](auto& c) { return c.changes(a_.zone); });
+        sub->add_option("--zone", a_.zone, "only changes of this zone");
+        sub = command(&app_, "show", "one change with its operations",
+                      [this](auto& c) { return c.show(a_.revision); });
+        required(sub, "REVISION", a_.revision, "its number");
+        sub = command(&app_, "feed", "queries and changes as they happen",
+                      [this](auto& c) { return c.feed(a_.filter); });
+        sub->add_option("--filter", a_.filter, "like \"qname=*.example.com qtype=A,AAAA\"");
+        CLI::App* cache = group("cache", "what the resolver has learnt");
+        sub = command(cache, "show", "what is known of a name",
+                      [this](auto& c) { return c.cache_show(a_.name); });
+        required(sub, "NAME", a_.name, "a name");
+        sub = command(cache, "purge", "forget a name",
+                      [this](auto& c) { return c.cache_purge(a_.name, a_.subtree); });
+        required(sub, "NAME", a_.name, "a name");
+        sub->add_flag("--subtree", a_.subtree, "everything below it too");
+        command(&app_, "stats", "the server and its counters", [](auto& c) { return c.stats(); });
+    }
+
+    CLI::App& app_;
+    const ServerCommands& commands_;
+    Arguments a_;
+    std::function<int()> run_;
+};
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, const ServerCommands& commands) {
+    try {
+        CLI::App app("Meridian, a DNS server", "meridian");
+        Parser parser(app, commands);
+        parser.build();
+        try {
+            app.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            // CLI11 has a code of its own for each mistake; help and version are no mistakes.
+            return app.exit(error) == 0 ? 0 : kUsage;
+        }
+        return parser.run();
+    } catch (const std::exception& error) {
+        std::cerr << "meridian: " << error.what() << std::endl;
+        return 1;
+    }
+}
+
+}  // namespace admin

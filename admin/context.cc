@@ -1,0 +1,152 @@
+#include "admin/context.h"
+
+#include <algorithm>
+#include <set>
+#include <variant>
+
+#include "admin/feed.h"
+#include "base/octets.h"
+#include "base/random.h"
+#include "server/service.h"
+
+namespace admin {
+
+namespace {
+
+// The apex an operation changes; empty for documents, which belong to no zone.
+struct ZoneOf {
+    std::string operator()(const zones::PutZone& o) const { return o.apex.to_text(); }
+    std::string operator()(const zones::DeleteZone& o) const { return o.apex.to_text(); }
+    std::string operator()(const zones::ReplaceZone& o) const { return o.apex.to_text(); }
+    std::string operator()(const zones::PutDocument&) const { return {}; }
+    std::string operator()(const zones::DeleteDocument&) const { return {}; }
+    template <class T>
+    std::string operator()(const T& o) const {
+        return o.zone.to_text();
+    }
+};
+
+}  // namespace
+
+void Mailbox::post(std::function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    if (loop_ != nullptr) loop_->post(std::move(task));
+}
+
+void Mailbox::close() {
+    const std::lock_guard lock(mutex_);
+    loop_ = nullptr;
+}
+
+Background::Background() : thread_([this] { work(); }) {}
+
+Background::~Background() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+}
+
+void Background::run(std::function<void()> task) {
+    {
+        const std::lock_guard lock(mutex_);
+        tasks_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+}
+
+void Background::work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+        if (tasks_.empty()) return;
+        std::function<void()> task = std::move(tasks_.front());
+        tasks_.pop_front();
+        lock.unlock();
+        task();
+        task = nullptr;  // what it owns goes before the lock is taken
+        lock.lock();
+    }
+}
+
+std::string Cursors::keep(std::shared_ptr<zones::StoreReader> reader, base::MonoTime now) {
+    expire(now);
+    if (kept_.size() >= kMax) {
+        kept_.erase(std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
+            return a.second.used < b.second.used;
+        }));
+    }
+    std::uint8_t raw[12];
+    base::secure_fill(raw);
+    std::string id = base::to_hex(raw);
+    kept_[id] = Kept{std::move(reader), now};
+    return id;
+}
+
+std::shared_ptr<zones::StoreReader> Cursors::find(const std::string& id, base::MonoTime now) {
+    expire(now);
+    const auto found = kept_.find(id);
+    if (found == kept_.end()) return nullptr;
+    found->second.used = now;
+    return found->second.reader;
+}
+
+void Cursors::expire(base::MonoTime now) {
+    std::erase_if(kept_, [&](const auto& entry) { return now - entry.second.used > kLifetime; });
+}
+
+Submission submission_of(const Request& request) {
+    return {.author = request.principal.name,
+            .request_id = request.id,
+            .message = std::string(request.header("meridian-message").value_or("")),
+            .dry_run = request.query.flag("dry_run")};
+}
+
+void submit(Context& context, const Request& request, std::vector<zones::Operation> operations,
+            std::function<void(Outcome)> then) {
+    submit(context, submission_of(request), std::move(operations), std::move(then));
+}
+
+void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,
+            std::function<void(Outcome)> then) {
+    std::set<std::string> touched;
+    for (const zones::Operation& operation : operations) {
+        touched.insert(std::visit(ZoneOf(), operation.what));
+    }
+    touched.erase("");
+
+    ChangeNotice notice{.revision = 0,
+                        .time = base::wall_now(),
+                        .author = submission.author,
+                        .request_id = submission.request_id,
+                        .message = submission.message,
+                        .zones = {touched.begin(), touched.end()}};
+    zones::ChangeSet changes;
+    changes.author = std::move(submission.author);
+    changes.request_id = std::move(submission.request_id);
+    changes.message = std::move(submission.message);
+    changes.time = notice.time;
+    changes.operations = std::move(operations);
+    changes.dry_run = submission.dry_run;
+    const bool tell = !changes.dry_run;
+
+    // `done` runs on the committer's thread. It holds the mailbox, not the context: the context
+    // lives on the admin loop, and whatever the mailbox still delivers finds it alive.
+    context.service.store().submit(std::move(changes),
+                                   [&context, mailbox = context.mailbox, notice = std::move(notice),
+                                    then = std::move(then), tell](Outcome outcome) mutable {
+                                       auto shared = std::make_shared<Outcome>(std::move(outcome));
+                                       mailbox->post([&context, shared, notice = std::move(notice),
+                                                      then = std::move(then), tell]() mutable {
+                                           if (tell && shared->has_value() && (*shared)->changed) {
+                                               notice.revision = (*shared)->revision;
+                                               context.feed.publish(notice);
+                                           }
+                                           then(std::move(*shared));
+                                       });
+                                   });
+}
+
+}  // namespace admin

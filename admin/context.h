@@ -1,0 +1,130 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "admin/request.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "net/loop.h"
+#include "zones/change_set.h"
+#include "zones/store.h"
+
+namespace server {
+class Service;
+}
+
+namespace admin {
+
+class Feed;
+class Sessions;
+class Tokens;
+
+/// The way back to the admin loop for other threads (the committer, the background thread).
+/// Outlives the loop: what comes after `close` is dropped, because nobody is left to answer.
+/// Any thread.
+class Mailbox {
+  public:
+    explicit Mailbox(net::Loop& loop) : loop_(&loop) {}
+    void post(std::function<void()> task);
+    void close();
+
+  private:
+    std::mutex mutex_;
+    net::Loop* loop_;  // guarded by mutex_; null once closed
+};
+
+/// One thread for work that would hold up the admin loop (sorting an imported zone). Tasks run
+/// in order; the destructor finishes the queue. `run`: any thread.
+class Background {
+  public:
+    Background();
+    ~Background();
+    Background(const Background&) = delete;
+    Background& operator=(const Background&) = delete;
+    void run(std::function<void()> task);
+
+  private:
+    void work();
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<std::function<void()>> tasks_;  // guarded by mutex_
+    bool stopping_ = false;                    // guarded by mutex_
+    std::thread thread_;
+};
+
+/// Readers that page cursors hold on to, so that the pages of one listing show one revision
+/// however long the client takes between them. Admin loop only.
+class Cursors {
+  public:
+    static constexpr std::size_t kMax = 64;  // beyond, the one unused longest goes (410)
+    static constexpr std::chrono::minutes kLifetime{10};
+
+    [[nodiscard]] std::string keep(std::shared_ptr<zones::StoreReader> reader, base::MonoTime now);
+    /// Null: never there, or gone. Finding one makes it live on.
+    [[nodiscard]] std::shared_ptr<zones::StoreReader> find(const std::string& id,
+                                                           base::MonoTime now);
+    void expire(base::MonoTime now);
+
+  private:
+    struct Kept {
+        std::shared_ptr<zones::StoreReader> reader;
+        base::MonoTime used;
+    };
+    std::map<std::string, Kept> kept_;
+};
+
+/// Finished requests by method, route and status, for /metrics. Admin loop only.
+class HttpCounters {
+  public:
+    void count(std::string method, std::string route, int status) {
+        ++counts_[{std::move(method), std::move(route), status}];
+    }
+    [[nodiscard]] const auto& all() const noexcept { return counts_; }
+
+  private:
+    std::map<std::tuple<std::string, std::string, int>, std::uint64_t> counts_;
+};
+
+/// What the resources work with. Everything is borrowed from `Admin` and outlives every request.
+/// Admin loop only, the members say otherwise.
+struct Context {
+    server::Service& service;
+    std::shared_ptr<Mailbox> mailbox;
+    Background& background;
+    Tokens& tokens;
+    Sessions& sessions;
+    Feed& feed;
+    Cursors& cursors;
+    HttpCounters& counters;
+    std::vector<base::Endpoint> addresses;  // of the admin listeners
+};
+
+using Outcome = base::Result<zones::Committed, zones::ChangeError>;
+
+/// Submits a change set in the name of a request; `then` comes back on the admin loop. The feed
+/// is told of what was committed. Admin loop.
+void submit(Context& context, const Request& request, std::vector<zones::Operation> operations,
+            std::function<void(Outcome)> then);
+
+/// The same with author and request id taken down earlier, for requests that are gone by then.
+struct Submission {
+    std::string author, request_id, message;
+    bool dry_run = false;
+};
+[[nodiscard]] Submission submission_of(const Request& request);
+void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,
+            std::function<void(Outcome)> then);
+
+}  // namespace admin

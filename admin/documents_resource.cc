@@ -1,0 +1,153 @@
+// /v1/views, /networks, /maps, /pools and /monitors: documents with an id. The store checks what
+// they say; here they are named, listed and versioned.
+#include <array>
+
+#include "admin/resources.h"
+#include "server/service.h"
+
+namespace admin {
+
+namespace {
+
+struct Kind {
+    std::string_view name;    // as in the URL and in the store
+    std::string_view id_key;  // the member that names a document
+};
+constexpr std::array<Kind, 5> kKinds = {{{"views", "name"},
+                                         {"networks", "prefix"},
+                                         {"maps", "id"},
+                                         {"pools", "id"},
+                                         {"monitors", "id"}}};
+
+// Which of the kinds the path names: "/v1/pools/fra".
+const Kind& kind_of(const Request& request) {
+    for (const Kind& kind : kKinds) {
+        if (std::string_view(request.head.path).substr(4).starts_with(kind.name)) return kind;
+    }
+    return kKinds.back();  // not reached: the routes name the kinds above
+}
+
+std::string url_of(const Kind& kind, const std::string& id) {
+    return "/v1/" + std::string(kind.name) + '/' + encode_segment(id);
+}
+
+base::Result<Json> document_json(const Kind& kind, const zones::DocumentInfo& info) {
+    auto stored = Json::parse(info.json);
+    if (!stored) return base::fail("the stored document is damaged: " + stored.error().message);
+    Json document = Json::object();
+    document.set(kind.id_key, info.id);
+    for (const Json::Member& member : stored->members()) document.set(member.key, member.value);
+    return document;
+}
+
+// Submits the document and answers with it as it is stored.
+void put(Context& context, const Request& request, const Respond& respond, const Kind& kind,
+         std::string id, Json document, zones::Precondition condition, bool existed, bool creates) {
+    std::vector<zones::Operation> operations;
+    operations.push_back(
+        {zones::PutDocument{std::string(kind.name), id, document.dump()}, std::move(condition)});
+    const bool dry_run = request.query.flag("dry_run");
+    submit(context, request, std::move(operations),
+           [&context, respond, &kind, id, existed, creates, dry_run](Outcome outcome) {
+               if (!outcome) return respond(problem(outcome.error(), {}, creates));
+               if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
+               const auto reader = context.service.store().read();
+               const auto stored = reader->document(kind.name, id);
+               if (!stored) return respond(problem(503, stored.error().message));
+               Json shown = Json::object();
+               if (*stored) shown = document_json(kind, **stored).value_or(Json::object());
+               Reply reply =
+                   written(*outcome, existed ? 200 : 201, std::move(shown), std::nullopt, false);
+               if (*stored) reply.headers.add("etag", make_etag((*stored)->revision, "j"));
+               if (!existed) reply.headers.add("location", url_of(kind, id));
+               respond(std::move(reply));
+           });
+}
+
+}  // namespace
+
+void list_documents(Context& context, const Request& request, const Respond& respond) {
+    const Kind& kind = kind_of(request);
+    const auto reader = context.service.store().read();
+    const auto documents = reader->documents(kind.name);
+    if (!documents) return respond(problem(503, documents.error().message));
+    Json items = Json::array();
+    for (const zones::DocumentInfo& info : *documents) {
+        auto document = document_json(kind, info);
+        if (!document) return respond(problem(500, document.error().message));
+        items.push(document->set("revision", info.revision));
+    }
+    Json out = Json::object();
+    out.set("items", std::move(items));
+    out.set("revision", reader->revision());
+    out.set("next", nullptr);
+    respond(Reply::json(200, out.dump()));
+}
+
+void create_document(Context& context, const Request& request, const Respond& respond) {
+    const Kind& kind = kind_of(request);
+    auto body = parse_body(request);
+    if (!body) return respond(std::move(body.error()));
+    const Json* id = body->find(kind.id_key);
+    if (id == nullptr || id->as_string() == nullptr || id->as_string()->empty()) {
+        return respond(problem(422, "the document is not valid",
+                               {{pointer_step(kind.id_key), "a string that names it is wanted"}}));
+    }
+    put(context, request, respond, kind, *id->as_string(), *body,
+        {.if_match = std::nullopt, .if_none_match = true}, false, true);
+}
+
+void get_document(Context& context, const Request& request, const Respond& respond) {
+    const Kind& kind = kind_of(request);
+    const auto reader = context.service.store().read();
+    const auto stored = reader->document(kind.name, request.path[0]);
+    if (!stored) return respond(problem(503, stored.error().message));
+    if (!*stored) {
+        return respond(
+            problem(404, "there is no " + request.path[0] + " in " + std::string(kind.name)));
+    }
+    const auto document = document_json(kind, **stored);
+    if (!document) return respond(problem(500, document.error().message));
+    respond(representation(request, *document, (*stored)->revision));
+}
+
+void put_document(Context& context, const Request& request, const Respond& respond) {
+    const Kind& kind = kind_of(request);
+    auto condition = write_condition(request);
+    if (!condition) return respond(problem(400, condition.error().message));
+    auto body = parse_body(request);
+    if (!body) return respond(std::move(body.error()));
+    if (!body->is_object()) {
+        return respond(problem(422, "the document is not valid", {{"", "an object is wanted"}}));
+    }
+    const std::string& id = request.path[0];
+    const Json* named = body->find(kind.id_key);
+    if (named != nullptr && (named->as_string() == nullptr || *named->as_string() != id)) {
+        return respond(problem(422, "the document is not valid",
+                               {{pointer_step(kind.id_key), "the URL names " + id}}));
+    }
+    body->set(kind.id_key, id);
+    const auto before = context.service.store().read()->document(kind.name, id);
+    if (!before) return respond(problem(503, before.error().message));
+    put(context, request, respond, kind, id, std::move(*body), std::move(*condition),
+        before->has_value(), false);
+}
+
+void delete_document(Context& context, const Request& request, const Respond& respond) {
+    const Kind& kind = kind_of(request);
+    auto condition = write_condition(request);
+    if (!condition) return respond(problem(400, condition.error().message));
+    std::vector<zones::Operation> operations;
+    operations.push_back(
+        {zones::DeleteDocument{std::string(kind.name), request.path[0]}, std::move(*condition)});
+    const bool dry_run = request.query.flag("dry_run");
+    submit(context, request, std::move(operations), [respond, dry_run](Outcome outcome) {
+        if (!outcome) return respond(problem(outcome.error()));
+        if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
+        Reply reply = Reply::empty(204);
+        reply.headers.add("meridian-revision", std::to_string(outcome->revision));
+        respond(std::move(reply));
+    });
+}
+
+}  // namespace admin

@@ -1,0 +1,112 @@
+// Every endpoint of the admin server. admin/openapi.json describes the same list; a test holds
+// them together.
+#include "admin/resources.h"
+#include "admin/router.h"
+
+namespace admin {
+
+namespace {
+
+constexpr Endpoint api(std::string_view method, std::string_view pattern,
+                       void (*handle)(Context&, const Request&, const Respond&)) {
+    Endpoint endpoint;
+    endpoint.method = method;
+    endpoint.pattern = pattern;
+    endpoint.access = method == "GET" ? Access::Read : Access::Write;
+    endpoint.handle = handle;
+    return endpoint;
+}
+
+constexpr Endpoint open(std::string_view method, std::string_view pattern, Part part, Access access,
+                        void (*handle)(Context&, const Request&, const Respond&)) {
+    Endpoint endpoint = api(method, pattern, handle);
+    endpoint.part = part;
+    endpoint.access = access;
+    return endpoint;
+}
+
+constexpr Endpoint streamed(std::string_view method, std::string_view pattern,
+                            std::unique_ptr<BodySink> (*stream)(Context&, Request, Respond)) {
+    Endpoint endpoint = api(method, pattern, nullptr);
+    endpoint.stream = stream;
+    return endpoint;
+}
+
+constexpr Endpoint taken(std::string_view method, std::string_view pattern,
+                         std::unique_ptr<net::HttpStream> (*take)(Context&, Request,
+                                                                  net::HttpExchange&)) {
+    Endpoint endpoint = api(method, pattern, nullptr);
+    endpoint.take = take;
+    return endpoint;
+}
+
+constexpr Endpoint kEndpoints[] = {
+    api("GET", "/v1/zones", list_zones),
+    api("POST", "/v1/zones", create_zone),
+    api("GET", "/v1/zones/{zone}", get_zone),
+    streamed("PUT", "/v1/zones/{zone}", put_zone),
+    api("PATCH", "/v1/zones/{zone}", patch_zone),
+    api("DELETE", "/v1/zones/{zone}", delete_zone),
+    api("GET", "/v1/zones/{zone}/rrsets", list_rrsets),
+    api("PATCH", "/v1/zones/{zone}/rrsets", patch_rrsets),
+    api("GET", "/v1/zones/{zone}/rrsets/{name}/{type}", get_rrset),
+    api("PUT", "/v1/zones/{zone}/rrsets/{name}/{type}", put_rrset),
+    api("DELETE", "/v1/zones/{zone}/rrsets/{name}/{type}", delete_rrset),
+    api("GET", "/v1/zones/{zone}/policies", list_policies),
+    api("GET", "/v1/zones/{zone}/policies/{name}/{type}", get_policy),
+    api("PUT", "/v1/zones/{zone}/policies/{name}/{type}", put_policy),
+    api("DELETE", "/v1/zones/{zone}/policies/{name}/{type}", delete_policy),
+
+    api("GET", "/v1/views", list_documents),
+    api("POST", "/v1/views", create_document),
+    api("GET", "/v1/views/{id}", get_document),
+    api("PUT", "/v1/views/{id}", put_document),
+    api("DELETE", "/v1/views/{id}", delete_document),
+    api("GET", "/v1/networks", list_documents),
+    api("POST", "/v1/networks", create_document),
+    api("GET", "/v1/networks/{id}", get_document),
+    api("PUT", "/v1/networks/{id}", put_document),
+    api("DELETE", "/v1/networks/{id}", delete_document),
+    api("GET", "/v1/maps", list_documents),
+    api("POST", "/v1/maps", create_document),
+    api("GET", "/v1/maps/{id}", get_document),
+    api("PUT", "/v1/maps/{id}", put_document),
+    api("DELETE", "/v1/maps/{id}", delete_document),
+    api("GET", "/v1/pools", list_documents),
+    api("POST", "/v1/pools", create_document),
+    api("GET", "/v1/pools/{id}", get_document),
+    api("PUT", "/v1/pools/{id}", put_document),
+    api("DELETE", "/v1/pools/{id}", delete_document),
+    api("GET", "/v1/monitors", list_documents),
+    api("POST", "/v1/monitors", create_document),
+    api("GET", "/v1/monitors/{id}", get_document),
+    api("PUT", "/v1/monitors/{id}", put_document),
+    api("DELETE", "/v1/monitors/{id}", delete_document),
+
+    api("GET", "/v1/changes", list_changes),
+    api("GET", "/v1/changes/{revision}", get_change),
+    api("GET", "/v1/server", get_server),
+    api("GET", "/v1/cache/{name}", get_cache),
+    api("DELETE", "/v1/cache/{name}", delete_cache),
+    taken("GET", "/v1/feed", take_feed),
+    open("POST", "/v1/session", Part::Api, Access::Open, create_session),
+    api("GET", "/v1/session", get_session),
+    open("DELETE", "/v1/session", Part::Api, Access::Read, delete_session),
+
+    open("GET", "/v1/openapi.json", Part::Api, Access::Open, get_openapi),
+    open("GET", "/metrics", Part::Metrics, Access::Loopback, get_metrics),
+    open("GET", "/healthz", Part::Health, Access::Open, get_liveness),
+    open("GET", "/readyz", Part::Health, Access::Open, get_readiness),
+    open("GET", "/", Part::Ui, Access::Open, get_page),
+    open("GET", "/page.js", Part::Ui, Access::Open, get_page),
+    open("GET", "/page.css", Part::Ui, Access::Open, get_page),
+    open("GET", "/login", Part::Ui, Access::Open, follow_login_link),
+};
+
+}  // namespace
+
+std::span<const Endpoint> endpoints() {
+    return kEndpoints;
+}
+
+}  // namespace admin

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/feed_event.h"
+#include "admin/feed_filter.h"
+#include "net/loop.h"
+#include "server/tap.h"
+#include "zones/geo.h"
+
+namespace admin {
+
+/// One event as it is sent, shared by all who get it.
+struct FeedMessage {
+    std::string id;    // boot.sequence
+    std::string json;  // one line
+};
+using FeedBatch = std::vector<std::shared_ptr<const FeedMessage>>;
+
+/// One carrier's end of a subscription (WebSocket, SSE, NDJSON). The feed calls it on the admin
+/// loop.
+class FeedSubscriber {
+  public:
+    virtual ~FeedSubscriber() = default;
+    /// Can the peer take more now? While it cannot, events wait in the feed's queue, and the
+    /// oldest are dropped when that is full.
+    [[nodiscard]] virtual bool ready() const = 0;
+    /// `dropped` events were lost for this subscriber since the last call. Never both empty.
+    virtual void send(const FeedBatch& batch, std::uint64_t dropped) = 0;
+    /// Nothing was sent for kHeartbeat.
+    virtual void heartbeat() = 0;
+    /// The server stops.
+    virtual void end() = 0;
+};
+
+/// Where the feed's events come from; a test gives its own.
+struct FeedSources {
+    std::vector<server::Tap*> taps;
+    std::string node;
+    std::vector<std::string> listeners;  // by index
+    std::function<std::shared_ptr<const zones::GeoDatabases>()> geo;
+    std::function<std::string(zones::ViewId)> view_name;
+};
+
+/// The fan-out of queries and changes to subscribers. The taps are switched on only while
+/// somebody subscribes to queries; DNS never waits for the feed, nor one subscriber for another.
+/// Admin loop only. Outlives the HTTP servers.
+class Feed {
+  public:
+    static constexpr std::chrono::milliseconds kTick{50};
+    static constexpr std::chrono::seconds kHeartbeat{10};
+    static constexpr std::size_t kMaxSubscribers = 256;
+    static constexpr std::size_t kQueueEvents = 4096;                  // per subscriber
+    static constexpr std::size_t kQueueOctets = std::size_t{4} << 20;  // per subscriber
+    static constexpr std::size_t kBatchEvents = 256;                   // per message
+    static constexpr std::size_t kDrainPerTick = 4096;                 // per tap
+
+    Feed(net::Loop& loop, FeedSources sources);
+    ~Feed();
+    Feed(const Feed&) = delete;
+    Feed& operator=(const Feed&) = delete;
+
+    /// False: there are kMaxSubscribers already. Called again it only changes the filter.
+    [[nodiscard]] bool subscribe(FeedSubscriber& subscriber, FeedFilter filter);
+    void unsubscribe(FeedSubscriber& subscriber);
+    /// Keeps a subscriber that nobody else owns until `disown`, which destroys it.
+    void own(std::unique_ptr<FeedSubscriber> subscriber);
+    void disown(FeedSubscriber& subscriber);
+
+    void publish(const ChangeNotice& notice);
+    /// Ends every carrier: the server stops.
+    void end();
+    /// Drains the taps and sends what waits; the timer's work, and a test's.
+    void tick();
+
+    /// The id that the next event will have.
+    [[nodiscard]] std::string next_id() const;
+    [[nodiscard]] const std::string& node() const noexcept { return sources_.node; }
+    [[nodiscard]] std::size_t subscribers() const noexcept { return subscribers_.size(); }
+    [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
+    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+
+  private:
+    struct Subscription {
+        FeedFilter filter;
+        std::deque<std::shared_ptr<const FeedMessage>> queue;
+        std::size_t queued_octets = 0;
+        std::uint64_t dropped = 0;  // not told yet
+        base::MonoTime last_sent{};
+    };
+
+    void switch_taps();
+    void take(const server::TapEvent& tap);
+    void push(Subscription& subscription, const std::shared_ptr<const FeedMessage>& message);
+    void flush(FeedSubscriber& subscriber, Subscription& subscription);
+    [[nodiscard]] std::uint64_t tap_drops() const;
+
+    FeedSources sources_;
+    net::Timer timer_;
+    std::string boot_;  // of this process: ids of an earlier one are recognized
+    std::uint64_t sequence_ = 0;
+    std::map<FeedSubscriber*, Subscription> subscribers_;
+    std::vector<std::unique_ptr<FeedSubscriber>> owned_;
+    std::map<zones::ViewId, std::string> view_names_;       // during a tick
+    std::shared_ptr<const zones::GeoDatabases> locations_;  // during a tick
+    std::uint64_t events_ = 0;
+    std::uint64_t dropped_ = 0;
+    std::uint64_t tap_drops_seen_ = 0;
+};
+
+}  // namespace admin

@@ -1,0 +1,259 @@
+// /v1/feed: one event model over WebSocket (RFC 6455), server-sent events (HTML Living Standard)
+// and newline-delimited JSON.
+#include <algorithm>
+
+#include "admin/feed.h"
+#include "admin/front.h"
+#include "admin/resources.h"
+#include "base/octets.h"
+
+namespace admin {
+
+namespace {
+
+constexpr std::string_view kSubprotocol = "meridian.v1.json";
+// What may wait below a carrier before it counts as not ready; the rest waits in the feed's
+// queue, where the oldest is dropped.
+constexpr std::size_t kReadyOctets = std::size_t{256} << 10;
+
+std::string gap_json(const std::string& from, const std::string& to) {
+    Json gap = Json::object();
+    gap.set("schema", 1).set("topic", "gap").set("from", from).set("to", to);
+    return gap.dump();
+}
+
+std::string dropped_json(std::uint64_t dropped) {
+    Json event = Json::object();
+    event.set("schema", 1).set("topic", "dropped").set("dropped", dropped);
+    return event.dump();
+}
+
+// SSE and NDJSON: a response that does not end.
+class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
+  public:
+    StreamCarrier(Feed& feed, net::HttpExchange& exchange, bool sse)
+        : feed_(feed), exchange_(&exchange), sse_(sse) {}
+    ~StreamCarrier() override { feed_.unsubscribe(*this); }
+
+    void start(const std::string& request_id, const std::string& resume_from) {
+        net::ResponseHead head;
+        head.headers.add("content-type", sse_ ? "text/event-stream" : "application/x-ndjson");
+        head.headers.add("cache-control", "no-store");
+        head.headers.add("x-content-type-options", "nosniff");
+        head.headers.add("x-request-id", request_id);
+        exchange_->respond(head);
+        std::string first = sse_ ? "retry: 2000\n\n" : "";
+        // Nothing is kept while nobody listens, so whoever resumes is told what is missing.
+        if (!resume_from.empty()) append(first, "", gap_json(resume_from, feed_.next_id()));
+        if (!first.empty()) exchange_->write(base::as_octets(first));
+    }
+
+    // FeedSubscriber
+    [[nodiscard]] bool ready() const override {
+        return exchange_ != nullptr && exchange_->queued() < kReadyOctets;
+    }
+    void send(const FeedBatch& batch, std::uint64_t dropped) override {
+        std::string out;
+        if (dropped > 0) append(out, "", dropped_json(dropped));
+        for (const auto& message : batch) append(out, message->id, message->json);
+        exchange_->write(base::as_octets(out));
+    }
+    void heartbeat() override {
+        Json event = Json::object();
+        event.set("schema", 1).set("topic", "heartbeat");
+        event.set("ts", base::format_rfc3339(base::wall_now()));
+        const std::string out = sse_ ? std::string(":\n\n") : event.dump() + "\n";
+        exchange_->write(base::as_octets(out));
+    }
+    void end() override {
+        feed_.unsubscribe(*this);
+        if (exchange_ != nullptr) exchange_->finish();
+        exchange_ = nullptr;
+    }
+
+    // HttpStream
+    void on_body(base::Octets /*octets*/) override {}
+    void on_end(const net::HeaderList& /*trailers*/) override {}
+    void on_cancel() override {
+        exchange_ = nullptr;
+        feed_.unsubscribe(*this);
+    }
+
+  private:
+    void append(std::string& out, const std::string& id, const std::string& json) const {
+        if (sse_ && !id.empty()) out += "id: " + id + '\n';
+        if (sse_) out += "data: ";
+        out += json;
+        out += sse_ ? "\n\n" : "\n";
+    }
+
+    Feed& feed_;
+    net::HttpExchange* exchange_;
+    bool sse_;
+};
+
+// Lives until the WebSocket is closed, longer than the exchange it came from; the feed owns it.
+class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListener {
+  public:
+    explicit WebSocketCarrier(Feed& feed) : feed_(feed) {}
+
+    void attach(net::WebSocket* socket) { socket_ = socket; }
+
+    void subscribe(FeedFilter filter) {
+        if (!feed_.subscribe(*this, std::move(filter))) {
+            socket_->close(1013, "too many subscribers");  // try again later
+            return;
+        }
+        Json message = Json::object();
+        message.set("type", "subscribed").set("next", feed_.next_id());
+        say(message);
+    }
+    void gap(const std::string& from) {
+        const auto event =
+            std::make_shared<const FeedMessage>(FeedMessage{"", gap_json(from, feed_.next_id())});
+        send({event}, 0);
+    }
+
+    // FeedSubscriber
+    [[nodiscard]] bool ready() const override { return socket_->queued() < kReadyOctets; }
+    void send(const FeedBatch& batch, std::uint64_t dropped) override {
+        std::string out =
+            "{\"type\":\"batch\",\"dropped\":" + std::to_string(dropped) + ",\"events\":[";
+        for (const auto& message : batch) {
+            if (out.back() != '[') out += ',';
+            out += message->json;
+        }
+        out += "]}";
+        socket_->send(base::as_octets(out), true);
+    }
+    void heartbeat() override {}  // the WebSocket pings
+    void end() override {
+        feed_.unsubscribe(*this);
+        socket_->close(1001, "the server stops");
+    }
+
+    // WebSocketListener
+    void on_message(base::Octets payload, bool text) override {
+        if (!text) return refuse("messages are JSON text");
+        const auto message = Json::parse(base::as_text(payload));
+        if (!message) return refuse(message.error().message);
+        const Json* type = message->find("type");
+        if (type == nullptr || type->as_string() == nullptr || *type->as_string() != "subscribe") {
+            return refuse("the message to send is {\"type\":\"subscribe\",...}");
+        }
+        auto filter = FeedFilter::parse(*message);
+        if (!filter) return refuse(filter.error().message);
+        subscribe(std::move(*filter));
+    }
+    void on_closed(std::uint16_t /*code*/, std::string_view /*reason*/) override {
+        feed_.disown(*this);  // destroys this
+    }
+
+  private:
+    void say(const Json& message) { socket_->send(base::as_octets(message.dump()), true); }
+    // The subscription stays as it was; the client is told what was wrong with its message.
+    void refuse(const std::string& why) {
+        Json message = Json::object();
+        message.set("type", "error").set("message", why);
+        say(message);
+    }
+
+    Feed& feed_;
+    net::WebSocket* socket_ = nullptr;
+};
+
+// After a WebSocket or an error: nothing of this exchange is left to do.
+class DoneStream final : public net::HttpStream {
+  public:
+    void on_body(base::Octets /*octets*/) override {}
+    void on_end(const net::HeaderList& /*trailers*/) override {}
+};
+
+std::unique_ptr<net::HttpStream> refuse(net::HttpExchange& exchange, const Request& request,
+                                        Reply reply) {
+    net::ResponseHead head;
+    head.status = reply.status;
+    head.headers = std::move(reply.headers);
+    head.headers.set("cache-control", "no-store");
+    head.headers.set("x-request-id", request.id);
+    head.headers.set("content-length", std::to_string(reply.body.size()));
+    const bool bodiless = request.head.method == "HEAD";
+    exchange.respond(head, bodiless);
+    if (!bodiless) {
+        exchange.write(base::as_octets(reply.body));
+        exchange.finish();
+    }
+    return std::make_unique<DoneStream>();
+}
+
+// A page of another site must not open a WebSocket with the browser's cookie: browsers send
+// Origin and let the server decide (RFC 6455, 10.2).
+bool foreign_origin(const net::RequestHead& head) {
+    const std::string_view origin = head.headers.get("origin").value_or("");
+    if (origin.empty()) return false;  // not a browser
+    const std::size_t scheme = origin.find("://");
+    if (scheme == std::string_view::npos) return true;
+    return origin.substr(scheme + 3) != head.authority;
+}
+
+}  // namespace
+
+std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
+                                           net::HttpExchange& exchange) {
+    FeedFilter::Pairs pairs;
+    std::string resume(request.header("last-event-id").value_or(""));
+    for (const auto& pair : request.query.all()) {
+        if (pair.first == "after") {
+            resume = pair.second;
+        } else {
+            pairs.push_back(pair);
+        }
+    }
+    auto filter = FeedFilter::parse(pairs);
+    if (!filter) return refuse(exchange, request, problem(422, filter.error().message));
+    if (context.feed.subscribers() >= Feed::kMaxSubscribers) {
+        return refuse(exchange, request, problem(503, "the feed has too many subscribers"));
+    }
+
+    const bool upgrade = request.head.headers.has_token("upgrade", "websocket") ||
+                         request.head.protocol == "websocket";
+    if (upgrade) {
+        if (foreign_origin(request.head)) {
+            return refuse(exchange, request, problem(403, "the Origin is not this server"));
+        }
+        const bool offered = request.head.headers.has_token("sec-websocket-protocol", kSubprotocol);
+        auto carrier = std::make_unique<WebSocketCarrier>(context.feed);
+        net::WebSocket* socket =
+            exchange.accept_websocket(offered ? kSubprotocol : std::string_view(), *carrier);
+        if (socket == nullptr) {
+            return refuse(exchange, request, problem(400, "this is no WebSocket handshake"));
+        }
+        WebSocketCarrier& attached = *carrier;
+        attached.attach(socket);
+        context.feed.own(std::move(carrier));
+        attached.subscribe(std::move(*filter));
+        if (!resume.empty()) attached.gap(resume);
+        return std::make_unique<DoneStream>();
+    }
+
+    const unsigned sse = request.accepts("text/event-stream");
+    const unsigned lines = request.accepts("application/x-ndjson");
+    if (sse == 0 && lines == 0) {
+        return refuse(exchange, request,
+                      problem(406,
+                              "the feed is text/event-stream, application/x-ndjson or a "
+                              "WebSocket"));
+    }
+    if (request.head.method == "HEAD") {
+        Reply reply = Reply::empty(200);
+        reply.headers.add("content-type",
+                          sse > lines ? "text/event-stream" : "application/x-ndjson");
+        return refuse(exchange, request, std::move(reply));
+    }
+    auto carrier = std::make_unique<StreamCarrier>(context.feed, exchange, sse > lines);
+    carrier->start(request.id, resume);
+    (void)context.feed.subscribe(*carrier, std::move(*filter));  // there is room, see above
+    return carrier;
+}
+
+}  // namespace admin

@@ -1,0 +1,346 @@
+#include "admin/front.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "admin/problem.h"
+#include "admin/tokens.h"
+#include "base/octets.h"
+#include "base/random.h"
+
+namespace admin {
+
+namespace {
+
+bool usable_request_id(std::string_view text) {
+    return !text.empty() && text.size() <= 64 &&
+           text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789._-") == std::string_view::npos;
+}
+
+std::string request_id(const net::RequestHead& head) {
+    const std::string_view given = head.headers.get("x-request-id").value_or("");
+    if (usable_request_id(given)) return std::string(given);
+    std::uint8_t raw[8];
+    base::secure_fill(raw);
+    return base::to_hex(raw);
+}
+
+// The response half of one exchange, shared by the stream and by whoever still works on the
+// reply. `exchange` becomes null when the connection lets go of the stream.
+struct Live {
+    net::HttpExchange* exchange = nullptr;
+    bool head_only = false;
+    bool http1 = false;
+    bool responded = false;
+    bool body_ended = false;  // nothing of the request is left on the connection
+    std::string request_id;
+    std::function<std::string()> more;  // the rest of a body that is pulled
+
+    void send(Reply reply, bool close = false);
+    void pump();
+};
+
+void Live::send(Reply reply, bool close) {
+    if (exchange == nullptr || responded) return;
+    responded = true;
+    net::ResponseHead head;
+    head.status = reply.status;
+    head.headers = std::move(reply.headers);
+    if (!head.headers.get("cache-control")) head.headers.add("cache-control", "no-store");
+    head.headers.set("x-content-type-options", "nosniff");
+    head.headers.set("x-request-id", request_id);
+    if (close && http1 && !body_ended) head.headers.set("connection", "close");
+    const bool bodiless = reply.status == 204 || reply.status == 304;
+    if (!bodiless && !reply.more) {
+        head.headers.set("content-length", std::to_string(reply.body.size()));
+    }
+    if (bodiless || head_only || (!reply.more && reply.body.empty())) {
+        exchange->respond(head, true);
+        return;
+    }
+    exchange->respond(head, false);
+    more = std::move(reply.more);
+    const bool room = reply.body.empty() || exchange->write(base::as_octets(reply.body));
+    if (!more) {
+        exchange->finish();
+    } else if (room) {
+        pump();
+    }
+}
+
+void Live::pump() {
+    while (exchange != nullptr && more) {
+        const std::string piece = more();
+        if (piece.empty()) {
+            more = nullptr;
+            exchange->finish();
+        } else if (!exchange->write(base::as_octets(piece))) {
+            return;  // on_writable goes on
+        }
+    }
+}
+
+// A request that was answered from its head alone; the body, if there is one, is not wanted.
+class AnsweredStream final : public net::HttpStream {
+  public:
+    explicit AnsweredStream(std::shared_ptr<Live> live) : live_(std::move(live)) {}
+    ~AnsweredStream() override { live_->exchange = nullptr; }
+    void on_body(base::Octets /*octets*/) override {}
+    void on_end(const net::HeaderList& /*trailers*/) override {}
+    void on_writable() override { live_->pump(); }
+    void on_cancel() override { live_->exchange = nullptr; }
+
+  private:
+    std::shared_ptr<Live> live_;
+};
+
+// Takes the body of a request: whole for a resource, piece by piece for a sink.
+class BodyStream final : public net::HttpStream {
+  public:
+    BodyStream(Context& context, const Endpoint& endpoint, std::shared_ptr<Live> live)
+        : context_(context), endpoint_(endpoint), live_(std::move(live)) {}
+    ~BodyStream() override { live_->exchange = nullptr; }
+
+    void collect(Request request) { request_ = std::move(request); }
+    void stream(std::unique_ptr<BodySink> sink) { sink_ = std::move(sink); }
+
+    void on_body(base::Octets octets) override {
+        if (live_->responded) return;
+        received_ += octets.size();
+        const std::size_t limit =
+            endpoint_.stream == nullptr ? Front::kMaxJsonOctets : Front::kMaxStreamedOctets;
+        if (received_ > limit) {
+            sink_.reset();
+            live_->send(
+                problem(413, "the body is larger than " + std::to_string(limit) + " octets"), true);
+        } else if (endpoint_.stream == nullptr) {
+            request_.body.append(base::as_text(octets));
+        } else if (sink_ && !sink_->on_body(octets)) {
+            sink_.reset();
+        }
+    }
+    void on_end(const net::HeaderList& /*trailers*/) override {
+        live_->body_ended = true;
+        if (live_->responded) return;
+        if (endpoint_.stream == nullptr) {
+            endpoint_.handle(context_, request_,
+                             [live = live_](Reply reply) { live->send(std::move(reply)); });
+        } else if (sink_) {
+            sink_->on_end();
+        }
+    }
+    void on_writable() override { live_->pump(); }
+    void on_cancel() override {
+        live_->exchange = nullptr;
+        sink_.reset();
+    }
+
+  private:
+    Context& context_;
+    const Endpoint& endpoint_;
+    std::shared_ptr<Live> live_;
+    Request request_;
+    std::unique_ptr<BodySink> sink_;
+    std::size_t received_ = 0;
+};
+
+bool is_write(std::string_view method) {
+    return method != "GET" && method != "HEAD" && method != "OPTIONS";
+}
+
+Reply unauthorized() {
+    Reply reply = problem(401, "a token is wanted: Authorization: Bearer TOKEN");
+    reply.headers.add("www-authenticate", "Bearer realm=\"meridian\"");
+    return reply;
+}
+
+// Why this principal may not do this, or nothing.
+std::optional<Reply> refusal(const Endpoint& endpoint, const Principal& principal,
+                             const net::RequestHead& head) {
+    if (endpoint.access == Access::Open) return std::nullopt;
+    if (endpoint.access == Access::Loopback &&
+        (head.peer.local_socket || head.peer.remote.address.is_loopback())) {
+        return std::nullopt;
+    }
+    if (principal.name.empty()) return unauthorized();
+    const bool write = endpoint.access == Access::Write;
+    if (write ? !principal.write : !principal.read) {
+        return problem(403,
+                       "the token " + principal.name + " may not " + (write ? "write" : "read"));
+    }
+    if (principal.by_cookie && is_write(head.method)) {
+        const std::string_view given = head.headers.get("x-meridian-csrf").value_or("");
+        if (!base::equal_constant_time(base::as_octets(given), base::as_octets(principal.csrf))) {
+            return problem(403, "a write with the session cookie needs the X-Meridian-CSRF header");
+        }
+    }
+    return std::nullopt;
+}
+
+// Why a body of this kind cannot be taken, or nothing.
+std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& request) {
+    const std::string_view length = request.header("content-length").value_or("");
+    if (!length.empty()) {
+        std::uint64_t octets = 0;
+        const auto parsed = std::from_chars(length.data(), length.data() + length.size(), octets);
+        const std::size_t limit =
+            endpoint.stream == nullptr ? Front::kMaxJsonOctets : Front::kMaxStreamedOctets;
+        if (parsed.ec != std::errc() || octets > limit) {
+            return problem(413, "the body is larger than " + std::to_string(limit) + " octets");
+        }
+    }
+    if (endpoint.stream != nullptr || endpoint.method == "DELETE" || !is_write(endpoint.method)) {
+        return std::nullopt;
+    }
+    const std::string type = request.content_type();
+    if (type == "application/json" || type == "application/merge-patch+json") return std::nullopt;
+    Reply reply = problem(415, "the body has to be application/json");
+    reply.headers.add("accept", "application/json");
+    return reply;
+}
+
+std::string known_method(std::string_view method) {
+    for (const std::string_view known :
+         {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+        if (method == known) return std::string(known);
+    }
+    return "other";  // labels of a metric have to stay few
+}
+
+}  // namespace
+
+bool Expose::has(Part part) const noexcept {
+    switch (part) {
+        case Part::Api:
+            return api;
+        case Part::Ui:
+            return ui;
+        case Part::Metrics:
+            return metrics;
+        case Part::Health:
+            return health;
+    }
+    return false;
+}
+
+std::string session_cookie(const net::RequestHead& head) {
+    for (const net::HeaderList::Field& field : head.headers.fields()) {
+        if (field.name != "cookie") continue;
+        std::string_view list = field.value;
+        while (!list.empty()) {
+            const std::size_t end = std::min(list.find(';'), list.size());
+            std::string_view pair = list.substr(0, end);
+            list.remove_prefix(std::min(end + 1, list.size()));
+            while (pair.starts_with(' ')) pair.remove_prefix(1);
+            if (pair.starts_with(kCookieName) && pair.substr(kCookieName.size()).starts_with('=')) {
+                return std::string(pair.substr(kCookieName.size() + 1));
+            }
+        }
+    }
+    return {};
+}
+
+Principal authenticate(Context& context, const net::RequestHead& head) {
+    const std::string_view authorization = head.headers.get("authorization").value_or("");
+    if (!authorization.empty()) {
+        // A wrong token is not made good by a cookie or the socket: the client means the token.
+        const std::size_t space = std::min(authorization.find(' '), authorization.size());
+        std::string scheme(authorization.substr(0, space));
+        for (char& c : scheme) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
+        std::string_view token = authorization.substr(space);
+        while (token.starts_with(' ')) token.remove_prefix(1);
+        if (scheme != "bearer") return {};
+        return context.tokens.find(token).value_or(Principal());
+    }
+    if (head.peer.local_socket) {
+        if (head.peer.uid != 0 && head.peer.uid != geteuid()) return {};
+        Principal principal;
+        principal.name = "uid:" + std::to_string(head.peer.uid);
+        principal.read = principal.write = true;
+        return principal;
+    }
+    const std::string cookie = session_cookie(head);
+    if (cookie.empty()) return {};
+    auto session = context.sessions.find(cookie, base::mono_now());
+    if (!session) return {};
+    if (session->name != kLoginLink) {
+        // A token that was taken away or narrowed takes its sessions with it.
+        const auto token = context.tokens.by_name(session->name);
+        if (!token) return {};
+        session->read = token->read;
+        session->write = token->write;
+    }
+    return *session;
+}
+
+std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
+                                                   net::HttpExchange& exchange) {
+    auto live = std::make_shared<Live>();
+    live->exchange = &exchange;
+    live->head_only = head.method == "HEAD";
+    live->http1 = head.version == net::HttpVersion::Http11;
+    live->request_id = request_id(head);
+    const auto answered = [&](Reply reply) {
+        live->send(std::move(reply));
+        return std::make_unique<AnsweredStream>(live);
+    };
+
+    Match found = match(head.path);
+    if (found.methods.empty() || !expose_.has(found.methods.front()->part)) {
+        return answered(problem(404, "there is nothing at " + head.path));
+    }
+    // An extended CONNECT (RFC 8441) asks for a WebSocket as GET with Upgrade does in HTTP/1.1.
+    const bool extended_connect = head.method == "CONNECT" && !head.protocol.empty();
+    const Endpoint* endpoint = found.find(extended_connect ? "GET" : head.method);
+    if (head.method == "OPTIONS") {
+        Reply reply = Reply::empty(204);
+        reply.headers.add("allow", found.allow());
+        return answered(std::move(reply));
+    }
+    if (endpoint == nullptr) {
+        Reply reply = problem(405, head.method + " does not exist here");
+        reply.headers.add("allow", found.allow());
+        return answered(std::move(reply));
+    }
+
+    Request request;
+    request.id = live->request_id;
+    request.path = std::move(found.parameters);
+    request.principal = authenticate(context_, head);
+    auto query = QueryParameters::parse(head.query);
+    request.head = std::move(head);
+    if (auto refused = refusal(*endpoint, request.principal, request.head)) {
+        return answered(std::move(*refused));
+    }
+    if (!query) return answered(problem(400, query.error().message));
+    request.query = std::move(*query);
+    if (endpoint->take != nullptr) return endpoint->take(context_, std::move(request), exchange);
+
+    if (auto refused = body_refusal(*endpoint, request)) {
+        live->send(std::move(*refused), true);
+        return std::make_unique<AnsweredStream>(live);
+    }
+    auto stream = std::make_unique<BodyStream>(context_, *endpoint, live);
+    if (endpoint->stream != nullptr) {
+        stream->stream(endpoint->stream(context_, std::move(request), [live](Reply reply) {
+            live->send(std::move(reply), true);
+        }));
+    } else {
+        stream->collect(std::move(request));
+    }
+    return stream;
+}
+
+void Front::on_response(const net::RequestHead& head, int status) {
+    const Match found = match(head.path);
+    context_.counters.count(
+        known_method(head.method),
+        found.methods.empty() ? "none" : std::string(found.methods.front()->pattern), status);
+}
+
+}  // namespace admin

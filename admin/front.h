@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "admin/context.h"
+#include "admin/router.h"
+#include "net/http.h"
+
+namespace admin {
+
+/// Which parts one listener offers ([[admin.listener]] expose).
+struct Expose {
+    bool api = true, ui = true, metrics = true, health = true;
+    [[nodiscard]] bool has(Part part) const noexcept;
+};
+
+/// The door of the admin server: finds the route, lets in who may enter, collects the body, and
+/// sends the reply, whatever thread it was decided on and whether or not the client still waits.
+/// One per listener. Admin loop only.
+class Front final : public net::HttpHandler {
+  public:
+    static constexpr std::size_t kMaxJsonOctets = std::size_t{4} << 20;
+    static constexpr std::size_t kMaxStreamedOctets = std::size_t{1} << 30;
+
+    /// `context` is borrowed and outlives every exchange.
+    Front(Context& context, Expose expose) : context_(context), expose_(expose) {}
+
+    std::unique_ptr<net::HttpStream> on_request(net::RequestHead head,
+                                                net::HttpExchange& exchange) override;
+    void on_response(const net::RequestHead& head, int status) override;
+
+  private:
+    Context& context_;
+    Expose expose_;
+};
+
+/// Who sends this request: bearer token, session cookie or the peer of the admin socket. Empty
+/// name: nobody. Admin loop.
+[[nodiscard]] Principal authenticate(Context& context, const net::RequestHead& head);
+
+/// The session cookie's name, and its value in a request; empty if none.
+inline constexpr std::string_view kCookieName = "meridian_session";
+[[nodiscard]] std::string session_cookie(const net::RequestHead& head);
+
+}  // namespace admin

@@ -1,0 +1,288 @@
+// /metrics in the Prometheus text format 0.0.4.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "admin/feed.h"
+#include "admin/resources.h"
+#include "resolver/cache.h"
+#include "server/service.h"
+
+namespace admin {
+
+namespace {
+
+class Exposition {
+  public:
+    void family(std::string_view name, std::string_view type, std::string_view help) {
+        name_ = name;
+        out_ += "# HELP " + name_ + ' ' + std::string(help) + "\n# TYPE " + name_ + ' ' +
+                std::string(type) + '\n';
+    }
+    // `labels` with their braces, or empty.
+    void sample(const std::string& labels, double value, std::string_view suffix = "") {
+        char text[40];
+        std::snprintf(text, sizeof text, " %.17g\n", value);
+        line(labels, text, suffix);
+    }
+    void sample(const std::string& labels, std::uint64_t value, std::string_view suffix = "") {
+        char text[40];
+        std::snprintf(text, sizeof text, " %" PRIu64 "\n", value);
+        line(labels, text, suffix);
+    }
+    // One metric without labels.
+    template <class T>
+    void single(std::string_view name, std::string_view type, std::string_view help, T value) {
+        family(name, type, help);
+        sample("", value);
+    }
+    [[nodiscard]] std::string take() { return std::move(out_); }
+
+  private:
+    void line(const std::string& labels, const char* value, std::string_view suffix) {
+        out_ += name_;
+        out_ += suffix;
+        out_ += labels;
+        out_ += value;
+    }
+
+    std::string name_;
+    std::string out_;
+};
+
+std::string bound_text(double bound) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", bound);
+    return text;
+}
+
+// A label's value between its quotes.
+std::string label_value(std::string_view value) {
+    std::string out = "\"";
+    for (const char c : value) {
+        if (c == '"' || c == '\\') out += '\\';
+        if (c == '\n') {
+            out += "\\n";
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+std::string rcode_label(std::size_t slot) {
+    if (slot + 1 == server::kRCodes) return "other";
+    return dns::to_text(static_cast<dns::RCode>(slot));
+}
+
+void write_queries(const server::Service& service, Exposition& out) {
+    const auto& workers = service.worker_stats();
+    out.family("meridian_dns_queries_total", "counter", "Queries answered.");
+    for (std::size_t role = 0; role < server::kRoles; ++role) {
+        for (std::size_t transport = 0; transport < server::kTransports; ++transport) {
+            for (std::size_t type = 0; type < server::kTypeSlots; ++type) {
+                for (std::size_t rcode = 0; rcode < server::kRCodes; ++rcode) {
+                    std::uint64_t sum = 0;
+                    for (const server::WorkerStats* stats : workers) {
+                        sum += stats->queries[role][transport][type][rcode].get();
+                    }
+                    if (sum == 0) continue;  // the product of the labels is large
+                    const std::string name = type < server::kCountedTypes.size()
+                                                 ? dns::to_text(server::kCountedTypes[type])
+                                                 : "other";
+                    std::string labels = "{role=\"";
+                    labels += server::to_text(static_cast<server::Role>(role));
+                    labels += "\",transport=\"";
+                    labels += server::to_text(static_cast<server::Transport>(transport));
+                    labels += "\",qtype=\"" + name + "\",rcode=\"" + rcode_label(rcode) + "\"}";
+                    out.sample(labels, sum);
+                }
+            }
+        }
+    }
+
+    out.family("meridian_dns_query_duration_seconds", "histogram",
+               "From the arrival of a query to its answer.");
+    for (std::size_t role = 0; role < server::kRoles; ++role) {
+        const std::string label =
+            "{role=\"" + std::string(server::to_text(static_cast<server::Role>(role))) + '"';
+        std::uint64_t count = 0;
+        for (std::size_t bucket = 0; bucket <= server::kDurationBuckets.size(); ++bucket) {
+            for (const server::WorkerStats* stats : workers) {
+                count += stats->duration_buckets[role][bucket].get();
+            }
+            const std::string bound = bucket < server::kDurationBuckets.size()
+                                          ? bound_text(server::kDurationBuckets[bucket])
+                                          : "+Inf";
+            out.sample(label + ",le=\"" + bound + "\"}", count, "_bucket");
+        }
+        std::uint64_t sum_us = 0;
+        for (const server::WorkerStats* stats : workers)
+            sum_us += stats->duration_sum_us[role].get();
+        out.sample(label + '}', static_cast<double>(sum_us) / 1e6, "_sum");
+        out.sample(label + '}', count, "_count");
+    }
+
+    out.family("meridian_dns_dropped_total", "counter", "Queries that got no answer.");
+    for (std::size_t reason = 0; reason < static_cast<std::size_t>(server::DropReason::kCount);
+         ++reason) {
+        std::uint64_t sum = 0;
+        for (const server::WorkerStats* stats : workers) sum += stats->dropped[reason].get();
+        out.sample("{reason=" +
+                       label_value(server::to_text(static_cast<server::DropReason>(reason))) + '}',
+                   sum);
+    }
+}
+
+void write_workers(const server::Service& service, Exposition& out) {
+    std::uint64_t accepted = 0;
+    std::uint64_t closed = 0;
+    std::uint64_t deferred = 0;
+    std::uint64_t longest_us = 0;
+    for (const server::WorkerStats* stats : service.worker_stats()) {
+        accepted += stats->tcp_accepted.get();
+        closed += stats->tcp_closed.get();
+        deferred += stats->deferred.get();
+        longest_us = std::max(longest_us, stats->longest_turn_us.get());
+    }
+    out.single("meridian_dns_tcp_connections_total", "counter", "TCP connections accepted.",
+               accepted);
+    out.single("meridian_dns_tcp_connections", "gauge", "TCP connections open.",
+               accepted > closed ? accepted - closed : 0);
+    out.single("meridian_dns_deferred_total", "counter",
+               "Queries that waited for a disk or for other servers.", deferred);
+    out.single("meridian_loop_longest_turn_seconds", "gauge",
+               "The longest turn of a worker's loop.", static_cast<double>(longest_us) / 1e6);
+}
+
+void write_store(const zones::Store& store, zones::Revision revision, Exposition& out) {
+    const zones::StoreStats stats = store.stats();
+    out.single("meridian_revision", "gauge", "The newest revision.", revision);
+    out.family("meridian_store_commit_duration_seconds", "histogram",
+               "From a change set's submission to its acknowledgement.");
+    // The store counts each commit in its own bucket; here buckets are cumulative.
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < stats.commit_seconds_buckets.size(); ++i) {
+        if (i >= std::size(zones::kCommitBuckets)) break;
+        count += stats.commit_seconds_buckets[i];
+        out.sample("{le=\"" + bound_text(zones::kCommitBuckets[i]) + "\"}", count, "_bucket");
+    }
+    out.sample("{le=\"+Inf\"}", stats.commits, "_bucket");
+    out.sample("", stats.commit_seconds_sum, "_sum");
+    out.sample("", stats.commits, "_count");
+    out.single("meridian_store_commit_groups_total", "counter", "Groups of change sets synced.",
+               stats.groups);
+    out.single("meridian_store_refused_total", "counter", "Change sets refused.", stats.refused);
+    out.single("meridian_store_writable", "gauge", "1 while writes are accepted.",
+               std::uint64_t{stats.writable ? 1U : 0U});
+    out.single("meridian_node_cache_hits", "counter", "Nodes found in the node cache.",
+               stats.cache_hits);
+    out.single("meridian_node_cache_misses", "counter", "Nodes read from the store.",
+               stats.cache_misses);
+    out.single("meridian_node_cache_bytes", "gauge", "Octets held by the node cache.",
+               stats.cache_octets);
+    out.single("meridian_node_cache_nodes", "gauge", "Nodes held by the node cache.",
+               stats.cache_nodes);
+}
+
+void write_resolver(server::Service& service, Exposition& out) {
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+    std::uint64_t stale = 0;
+    for (const server::WorkerStats* stats : service.worker_stats()) {
+        hits += stats->resolver_hits.get();
+        misses += stats->resolver_misses.get();
+        stale += stats->resolver_stale.get();
+    }
+    const resolver::Cache::Usage usage = service.resolver_cache().usage();
+    out.single("meridian_resolver_cache_hits", "counter", "Answers from the cache.", hits);
+    out.single("meridian_resolver_cache_misses", "counter", "Questions the cache did not know.",
+               misses);
+    out.single("meridian_resolver_cache_stale", "counter", "Stale answers (RFC 8767).", stale);
+    out.single("meridian_resolver_cache_bytes", "gauge", "Octets held by the cache.", usage.octets);
+    out.single("meridian_resolver_cache_entries", "gauge", "Entries of the cache.", usage.entries);
+    out.family("meridian_resolver_upstream_queries_total", "counter",
+               "Exchanges with other servers, by how they went.");
+    for (const auto& count : service.upstream_counts()) {
+        out.sample("{outcome=" + label_value(count.first) + '}', count.second);
+    }
+}
+
+void write_admin(const Context& context, Exposition& out) {
+    out.single("meridian_feed_subscribers", "gauge", "Subscribers of the feed.",
+               std::uint64_t{context.feed.subscribers()});
+    out.single("meridian_feed_events_total", "counter", "Events read for the feed.",
+               context.feed.events());
+    out.single("meridian_feed_dropped_total", "counter", "Events lost by slow subscribers.",
+               context.feed.dropped());
+    out.family("meridian_http_requests_total", "counter", "Requests of the admin server.");
+    for (const auto& entry : context.counters.all()) {
+        out.sample("{method=" + label_value(std::get<0>(entry.first)) +
+                       ",route=" + label_value(std::get<1>(entry.first)) + ",code=\"" +
+                       std::to_string(std::get<2>(entry.first)) + "\"}",
+                   entry.second);
+    }
+}
+
+// The usual names of the Prometheus client libraries. What cannot be read is left out.
+void write_process(const server::Service& service, Exposition& out) {
+    rusage usage{};
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        const auto seconds = [](const timeval& time) {
+            return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+        };
+        out.single("process_cpu_seconds_total", "counter", "User and system time.",
+                   seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    }
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t virtual_pages = 0;
+    std::uint64_t resident_pages = 0;
+    if (statm >> virtual_pages >> resident_pages) {
+        const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+        out.single("process_resident_memory_bytes", "gauge", "Resident memory.",
+                   resident_pages * page);
+        out.single("process_virtual_memory_bytes", "gauge", "Virtual memory.",
+                   virtual_pages * page);
+    }
+    std::error_code error;
+    std::uint64_t descriptors = 0;
+    auto entry = std::filesystem::directory_iterator("/proc/self/fd", error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        ++descriptors;
+    }
+    if (!error) {
+        out.single("process_open_fds", "gauge", "Open descriptors.", descriptors);
+    }
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        out.single("process_max_fds", "gauge", "Descriptors allowed.",
+                   static_cast<std::uint64_t>(limit.rlim_cur));
+    }
+    out.single("process_start_time_seconds", "gauge", "When the server started.",
+               static_cast<double>(base::to_unix_us(service.started())) / 1e6);
+}
+
+}  // namespace
+
+void get_metrics(Context& context, const Request& /*request*/, const Respond& respond) {
+    Exposition out;
+    out.family("meridian_build_info", "gauge", "1; the labels tell the build.");
+    out.sample("{version=\"" MERIDIAN_VERSION "\"}", std::uint64_t{1});
+    write_queries(context.service, out);
+    write_workers(context.service, out);
+    write_store(context.service.store(), context.service.store().read()->revision(), out);
+    write_resolver(context.service, out);
+    write_admin(context, out);
+    write_process(context.service, out);
+    Reply reply = Reply::empty(200);
+    reply.headers.add("content-type", "text/plain; version=0.0.4; charset=utf-8");
+    reply.body = out.take();
+    respond(std::move(reply));
+}
+
+}  // namespace admin

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/json.h"
+#include "admin/request.h"
+#include "zones/change_set.h"
+
+namespace admin {
+
+/// One thing wrong with a request: where (a JSON pointer into its body, RFC 6901, may be empty)
+/// and what.
+struct Fault {
+    std::string pointer;
+    std::string message;
+};
+
+/// An error answer as application/problem+json (RFC 9457) with every fault found.
+[[nodiscard]] Reply problem(int status, std::string_view detail, std::vector<Fault> faults = {});
+
+/// The answer to a change set that was refused. `pointer_prefixes`, one per operation (or none),
+/// say where each operation stands in the request body. `creates`: the request may only create,
+/// so that a failed precondition means 409.
+[[nodiscard]] Reply problem(const zones::ChangeError& error,
+                            const std::vector<std::string>& pointer_prefixes = {},
+                            bool creates = false);
+
+}  // namespace admin

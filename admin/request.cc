@@ -1,0 +1,124 @@
+#include "admin/request.h"
+
+#include <algorithm>
+
+namespace admin {
+
+namespace {
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
+    return out;
+}
+
+// "0.8" as 800; anything that is no qvalue counts as 0 (RFC 9110, 12.4.2).
+unsigned quality(std::string_view text) {
+    if (text.empty() || (text[0] != '0' && text[0] != '1')) return 0;
+    unsigned value = text[0] == '1' ? 1000 : 0;
+    if (text.size() > 1 && text[1] == '.') {
+        unsigned digit = 100;
+        for (const char c : text.substr(2, 3)) {
+            if (c < '0' || c > '9') return 0;
+            value += static_cast<unsigned>(c - '0') * digit;
+            digit /= 10;
+        }
+    }
+    return std::min(value, 1000U);
+}
+
+// 3: the type itself; 2: type/*; 1: */*; 0: no match.
+unsigned specificity(std::string_view range, std::string_view media_type) {
+    if (range == media_type) return 3;
+    if (range == "*/*") return 1;
+    if (range.ends_with("/*") && media_type.starts_with(range.substr(0, range.size() - 1))) {
+        return 2;
+    }
+    return 0;
+}
+
+std::optional<std::string> decode(std::string_view text) {
+    std::string plain(text);
+    std::replace(plain.begin(), plain.end(), '+', ' ');
+    return net::percent_decode(plain);
+}
+
+}  // namespace
+
+base::Result<QueryParameters> QueryParameters::parse(std::string_view query) {
+    QueryParameters out;
+    while (!query.empty()) {
+        const std::size_t end = std::min(query.find('&'), query.size());
+        const std::string_view pair = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        if (pair.empty()) continue;
+        const std::size_t equals = std::min(pair.find('='), pair.size());
+        auto key = decode(pair.substr(0, equals));
+        auto value = decode(pair.substr(std::min(equals + 1, pair.size())));
+        if (!key || !value) return base::fail("the query has a '%' without two hex digits");
+        out.pairs_.emplace_back(std::move(*key), std::move(*value));
+    }
+    return out;
+}
+
+std::optional<std::string> QueryParameters::get(std::string_view key) const {
+    for (const auto& pair : pairs_) {
+        if (pair.first == key) return pair.second;
+    }
+    return std::nullopt;
+}
+
+bool QueryParameters::flag(std::string_view key) const {
+    const auto value = get(key);
+    return value && (value->empty() || *value == "true" || *value == "1");
+}
+
+std::string Request::content_type() const {
+    const std::string_view value = header("content-type").value_or("");
+    return lower(trim(value.substr(0, value.find(';'))));
+}
+
+unsigned Request::accepts(std::string_view media_type) const {
+    unsigned best = 0;
+    unsigned best_specificity = 0;
+    bool any = false;
+    for (const net::HeaderList::Field& field : head.headers.fields()) {
+        if (field.name != "accept") continue;
+        std::string_view list = field.value;
+        while (!list.empty()) {
+            const std::size_t end = std::min(list.find(','), list.size());
+            const std::string_view item = trim(list.substr(0, end));
+            list.remove_prefix(std::min(end + 1, list.size()));
+            if (item.empty()) continue;
+            any = true;
+            unsigned q = 1000;
+            const std::size_t semicolon = std::min(item.find(';'), item.size());
+            const std::string range = lower(trim(item.substr(0, semicolon)));
+            const std::string parameters = lower(item.substr(semicolon));
+            const std::size_t at = parameters.find("q=");
+            if (at != std::string::npos) q = quality(trim(parameters.substr(at + 2)));
+            const unsigned matched = specificity(range, media_type);
+            if (matched > best_specificity) {
+                best_specificity = matched;
+                best = q;
+            }
+        }
+    }
+    return any ? best : 1000;
+}
+
+Reply Reply::json(int status, std::string body) {
+    Reply reply;
+    reply.status = status;
+    reply.headers.add("content-type", "application/json");
+    reply.body = std::move(body);
+    return reply;
+}
+
+}  // namespace admin

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/octets.h"
+#include "base/result.h"
+#include "net/http.h"
+
+namespace admin {
+
+/// Who asks, and what they may do.
+struct Principal {
+    std::string name;  // token name, "uid:0"; empty: nobody
+    bool read = false;
+    bool write = false;
+    bool by_cookie = false;  // a browser's session: writes need the CSRF header
+    std::string csrf;        // the value that header must have
+};
+
+/// The query component as pairs, in order, percent-decoded ('+' is a space).
+class QueryParameters {
+  public:
+    /// Fails when an escape is not well-formed.
+    [[nodiscard]] static base::Result<QueryParameters> parse(std::string_view query);
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const;
+    [[nodiscard]] bool flag(std::string_view key) const;  // "true", "1" or empty
+    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept {
+        return pairs_;
+    }
+
+  private:
+    std::vector<std::pair<std::string, std::string>> pairs_;
+};
+
+/// One request as a resource sees it: authenticated, matched to its route, body complete
+/// (streaming routes apart).
+struct Request {
+    net::RequestHead head;
+    std::vector<std::string> path;  // values of the pattern's {parameters}, decoded
+    QueryParameters query;
+    Principal principal;
+    std::string id;  // of this request, for the log, the journal and the problem
+    std::string body;
+
+    [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
+        return head.headers.get(name);
+    }
+    /// The media type of the body, lower case, without parameters; empty if none.
+    [[nodiscard]] std::string content_type() const;
+    /// How much the client wants a media type (RFC 9110, 12.5.1): the quality times 1000 of the
+    /// most specific range that matches; without Accept everything is 1000. 0: not acceptable.
+    [[nodiscard]] unsigned accepts(std::string_view media_type) const;
+};
+
+/// What is sent back. A body either stands in `body` or is pulled piece by piece from `more`,
+/// so that a zone of any size leaves in constant memory.
+struct Reply {
+    int status = 200;
+    net::HeaderList headers;
+    std::string body;
+    /// The next piece; empty when the body is complete. Called on the loop's thread.
+    std::function<std::string()> more;
+
+    [[nodiscard]] static Reply json(int status, std::string body);
+    [[nodiscard]] static Reply empty(int status) {
+        Reply reply;
+        reply.status = status;
+        return reply;
+    }
+};
+
+/// Called once per request, on the admin loop's thread, at once or later.
+using Respond = std::function<void(Reply)>;
+
+/// Takes a request body as it arrives. Destroyed when the request is over or cancelled.
+class BodySink {
+  public:
+    virtual ~BodySink() = default;
+    /// False: enough; the rest of the body is not wanted.
+    virtual bool on_body(base::Octets octets) = 0;
+    virtual void on_end() = 0;
+};
+
+}  // namespace admin

@@ -1,0 +1,117 @@
+#include "admin/resources.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "dns/rdata.h"
+#include "server/service.h"
+
+namespace admin {
+
+base::Result<Json, Reply> parse_body(const Request& request) {
+    auto body = Json::parse(request.body);
+    if (!body) return base::fail(problem(400, body.error().message));
+    return std::move(*body);
+}
+
+Reply representation(const Request& request, const Json& document, zones::Revision revision) {
+    const std::string etag = make_etag(revision, "j");
+    const auto spared = not_modified(request, etag);
+    if (!spared) return problem(400, spared.error().message);
+    Reply reply = *spared ? Reply::empty(304) : Reply::json(200, document.dump());
+    reply.headers.add("etag", etag);
+    reply.headers.add("vary", "accept");
+    return reply;
+}
+
+Reply written(const zones::Committed& committed, int status, Json document,
+              std::optional<std::uint32_t> old_ttl_s, bool dry_run) {
+    if (dry_run) {
+        status = 200;
+        document = Json::object();
+        document.set("dry_run", true);
+        document.set("changed", committed.changed);
+    } else if (committed.changed && old_ttl_s) {
+        document.set("old_answer_until",
+                     base::format_rfc3339(base::wall_now() + std::chrono::seconds(*old_ttl_s)));
+    }
+    if (!committed.warnings.empty()) {
+        Json warnings = Json::array();
+        for (const std::string& warning : committed.warnings) warnings.push(warning);
+        document.set("warnings", std::move(warnings));
+    }
+    Reply reply = Reply::json(status, document.dump());
+    reply.headers.add("meridian-revision", std::to_string(committed.revision));
+    return reply;
+}
+
+base::Result<Page, Reply> open_page(Context& context, const Request& request) {
+    Page page;
+    page.limit = kPageDefault;
+    if (const auto limit = request.query.get("limit")) {
+        const char* end = limit->data() + limit->size();
+        const auto parsed = std::from_chars(limit->data(), end, page.limit);
+        if (parsed.ec != std::errc() || parsed.ptr != end || page.limit < 1 ||
+            page.limit > kPageMax) {
+            return base::fail(
+                problem(422, "limit is a number from 1 to " + std::to_string(kPageMax)));
+        }
+    }
+    const auto cursor = request.query.get("cursor");
+    if (!cursor) {
+        page.reader = context.service.store().read();
+        return page;
+    }
+    const std::size_t dot = std::min(cursor->find('.'), cursor->size());
+    page.id = cursor->substr(0, dot);
+    page.position = cursor->substr(std::min(dot + 1, cursor->size()));
+    page.reader = context.cursors.find(page.id, base::mono_now());
+    if (!page.reader) {
+        return base::fail(problem(410, "the cursor has expired; start from the first page"));
+    }
+    return page;
+}
+
+Reply page_reply(Context& context, const Request& request, Page page, Json items,
+                 const std::string& next_position) {
+    Json document = Json::object();
+    document.set("items", std::move(items));
+    document.set("revision", page.reader->revision());
+    std::string next;
+    if (!next_position.empty()) {
+        if (page.id.empty()) page.id = context.cursors.keep(page.reader, base::mono_now());
+        next = request.head.path + "?cursor=" + encode_segment(page.id + '.' + next_position);
+        for (const auto& pair : request.query.all()) {
+            if (pair.first == "cursor") continue;
+            next += '&' + encode_segment(pair.first) + '=' + encode_segment(pair.second);
+        }
+    }
+    document.set("next", next.empty() ? Json() : Json(next));
+    Reply reply = Reply::json(200, document.dump());
+    if (!next.empty()) reply.headers.add("link", '<' + next + ">; rel=\"next\"");
+    return reply;
+}
+
+base::Result<zones::ZoneInfo, Reply> zone_of(zones::StoreReader& reader, const Request& request) {
+    const auto apex = parse_zone_name(request.path[0]);
+    if (!apex) return base::fail(problem(422, apex.error().message));
+    auto zone = reader.zone(*apex);
+    if (!zone) return base::fail(problem(503, zone.error().message));
+    if (!*zone) return base::fail(problem(404, "there is no zone " + apex->to_text()));
+    return std::move(**zone);
+}
+
+std::optional<std::uint32_t> old_ttl(zones::StoreReader& reader, const dns::Name& zone,
+                                     std::string_view view, const dns::Name& name,
+                                     dns::RRType type) {
+    for (const std::string_view variant : {view, std::string_view()}) {
+        const auto rrset = reader.rrset(zone, variant, name, type);
+        if (rrset && *rrset && !(*rrset)->value.hidden) return (*rrset)->value.ttl;
+        if (rrset && *rrset) break;  // hidden in the view: the old answer was negative
+    }
+    const auto soa = reader.rrset(zone, "", zone, dns::RRType::SOA);
+    if (!soa || !*soa || (*soa)->value.records.empty()) return std::nullopt;
+    return std::min((*soa)->value.ttl, dns::soa_numbers((*soa)->value.records.front()).minimum);
+}
+
+}  // namespace admin

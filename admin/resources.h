@@ -1,0 +1,109 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "admin/context.h"
+#include "admin/documents.h"
+#include "admin/etag.h"
+#include "admin/json.h"
+#include "admin/problem.h"
+#include "admin/request.h"
+
+namespace admin {
+
+// The handlers behind the endpoints, by subject; endpoints.cc says which is which. Each answers
+// exactly once, at once or when the committer is done. Admin loop only.
+
+// zones_resource.cc
+void list_zones(Context& context, const Request& request, const Respond& respond);
+void create_zone(Context& context, const Request& request, const Respond& respond);
+void get_zone(Context& context, const Request& request, const Respond& respond);
+void patch_zone(Context& context, const Request& request, const Respond& respond);
+void delete_zone(Context& context, const Request& request, const Respond& respond);
+// zone_import.cc
+std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond respond);
+// rrsets_resource.cc
+void list_rrsets(Context& context, const Request& request, const Respond& respond);
+void patch_rrsets(Context& context, const Request& request, const Respond& respond);
+void get_rrset(Context& context, const Request& request, const Respond& respond);
+void put_rrset(Context& context, const Request& request, const Respond& respond);
+void delete_rrset(Context& context, const Request& request, const Respond& respond);
+// policies_resource.cc
+void list_policies(Context& context, const Request& request, const Respond& respond);
+void get_policy(Context& context, const Request& request, const Respond& respond);
+void put_policy(Context& context, const Request& request, const Respond& respond);
+void delete_policy(Context& context, const Request& request, const Respond& respond);
+// documents_resource.cc: views, networks, maps, pools, monitors
+void list_documents(Context& context, const Request& request, const Respond& respond);
+void create_document(Context& context, const Request& request, const Respond& respond);
+void get_document(Context& context, const Request& request, const Respond& respond);
+void put_document(Context& context, const Request& request, const Respond& respond);
+void delete_document(Context& context, const Request& request, const Respond& respond);
+// changes_resource.cc
+void list_changes(Context& context, const Request& request, const Respond& respond);
+void get_change(Context& context, const Request& request, const Respond& respond);
+// server_resource.cc
+void get_server(Context& context, const Request& request, const Respond& respond);
+void get_cache(Context& context, const Request& request, const Respond& respond);
+void delete_cache(Context& context, const Request& request, const Respond& respond);
+void get_liveness(Context& context, const Request& request, const Respond& respond);
+void get_readiness(Context& context, const Request& request, const Respond& respond);
+// metrics.cc
+void get_metrics(Context& context, const Request& request, const Respond& respond);
+// session_resource.cc
+void create_session(Context& context, const Request& request, const Respond& respond);
+void get_session(Context& context, const Request& request, const Respond& respond);
+void delete_session(Context& context, const Request& request, const Respond& respond);
+void follow_login_link(Context& context, const Request& request, const Respond& respond);
+// page.cc: what is embedded
+void get_page(Context& context, const Request& request, const Respond& respond);
+void get_openapi(Context& context, const Request& request, const Respond& respond);
+// feed_resource.cc
+std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
+                                           net::HttpExchange& exchange);
+
+// What several of them need.
+
+/// The body as JSON, or the 400 that says where it is not.
+[[nodiscard]] base::Result<Json, Reply> parse_body(const Request& request);
+
+/// A representation with its ETag: 304 without it where If-None-Match allows.
+[[nodiscard]] Reply representation(const Request& request, const Json& document,
+                                   zones::Revision revision);
+
+/// The answer to a write that was made: Meridian-Revision, warnings, `old_answer_until` where
+/// `old_ttl_s` says how long resolvers may have kept the old answer. A dry run answers 200 with
+/// what would have happened.
+[[nodiscard]] Reply written(const zones::Committed& committed, int status, Json document,
+                            std::optional<std::uint32_t> old_ttl_s, bool dry_run);
+
+/// One page of a listing.
+struct Page {
+    std::shared_ptr<zones::StoreReader> reader;
+    std::string id;        // of the cursor that pins the reader; empty on the first page
+    std::string position;  // where the page before ended; empty at the start
+    std::size_t limit = 0;
+};
+inline constexpr std::size_t kPageDefault = 100;
+inline constexpr std::size_t kPageMax = 1000;
+/// Reads ?cursor= and ?limit=. The error is a 410 or 422 to send.
+[[nodiscard]] base::Result<Page, Reply> open_page(Context& context, const Request& request);
+/// {"items": [...], "revision": N, "next": URL or null}, with Link. `next_position`: where this
+/// page ended; empty when it was the last.
+[[nodiscard]] Reply page_reply(Context& context, const Request& request, Page page, Json items,
+                               const std::string& next_position);
+
+/// The zone of the path: 404 when there is none, 422 when it is no name, 503 when it cannot be
+/// read.
+[[nodiscard]] base::Result<zones::ZoneInfo, Reply> zone_of(zones::StoreReader& reader,
+                                                           const Request& request);
+/// How long a resolver may keep what (name, type) answered before a write: the RRset's TTL, or
+/// the negative TTL of the zone (RFC 2308, 5).
+[[nodiscard]] std::optional<std::uint32_t> old_ttl(zones::StoreReader& reader,
+                                                   const dns::Name& zone, std::string_view view,
+                                                   const dns::Name& name, dns::RRType type);
+
+}  // namespace admin

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/context.h"
+#include "admin/request.h"
+
+namespace admin {
+
+/// What a client must show for an endpoint.
+enum class Access : std::uint8_t {
+    Open,      // nothing
+    Loopback,  // nothing on loopback, else as Read (/metrics)
+    Read,
+    Write,
+};
+
+/// Which part of the server an endpoint belongs to; a listener offers some of them.
+enum class Part : std::uint8_t { Api, Ui, Metrics, Health };
+
+/// One method of one resource.
+struct Endpoint {
+    std::string_view method;   // GET answers HEAD too
+    std::string_view pattern;  // "/v1/zones/{zone}": {parameters} are whole segments
+    Part part = Part::Api;
+    Access access = Access::Read;
+    /// Exactly one of the three is set. `handle` gets the whole body; `stream` takes it as it
+    /// arrives (null: answered already); `take` owns the exchange (the feed).
+    void (*handle)(Context&, const Request&, const Respond&) = nullptr;
+    std::unique_ptr<BodySink> (*stream)(Context&, Request, Respond) = nullptr;
+    std::unique_ptr<net::HttpStream> (*take)(Context&, Request, net::HttpExchange&) = nullptr;
+};
+
+/// Every endpoint there is.
+[[nodiscard]] std::span<const Endpoint> endpoints();
+
+/// The endpoints of one path, one per method, and the values of its parameters.
+struct Match {
+    std::vector<const Endpoint*> methods;  // empty: no such resource
+    std::vector<std::string> parameters;   // percent-decoded
+
+    /// Null: the method is not among them. HEAD is GET's.
+    [[nodiscard]] const Endpoint* find(std::string_view method) const;
+    /// "GET, HEAD, OPTIONS, PUT": the value of Allow.
+    [[nodiscard]] std::string allow() const;
+};
+
+/// Matches a path as sent, still percent-encoded: segments are split first, so that %2F is part
+/// of a name. Fixed segments win over parameters. A malformed escape matches nothing.
+[[nodiscard]] Match match(std::string_view path);
+
+}  // namespace admin

@@ -1,0 +1,172 @@
+// PUT /v1/zones/{zone} with a master file: streamed into a loader, then swapped in.
+#include "admin/zone_import.h"
+
+#include "admin/resources.h"
+#include "server/service.h"
+
+namespace admin {
+
+base::Result<std::unique_ptr<ZoneImport>> ZoneImport::begin(zones::Store& store,
+                                                            const dns::Name& apex,
+                                                            std::string file) {
+    auto loader = store.begin_load(apex);
+    if (!loader) return base::fail(loader.error().message);
+    return std::unique_ptr<ZoneImport>(new ZoneImport(std::move(*loader), apex, std::move(file)));
+}
+
+ZoneImport::ZoneImport(std::unique_ptr<zones::ZoneLoader> loader, const dns::Name& apex,
+                       std::string file)
+    : loader_(std::move(loader)) {
+    dns::MasterScanner::Options options;
+    options.file = std::move(file);
+    options.origin = apex;
+    // No Include: a zone sent over the network must not read the server's files.
+    scanner_ = std::make_unique<dns::MasterScanner>(std::move(options), *this);
+}
+
+bool ZoneImport::on_record(const dns::MasterRecord& record) {
+    ++records_;
+    std::optional<std::string> fault;
+    if (record.rr_class != dns::RRClass::IN) {
+        fault = "class " + dns::to_text(record.rr_class) + ": zones are of class IN";
+    } else {
+        fault = loader_->add(record.owner, record.type, record.ttl, record.rdata);
+    }
+    if (!fault) return true;
+    return on_fault({std::string(record.file), record.line, std::move(*fault)});
+}
+
+bool ZoneImport::on_fault(dns::MasterFault fault) {
+    ++refused_.faults;
+    if (refused_.shown.size() < kMaxFaultsShown) refused_.shown.push_back(fault.to_text());
+    return true;
+}
+
+base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused> ZoneImport::finish() {
+    (void)scanner_->finish();
+    if (refused_.faults > 0) return base::fail(std::move(refused_));
+    auto finished = loader_->finish();
+    loader_.reset();
+    if (finished) return std::move(*finished);
+    for (std::string& fault : finished.error()) {
+        ++refused_.faults;
+        if (refused_.shown.size() < kMaxFaultsShown) refused_.shown.push_back(std::move(fault));
+    }
+    return base::fail(std::move(refused_));
+}
+
+namespace {
+
+class ImportSink final : public BodySink {
+  public:
+    ImportSink(Context& context, Respond respond, std::unique_ptr<ZoneImport> import,
+               zones::Precondition condition, Submission submission, dns::Name apex, bool existed)
+        : context_(context),
+          respond_(std::move(respond)),
+          import_(std::move(import)),
+          condition_(std::move(condition)),
+          submission_(std::move(submission)),
+          apex_(apex),
+          existed_(existed) {}
+
+    bool on_body(base::Octets octets) override {
+        import_->feed(octets);
+        return true;
+    }
+
+    // Sorting and writing a large zone takes seconds: not on the loop.
+    void on_end() override {
+        const std::shared_ptr<ZoneImport> import(std::move(import_));
+        context_.background.run([&context = context_, mailbox = context_.mailbox, import,
+                                 finish = Finish{context_, respond_, condition_, submission_, apex_,
+                                                 existed_, import->records()}] {
+            using Finished = base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused>;
+            auto finished = std::make_shared<Finished>(import->finish());
+            mailbox->post([finish, finished] { finish.run(std::move(*finished)); });
+        });
+    }
+
+  private:
+    // What is left to do back on the admin loop, when the sink itself may be gone.
+    struct Finish {
+        Context& context;
+        Respond respond;
+        zones::Precondition condition;
+        Submission submission;
+        dns::Name apex;
+        bool existed;
+        std::uint64_t records;
+
+        void run(base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused> finished) const {
+            if (!finished) {
+                std::vector<Fault> faults;
+                for (const std::string& fault : finished.error().shown) {
+                    faults.push_back({"", fault});
+                }
+                return respond(problem(
+                    422, std::to_string(finished.error().faults) + " faults in the master file",
+                    std::move(faults)));
+            }
+            std::vector<zones::Operation> operations;
+            operations.push_back({std::move(finished->operation), condition});
+            submit(context, submission, std::move(operations),
+                   [self = *this, warnings = std::move(finished->warnings)](Outcome outcome) {
+                       self.answer(std::move(outcome), warnings);
+                   });
+        }
+
+        void answer(Outcome outcome, const std::vector<std::string>& warnings) const {
+            if (!outcome) return respond(problem(outcome.error()));
+            outcome->warnings.insert(outcome->warnings.begin(), warnings.begin(), warnings.end());
+            Json document = Json::object();
+            document.set("name", apex.to_text());
+            document.set("records", records);
+            document.set("revision", outcome->revision);
+            const bool created = !existed && !submission.dry_run;
+            Reply reply = written(*outcome, created ? 201 : 200, std::move(document), std::nullopt,
+                                  submission.dry_run);
+            if (created) reply.headers.add("location", zone_url(apex));
+            reply.headers.add("etag", make_etag(outcome->revision, "dns"));
+            respond(std::move(reply));
+        }
+    };
+
+    Context& context_;
+    Respond respond_;
+    std::unique_ptr<ZoneImport> import_;
+    zones::Precondition condition_;
+    Submission submission_;
+    dns::Name apex_;
+    bool existed_;
+};
+
+}  // namespace
+
+std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond respond) {
+    const auto refuse = [&](Reply reply) {
+        respond(std::move(reply));
+        return std::unique_ptr<BodySink>();
+    };
+    if (request.content_type() != "text/dns") {
+        Reply reply = problem(415, "a zone is replaced by a master file, text/dns");
+        reply.headers.add("accept", "text/dns");
+        return refuse(std::move(reply));
+    }
+    auto condition = write_condition(request);
+    if (!condition) return refuse(problem(400, condition.error().message));
+    const auto apex = parse_zone_name(request.path[0]);
+    if (!apex) return refuse(problem(422, apex.error().message));
+    zones::Store& store = context.service.store();
+    const auto zone = store.read()->zone(*apex);
+    if (!zone) return refuse(problem(503, zone.error().message));
+    if (!request.query.get("view").value_or("").empty()) {
+        return refuse(problem(422, "a view's overlay is written RRset by RRset"));
+    }
+    auto import = ZoneImport::begin(store, *apex, "zone");
+    if (!import) return refuse(problem(503, import.error().message));
+    return std::make_unique<ImportSink>(context, std::move(respond), std::move(*import),
+                                        std::move(*condition), submission_of(request), *apex,
+                                        zone->has_value());
+}
+
+}  // namespace admin

@@ -1,0 +1,250 @@
+// /v1/zones and /v1/zones/{zone}.
+#include "admin/resources.h"
+#include "dns/presentation.h"
+#include "server/service.h"
+
+namespace admin {
+
+namespace {
+
+// The zone as GET shows it: with the name servers and the SOA of its apex.
+base::Result<Json> full_zone_json(zones::StoreReader& reader, const zones::ZoneInfo& zone) {
+    Json document = zone_json(zone);
+    const auto soa = reader.rrset(zone.apex, zone.view, zone.apex, dns::RRType::SOA);
+    if (!soa) return base::fail(soa.error().message);
+    if (*soa && !(*soa)->value.records.empty()) {
+        document.set("soa", soa_json((*soa)->value.records.front()));
+    }
+    const auto ns = reader.rrset(zone.apex, zone.view, zone.apex, dns::RRType::NS);
+    if (!ns) return base::fail(ns.error().message);
+    Json names = Json::array();
+    if (*ns) {
+        for (const auto& rdata : (*ns)->value.records) {
+            names.push(dns::format_rdata(dns::RRType::NS, rdata));
+        }
+    }
+    document.set("ns", std::move(names));
+    return document;
+}
+
+// The master file of a zone (RFC 1035, 5), one page of RRsets at a time.
+class Exporter {
+  public:
+    static constexpr std::size_t kRRsetsPerPiece = 256;
+
+    Exporter(std::shared_ptr<zones::StoreReader> reader, dns::Name apex, std::string view,
+             std::string own_view)
+        : reader_(std::move(reader)),
+          apex_(apex),
+          view_(std::move(view)),
+          own_view_(std::move(own_view)) {}
+
+    // Empty at the end. A read that fails ends the file with a comment that says so: the status
+    // has long been sent.
+    std::string next() {
+        std::string out;
+        if (!started_) {
+            started_ = true;
+            out = header();
+        }
+        while (out.empty() && !done_) {
+            const auto rrsets = reader_->rrsets(apex_, view_, after_, kRRsetsPerPiece);
+            if (!rrsets) {
+                done_ = true;
+                return "; INCOMPLETE: " + rrsets.error().message + "\n";
+            }
+            done_ = rrsets->size() < kRRsetsPerPiece;
+            for (const zones::RRsetInfo& rrset : *rrsets) {
+                if (rrset.type != dns::RRType::SOA) append(out, rrset);
+            }
+            if (!rrsets->empty()) {
+                after_ = zones::StoreReader::Position{rrsets->back().name, rrsets->back().type};
+            }
+        }
+        return out;
+    }
+
+  private:
+    // The SOA stands first, as readers of master files expect.
+    std::string header() {
+        std::string out = "; " + apex_.to_text() + " at revision " +
+                          std::to_string(reader_->revision()) +
+                          (view_.empty() ? "" : ", overlay of the view " + view_) + "\n";
+        const auto soa = reader_->rrset(apex_, own_view_, apex_, dns::RRType::SOA);
+        if (view_.empty() || view_ == own_view_) {
+            if (soa && *soa) append(out, **soa);
+        }
+        return out;
+    }
+    static void append(std::string& out, const zones::RRsetInfo& rrset) {
+        const std::string owner = rrset.name.to_text();
+        const std::string type = dns::to_text(rrset.type);
+        if (rrset.value.hidden) {
+            out += "; " + owner + ' ' + type + " is hidden here\n";
+            return;
+        }
+        if (!rrset.value.weights.empty()) {
+            out += "; " + owner + ' ' + type +
+                   " has weights, which a master file cannot hold; read it as JSON\n";
+        }
+        for (const auto& rdata : rrset.value.records) {
+            out += owner + ' ' + std::to_string(rrset.value.ttl) + " IN " + type + ' ' +
+                   dns::format_rdata(rrset.type, rdata) + '\n';
+        }
+    }
+
+    std::shared_ptr<zones::StoreReader> reader_;
+    dns::Name apex_;
+    std::string view_;
+    std::string own_view_;  // of a zone that exists in one view alone
+    std::optional<zones::StoreReader::Position> after_;
+    bool started_ = false;
+    bool done_ = false;
+};
+
+}  // namespace
+
+void list_zones(Context& context, const Request& request, const Respond& respond) {
+    auto page = open_page(context, request);
+    if (!page) return respond(std::move(page.error()));
+    std::optional<dns::Name> after;
+    if (!page->position.empty()) {
+        const auto name = dns::Name::parse(page->position);
+        if (!name) return respond(problem(400, "the cursor is not one of this listing"));
+        after = *name;
+    }
+    const auto zones =
+        page->reader->zones(after, page->limit + 1, request.query.get("search").value_or(""));
+    if (!zones) return respond(problem(503, zones.error().message));
+    Json items = Json::array();
+    std::string next;
+    for (std::size_t i = 0; i < zones->size() && i < page->limit; ++i) {
+        items.push(zone_json((*zones)[i]));
+    }
+    if (zones->size() > page->limit) next = (*zones)[page->limit - 1].apex.to_text();
+    respond(page_reply(context, request, std::move(*page), std::move(items), next));
+}
+
+void create_zone(Context& context, const Request& request, const Respond& respond) {
+    auto body = parse_body(request);
+    if (!body) return respond(std::move(body.error()));
+    Faults faults;
+    zones::PutZone zone = parse_zone(*body, faults);
+    if (!faults.none()) {
+        return respond(problem(422, "the zone document is not valid", std::move(faults.list)));
+    }
+    const dns::Name apex = zone.apex;
+    const bool dry_run = request.query.flag("dry_run");
+    std::vector<zones::Operation> operations;
+    operations.push_back({std::move(zone), {.if_match = std::nullopt, .if_none_match = true}});
+    submit(context, request, std::move(operations),
+           [&context, respond, apex, dry_run](Outcome outcome) {
+               if (!outcome) return respond(problem(outcome.error(), {}, true));
+               if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
+               const auto reader = context.service.store().read();
+               const auto stored = reader->zone(apex);
+               if (!stored || !*stored) return respond(problem(503, "the zone cannot be read"));
+               auto document = full_zone_json(*reader, **stored);
+               if (!document) return respond(problem(503, document.error().message));
+               Reply reply = written(*outcome, 201, std::move(*document), std::nullopt, false);
+               reply.headers.add("location", zone_url(apex));
+               reply.headers.add("etag", make_etag((*stored)->revision, "j"));
+               respond(std::move(reply));
+           });
+}
+
+void get_zone(Context& context, const Request& request, const Respond& respond) {
+    const unsigned json = request.accepts("application/json");
+    const unsigned text = request.accepts("text/dns");
+    if (json == 0 && text == 0) {
+        return respond(problem(406, "a zone is application/json or text/dns"));
+    }
+    std::shared_ptr<zones::StoreReader> reader = context.service.store().read();
+    const auto zone = zone_of(*reader, request);
+    if (!zone) return respond(zone.error());
+    if (json >= text) {
+        const auto document = full_zone_json(*reader, *zone);
+        if (!document) return respond(problem(503, document.error().message));
+        return respond(representation(request, *document, zone->revision));
+    }
+    const std::string etag = make_etag(zone->revision, "dns");
+    const auto spared = not_modified(request, etag);
+    if (!spared) return respond(problem(400, spared.error().message));
+    Reply reply = Reply::empty(*spared ? 304 : 200);
+    reply.headers.add("etag", etag);
+    reply.headers.add("vary", "accept");
+    if (!*spared) {
+        reply.headers.add("content-type", "text/dns");
+        auto exporter =
+            std::make_shared<Exporter>(std::move(reader), zone->apex,
+                                       request.query.get("view").value_or(zone->view), zone->view);
+        reply.more = [exporter] { return exporter->next(); };
+    }
+    respond(std::move(reply));
+}
+
+void patch_zone(Context& context, const Request& request, const Respond& respond) {
+    auto condition = write_condition(request);
+    if (!condition) return respond(problem(400, condition.error().message));
+    auto body = parse_body(request);
+    if (!body) return respond(std::move(body.error()));
+    const auto zone = zone_of(*context.service.store().read(), request);
+    if (!zone) return respond(zone.error());
+
+    Faults faults;
+    if (!body->is_object()) faults.add("", "an object is wanted");
+    check_members(*body, {"comment", "soa_edit"}, "", faults);
+    zones::PutZone change{
+        .apex = zone->apex, .view = {}, .soa_edit = {}, .comment = {}, .ns = {}, .soa_rdata = {}};
+    for (const Json::Member& member : body->members()) {
+        if (member.value.as_string() == nullptr) {
+            faults.add(pointer_step(member.key), "a string is wanted");
+        } else if (member.key == "comment") {
+            change.comment = *member.value.as_string();
+        } else {
+            change.soa_edit = *member.value.as_string();
+        }
+    }
+    if (!faults.none()) {
+        return respond(problem(422, "the properties are not valid", std::move(faults.list)));
+    }
+    // A zone that is deleted meanwhile must not be made anew by a change of its comment.
+    if (!condition->if_match) condition->if_match.emplace();
+    std::vector<zones::Operation> operations;
+    operations.push_back({std::move(change), *condition});
+    const dns::Name apex = zone->apex;
+    const bool dry_run = request.query.flag("dry_run");
+    submit(context, request, std::move(operations),
+           [&context, respond, apex, dry_run](Outcome outcome) {
+               if (!outcome) return respond(problem(outcome.error()));
+               if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
+               const auto reader = context.service.store().read();
+               const auto stored = reader->zone(apex);
+               if (!stored || !*stored) return respond(problem(503, "the zone cannot be read"));
+               auto document = full_zone_json(*reader, **stored);
+               if (!document) return respond(problem(503, document.error().message));
+               Reply reply = written(*outcome, 200, std::move(*document), std::nullopt, false);
+               reply.headers.add("etag", make_etag((*stored)->revision, "j"));
+               respond(std::move(reply));
+           });
+}
+
+void delete_zone(Context& context, const Request& request, const Respond& respond) {
+    auto condition = write_condition(request);
+    if (!condition) return respond(problem(400, condition.error().message));
+    const auto reader = context.service.store().read();
+    const auto zone = zone_of(*reader, request);
+    if (!zone) return respond(zone.error());
+    std::vector<zones::Operation> operations;
+    operations.push_back({zones::DeleteZone{zone->apex}, *condition});
+    const bool dry_run = request.query.flag("dry_run");
+    submit(context, request, std::move(operations), [respond, dry_run](Outcome outcome) {
+        if (!outcome) return respond(problem(outcome.error()));
+        if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
+        Reply reply = Reply::empty(204);
+        reply.headers.add("meridian-revision", std::to_string(outcome->revision));
+        respond(std::move(reply));
+    });
+}
+
+}  // namespace admin
