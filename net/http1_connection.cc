@@ -162,6 +162,7 @@ class Http1Connection final : public HttpProtocol,
                 connection_.abort();
             }
         }
+        if (!can_decode()) decoder_.pause();
     }
 
     void on_body(base::Octets octets) override {
@@ -177,7 +178,8 @@ class Http1Connection final : public HttpProtocol,
 
     void on_end(const HeaderList& trailers) override {
         request_ended_ = true;
-        if (application_) application_->on_end(trailers);
+        // A WebSocket's handshake is no request body: it goes on elsewhere.
+        if (application_ && !websocket_) application_->on_end(trailers);
     }
 
     // HttpExchange
@@ -375,6 +377,7 @@ class Http1Connection final : public HttpProtocol,
             !writer_->keep_alive() || !request_ended_ || read_ended_ || shared_.draining;
         finish_accounting();
         active_ = false;
+        paused_ = false;
         application_.reset();
         writer_.reset();
         activity_ = base::mono_now();
