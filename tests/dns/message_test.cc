@@ -1,0 +1,176 @@
+#include "dns/message.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "dns/message_writer.h"
+
+namespace dns {
+namespace {
+
+using Wire = std::vector<std::uint8_t>;
+
+/// A query for www.example. A, with what a test wants changed.
+Wire query(std::uint16_t flags = kFlagRD, std::uint16_t additional = 0) {
+    Wire out;
+    for (const unsigned value : {0x1234U, unsigned{flags}, 1U, 0U, 0U, unsigned{additional}}) {
+        base::append_be16(out, static_cast<std::uint16_t>(value));
+    }
+    const std::string_view question("\3www\7example\0\0\1\0\1", 17);
+    out.insert(out.end(), question.begin(), question.end());
+    return out;
+}
+
+void append_opt(Wire& out, std::uint16_t payload, std::uint32_t ttl, const Wire& options) {
+    out.push_back(0);
+    base::append_be16(out, 41);
+    base::append_be16(out, payload);
+    base::append_be32(out, ttl);
+    base::append_be16(out, static_cast<std::uint16_t>(options.size()));
+    out.insert(out.end(), options.begin(), options.end());
+}
+
+RequestOutcome outcome_of(const Wire& wire, Request& request) {
+    return parse_request(wire, request);
+}
+
+TEST(Request, PlainQuery) {
+    Request request;
+    const Wire wire = query();  // a request borrows its message
+    ASSERT_EQ(outcome_of(wire, request), RequestOutcome::Answer);
+    EXPECT_EQ(request.header.id, 0x1234);
+    EXPECT_EQ(request.qname.to_text(), "www.example.");
+    EXPECT_EQ(request.qtype, RRType::A);
+    EXPECT_EQ(request.qclass, RRClass::IN);
+    EXPECT_EQ(request.question.size(), 17U);
+    EXPECT_TRUE(request.recursion_desired());
+    EXPECT_FALSE(request.edns);
+}
+
+TEST(Request, EdnsWithOptions) {
+    Wire wire = query(0, 1);
+    append_opt(wire, 100, 0x00008000,
+               {0, 3, 0, 0, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 99, 0, 0});
+    Request request;
+    ASSERT_EQ(outcome_of(wire, request), RequestOutcome::Answer);
+    ASSERT_TRUE(request.edns);
+    EXPECT_EQ(request.edns->udp_payload, 512);  // RFC 6891, 6.2.3: less counts as 512
+    EXPECT_TRUE(request.dnssec_ok());
+    EXPECT_TRUE(request.edns->nsid);
+    EXPECT_EQ(request.edns->cookie.size(), 8U);
+}
+
+TEST(Request, EveryPrefixOfAQueryIsHandled) {
+    Wire wire = query(0, 1);
+    append_opt(wire, 1232, 0, {0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2});
+    for (std::size_t size = 0; size < wire.size(); ++size) {
+        Request request;
+        const auto outcome = parse_request(base::Octets(wire).first(size), request);
+        if (size < 12) {
+            EXPECT_EQ(outcome, RequestOutcome::Drop);
+        } else if (size < 29) {
+            EXPECT_EQ(outcome, RequestOutcome::FormErr) << size;
+        } else {
+            EXPECT_EQ(outcome, RequestOutcome::FormErrQuestion) << size;
+        }
+    }
+}
+
+TEST(Request, Outcomes) {
+    const auto with_opt = [](std::uint32_t ttl, const Wire& options) {
+        Wire wire = query(0, 1);
+        append_opt(wire, 1232, ttl, options);
+        return wire;
+    };
+    Wire two_opts = query(0, 2);
+    append_opt(two_opts, 1232, 0, {});
+    append_opt(two_opts, 1232, 0, {});
+    Wire trailing = query();
+    trailing.push_back(0);
+    Wire no_question = query();
+    no_question[5] = 0;
+    Wire two_questions = query();
+    two_questions[5] = 2;
+    Wire pointer_name = query();
+    pointer_name[12] = 0xc0;
+    Wire opt_in_answer = with_opt(0, {});
+    opt_in_answer[7] = 1;
+    opt_in_answer[11] = 0;
+    const struct {
+        const char* what;
+        Wire wire;
+        RequestOutcome outcome;
+    } cases[] = {
+        {"response", query(kFlagQR), RequestOutcome::Drop},
+        {"notify", query(4U << 11), RequestOutcome::NotImp},
+        {"status", query(2U << 11), RequestOutcome::NotImp},
+        {"no question", no_question, RequestOutcome::FormErr},
+        {"two questions", two_questions, RequestOutcome::FormErr},
+        {"pointer as qname", pointer_name, RequestOutcome::FormErr},
+        {"octets after the end", trailing, RequestOutcome::FormErrQuestion},
+        {"two OPTs", two_opts, RequestOutcome::FormErrQuestion},
+        {"OPT in answer section", opt_in_answer, RequestOutcome::FormErrQuestion},
+        {"EDNS version 1", with_opt(0x00010000, {}), RequestOutcome::BadVers},
+        {"option past the end", with_opt(0, {0, 3, 0, 1}), RequestOutcome::FormErrQuestion},
+        {"half an option", with_opt(0, {0, 3, 0}), RequestOutcome::FormErrQuestion},
+        {"unknown option and flags", with_opt(0x00007fff, {1, 2, 0, 1, 9}), RequestOutcome::Answer},
+        // RFC 7871, 7.1.1
+        {"ECS family 3", with_opt(0, {0, 8, 0, 4, 0, 3, 0, 0}), RequestOutcome::FormErrQuestion},
+        {"ECS length 33", with_opt(0, {0, 8, 0, 9, 0, 1, 33, 0, 1, 2, 3, 4, 5}),
+         RequestOutcome::FormErrQuestion},
+        {"ECS too few octets", with_opt(0, {0, 8, 0, 6, 0, 1, 24, 0, 192, 0}),
+         RequestOutcome::FormErrQuestion},
+        {"ECS too many octets", with_opt(0, {0, 8, 0, 8, 0, 1, 24, 0, 192, 0, 2, 0}),
+         RequestOutcome::FormErrQuestion},
+        {"ECS bits after the length", with_opt(0, {0, 8, 0, 7, 0, 1, 23, 0, 192, 0, 3}),
+         RequestOutcome::FormErrQuestion},
+        {"ECS of length 0", with_opt(0, {0, 8, 0, 4, 0, 1, 0, 0}), RequestOutcome::Answer},
+    };
+    for (const auto& c : cases) {
+        Request request;
+        EXPECT_EQ(outcome_of(c.wire, request), c.outcome) << c.what;
+    }
+}
+
+TEST(Request, NotImpKeepsTheQuestionThatCanBeRead) {
+    Request request;
+    const Wire wire = query(5U << 11);
+    ASSERT_EQ(outcome_of(wire, request), RequestOutcome::NotImp);
+    EXPECT_EQ(request.question.size(), 17U);
+    EXPECT_EQ(request.header.opcode(), Opcode::Update);
+}
+
+TEST(ClientSubnet, WritesWhatItRead) {
+    const Wire v6 = {0, 2, 56, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 1};
+    auto subnet = ClientSubnet::read(v6);
+    ASSERT_TRUE(subnet);
+    EXPECT_EQ(subnet->source_length, 56);
+    Wire out(subnet->octets());
+    subnet->write(out.data());
+    EXPECT_EQ(out, v6);
+}
+
+TEST(MessageReader, StopsAtTheFirstBadRecord) {
+    Wire wire = query(kFlagQR);
+    wire[7] = 2;
+    // www.example. A 192.0.2.1, then a record that ends too early.
+    const Wire record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1, 0xc0, 12, 0, 1};
+    wire.insert(wire.end(), record.begin(), record.end());
+    auto reader = MessageReader::open(wire);
+    ASSERT_TRUE(reader);
+    auto first = reader->next();
+    ASSERT_TRUE(first && *first);
+    EXPECT_EQ((*first)->owner.to_text(), "www.example.");
+    EXPECT_EQ((*first)->ttl, 60U);
+    EXPECT_EQ((*first)->section, Section::Answer);
+    for (int i = 0; i < 2; ++i) {
+        const auto second = reader->next();
+        ASSERT_FALSE(second);
+        EXPECT_EQ(second.error(), WireError::Truncated);
+    }
+}
+
+}  // namespace
+}  // namespace dns
