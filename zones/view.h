@@ -23,6 +23,8 @@ struct Network {
     ViewId view = kDefaultView;
 };
 
+/// The views and networks of one revision: longest prefix over the transport source. Immutable,
+/// part of Published. Any thread.
 class ViewTable {
   public:
     ViewTable();  // the default view for everyone
