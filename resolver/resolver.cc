@@ -53,8 +53,7 @@ bool stale_answer(const Cache& cache, const Question& question, base::MonoTime n
 bool write_answer(const Question& question, const Answer& answer, base::MonoTime now,
                   std::uint32_t stale_ttl_s, dns::MessageWriter& writer) noexcept {
     const auto ttl_of = [&](const Entry& entry) {
-        return entry.fresh(now) || entry.lifetime() == base::Duration::zero() ? entry.ttl(now)
-                                                                              : stale_ttl_s;
+        return answer.stale && !entry.fresh(now) ? stale_ttl_s : entry.ttl(now);
     };
     dns::Name name = question.qname;
     for (std::size_t i = 0; i < answer.set_count; ++i) {

@@ -139,24 +139,26 @@ bool follow_answer(const Gathered& gathered, const Asked& asked, Response& out) 
             out.answer.push_back(*set);
             return true;
         }
-        if (const auto* set = gathered.find(Section::Answer, out.last, RRType::CNAME)) {
-            out.answer.push_back(*set);
-            out.last = dns::Name(dns::rdata_name(RRType::CNAME, *set->records.view().begin()));
-            continue;
-        }
+        // A DNAME explains the CNAME that servers send along with it (RFC 6672, 3.1).
         const auto dname = std::find_if(
             gathered.sets().begin(), gathered.sets().end(), [&](const SectionSet& item) {
                 return item.section == Section::Answer &&
                        item.set.records.type() == RRType::DNAME && item.set.owner != out.last &&
                        out.last.view().is_at_or_below(item.set.owner);
             });
-        if (dname == gathered.sets().end()) return false;
-        out.answer.push_back(dname->set);
-        const auto target = dns::Name::substitute(
-            out.last, dname->set.owner,
-            dns::rdata_name(RRType::DNAME, *dname->set.records.view().begin()));
-        if (!target) return true;  // too long: YXDOMAIN (RFC 6672, 2.2)
-        out.last = *target;
+        if (dname != gathered.sets().end()) {
+            out.answer.push_back(dname->set);
+            const auto target = dns::Name::substitute(
+                out.last, dname->set.owner,
+                dns::rdata_name(RRType::DNAME, *dname->set.records.view().begin()));
+            if (!target) return true;  // too long: YXDOMAIN (RFC 6672, 2.2)
+            out.last = *target;
+            continue;
+        }
+        const auto* cname = gathered.find(Section::Answer, out.last, RRType::CNAME);
+        if (cname == nullptr) return false;
+        out.answer.push_back(*cname);
+        out.last = dns::Name(dns::rdata_name(RRType::CNAME, *cname->records.view().begin()));
     }
     return false;
 }
