@@ -158,8 +158,7 @@ void HttpConnection::arm() {
     }
     base::MonoTime due = write_deadline_;
     if (closing_) {
-        // Whoever still reads the response gets the time that writing has.
-        due = waiting == 0 ? std::min(due, linger_deadline_) : due;
+        due = std::min(due, linger_deadline_);
     } else {
         due = std::min(due, protocol_ ? protocol_->deadline() : sniff_deadline_);
     }
@@ -179,9 +178,12 @@ void HttpConnection::on_deadline() {
         abort();
         return;
     }
-    if (closing_ && waiting == 0 && now >= linger_deadline_) {
-        abort();
-        return;
+    if (closing_ && now >= linger_deadline_) {
+        if (waiting == 0) {
+            abort();
+            return;
+        }
+        linger_deadline_ = now + kLinger;  // the response has the time that writing has
     }
     if (!closing_ && !protocol_ && now >= sniff_deadline_) {
         ++shared_.counters.timeouts;

@@ -36,6 +36,7 @@ class SocketStream final : public Stream, private Watcher::Handler {
         auto watcher = Watcher::create(loop, fd_.get(), *this);
         if (!watcher) return base::fail(watcher.error().message);
         watcher_ = std::move(*watcher);
+        loop_ = &loop;
         return {};
     }
 
@@ -62,6 +63,7 @@ class SocketStream final : public Stream, private Watcher::Handler {
 
     void close() override {
         closed_ = true;
+        tell_.reset();
         watcher_.reset();
         fd_.reset();
         blocks_.clear();
@@ -191,8 +193,14 @@ class SocketStream final : public Stream, private Watcher::Handler {
     }
 
     /// Remembers the error; the owner is told from the loop, never from inside its own call.
+    /// A timer tells it, because a socket that is full may never become ready again.
     void break_with(int error) {
-        if (error_ == 0) error_ = error;
+        if (error_ != 0) return;
+        error_ = error;
+        tell_ = std::make_unique<Timer>(*loop_);
+        tell_->start(std::chrono::milliseconds(0), [this] {
+            if (!closed_ && handler_ != nullptr) on_ready({});
+        });
         blocks_.clear();
         queued_ = 0;
         sent_of_first_ = 0;
@@ -211,14 +219,17 @@ class SocketStream final : public Stream, private Watcher::Handler {
         // An end or an error that is still to be told wakes us by way of "writable".
         const bool tell =
             error_ != 0 || (read_ended_ && write_ended_) || (full_ && queued_ <= limits_.low_water);
-        watcher_->watch(!paused_ && !read_ended_ && error_ == 0, queued_ > 0 || tell);
+        watcher_->watch(!paused_ && !read_ended_ && error_ == 0,
+                        (queued_ > 0 || tell) && error_ == 0);
     }
 
+    Loop* loop_ = nullptr;
     const StreamLimits limits_;
     const Peer peer_;
     const base::Endpoint local_;
     Descriptor fd_;  // before the watcher, so that it closes after it
     std::unique_ptr<Watcher> watcher_;
+    std::unique_ptr<Timer> tell_;  // of an error
     StreamHandler* handler_ = nullptr;
 
     std::deque<std::vector<std::uint8_t>> blocks_;

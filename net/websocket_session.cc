@@ -27,6 +27,25 @@ std::string_view fitting_reason(std::string_view reason) noexcept {
     return reason.substr(0, end);
 }
 
+/// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool is_utf8(std::string_view text) noexcept {
+    const base::Octets in = base::as_octets(text);
+    for (std::size_t i = 0; i < in.size();) {
+        const std::uint8_t first = in[i++];
+        if (first < 0x80) continue;
+        const unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+        if (first < 0xc2 || first > 0xf4 || in.size() - i < more) return false;
+        const std::uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+        const std::uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+        if (in[i] < low || in[i] > high) return false;
+        for (unsigned k = 1; k < more; ++k) {
+            if ((in[i + k] & 0xc0U) != 0x80) return false;
+        }
+        i += more;
+    }
+    return true;
+}
+
 }  // namespace
 
 struct WebSocketSession::Codec {
@@ -92,9 +111,21 @@ struct WebSocketSession::Codec {
     /// Returns false if the session cannot go on at all.
     bool send_queued() { return wslay_event_send(context) == 0; }
 
-    [[nodiscard]] bool close_received() const {
-        return wslay_event_get_close_received(context) != 0;
+    /// A close frame of our own, where wslay's says the wrong thing.
+    void append_close(std::uint16_t code) {
+        output += "\x88\x02";
+        output += static_cast<char>(code >> 8);
+        output += static_cast<char>(code & 0xff);
     }
+
+    /// wslay answers a malformed control frame with a close frame without a code: it says 1002.
+    void name_protocol_error() {
+        if (wslay_event_get_status_code_sent(context) != WSLAY_CODE_NO_STATUS_RCVD) return;
+        assert(output.size() >= 2);
+        output.resize(output.size() - 2);
+        append_close(WSLAY_CODE_PROTOCOL_ERROR);
+    }
+
     [[nodiscard]] bool close_sent() const { return wslay_event_get_close_sent(context) != 0; }
 };
 
@@ -161,11 +192,22 @@ void WebSocketSession::receive(base::Octets octets, base::MonoTime now) {
             pong_due_.reset();
             ping_at_ = now + limits_.ping_interval;
         } else if (message.opcode == WSLAY_CONNECTION_CLOSE) {
+            const std::string_view payload(message.payload);
+            const std::string_view reason = payload.size() > 2 ? payload.substr(2) : "";
+            if (!is_utf8(reason)) {  // wslay looks at text messages only
+                if (!close_due_) codec_->append_close(WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+                end(WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "");
+                return;
+            }
+            if (payload.size() == 1) {  // half a code; wslay takes it for none
+                if (!close_due_) codec_->append_close(WSLAY_CODE_PROTOCOL_ERROR);
+                end(WSLAY_CODE_PROTOCOL_ERROR, "");
+                return;
+            }
             pump();  // our half of the handshake
-            const base::Octets payload = base::as_octets(message.payload);
             end(message.close_code == 0 ? std::uint16_t{WSLAY_CODE_NO_STATUS_RCVD}
                                         : message.close_code,
-                base::as_text(payload.size() > 2 ? payload.subspan(2) : base::Octets{}));
+                reason);
             return;
         } else if (!close_due_) {
             listener_.on_message(base::as_octets(message.payload),
@@ -176,7 +218,10 @@ void WebSocketSession::receive(base::Octets octets, base::MonoTime now) {
     if (ended_) return;
     // We closed because the peer broke the protocol: nothing it says now counts (RFC 6455, 7.1.7).
     if (codec_->close_sent() && !close_due_) {
-        end(wslay_event_get_status_code_sent(codec_->context), "");
+        const std::uint16_t code = wslay_event_get_status_code_sent(codec_->context);
+        codec_->name_protocol_error();
+        end(code == WSLAY_CODE_NO_STATUS_RCVD ? std::uint16_t{WSLAY_CODE_PROTOCOL_ERROR} : code,
+            "");
     } else if (codec_->failed) {
         end(1006, "");
     }
