@@ -133,6 +133,7 @@ struct Committed {
     Revision revision = 0;
     std::vector<std::string> warnings;
     bool changed = true;  // false: the change set changed nothing and got no revision of its own
+    std::string diff;     // dry run: what would have been done, as JournalEntry::json
 };
 
 }  // namespace zones

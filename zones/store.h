@@ -25,6 +25,7 @@ using StoreLog = std::function<void(std::string_view level, const std::string& m
 struct StoreOptions {
     std::string directory;
     std::size_t block_cache_octets = std::size_t{256} << 20;
+    std::size_t node_cache_octets = std::size_t{256} << 20;    // then nothing more is cached
     std::uint64_t min_free_octets = std::uint64_t{256} << 20;  // writes are refused below
     StoreLog log;                                              // any thread; must not block
     std::shared_ptr<const GeoDatabases> geo;  // may be empty: geo rules match nothing

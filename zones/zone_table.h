@@ -16,6 +16,8 @@ struct ZoneEntry {
     struct Variant {
         ViewId view = kDefaultView;
         ZoneId id = 0;
+
+        friend bool operator==(const Variant&, const Variant&) = default;
     };
 
     dns::Name apex;
@@ -28,6 +30,9 @@ struct ZoneEntry {
             if (candidate.view == view) return candidate.id;
         }
         return 0;
+    }
+    [[nodiscard]] bool same_ids(const ZoneEntry& other) const noexcept {
+        return base == other.base && variants == other.variants;
     }
     [[nodiscard]] bool visible_in(ViewId view) const noexcept {
         return base != 0 || variant(view) != 0;

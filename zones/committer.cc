@@ -1,0 +1,362 @@
+#include "zones/committer.h"
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "zones/documents.h"
+#include "zones/key.h"
+
+namespace zones {
+
+namespace {
+
+constexpr std::size_t kMaxGroupSets = 1024;
+constexpr std::size_t kMaxGroupOctets = std::size_t{8} << 20;
+constexpr auto kReclaimInterval = std::chrono::milliseconds(50);
+constexpr auto kResumeInterval = std::chrono::seconds(1);
+
+/// Roughly what an operation takes, so that a group stays bounded.
+struct OperationOctets {
+    static constexpr std::size_t kBase = 128;
+
+    static std::size_t records(const std::vector<std::vector<std::uint8_t>>& records) {
+        std::size_t octets = kBase;
+        for (const auto& rdata : records) octets += rdata.size() + 2;
+        return octets;
+    }
+    std::size_t operator()(const PutRRset& op) const { return records(op.value.records); }
+    std::size_t operator()(const AddRecords& op) const { return records(op.records); }
+    std::size_t operator()(const RemoveRecords& op) const { return records(op.records); }
+    std::size_t operator()(const PutPolicy& op) const { return kBase + op.json.size(); }
+    std::size_t operator()(const PutDocument& op) const { return kBase + op.json.size(); }
+    template <class Other>
+    std::size_t operator()(const Other&) const {
+        return kBase;
+    }
+};
+
+ChangeError unavailable(const std::string& message) {
+    return ChangeError{{ChangeFault{ChangeFault::Kind::Unavailable, 0, "", message}}};
+}
+
+}  // namespace
+
+Committer::Committer(KeyValueStore& store, NodeCache& cache, base::Qsbr& qsbr,
+                     const StoreOptions& options, const Counters& counters, Published first)
+    : store_(store),
+      cache_(cache),
+      qsbr_(qsbr),
+      options_(options),
+      counters_(counters),
+      geo_(options.geo),
+      published_(new Published(first)),
+      current_(std::move(first)) {
+    stats_.commit_seconds_buckets.assign(std::size(kCommitBuckets) + 1, 0);
+    thread_ = std::thread([this] { run(); });
+}
+
+Committer::~Committer() {
+    {
+        const std::lock_guard lock(queue_mutex_);
+        stopping_ = true;
+    }
+    queue_changed_.notify_all();
+    thread_.join();
+    delete published_.load();
+}
+
+void Committer::enqueue(Item item) {
+    {
+        const std::lock_guard lock(queue_mutex_);
+        queue_.push_back(std::move(item));
+    }
+    queue_changed_.notify_all();
+}
+
+void Committer::submit(ChangeSet changes, Store::Done done) {
+    Item item;
+    for (const Operation& operation : changes.operations) {
+        item.octets += std::visit(OperationOctets{}, operation.what);
+    }
+    item.changes = std::move(changes);
+    item.done = std::move(done);
+    item.submitted = base::mono_now();
+    enqueue(std::move(item));
+}
+
+void Committer::set_geo(std::shared_ptr<const GeoDatabases> geo) {
+    Item item;
+    item.task = [this, geo] { compile_with(geo); };
+    enqueue(std::move(item));
+}
+
+base::Result<ZoneId> Committer::reserve_zone_id(const dns::Name& apex) {
+    std::promise<base::Result<ZoneId>> promise;
+    auto future = promise.get_future();
+    Item item;
+    item.task = [this, &promise, &apex] {
+        const std::string reason = why_unavailable();
+        if (!reason.empty()) {
+            promise.set_value(base::fail(reason));
+            return;
+        }
+        Counters counters = counters_;
+        const ZoneId id = counters.next_zone++;
+        Draft draft(store_);
+        draft.put(Family::Default, LoadRecord::key(id), LoadRecord{apex, 0}.pack());
+        draft.put(Family::Default, std::string(kCountersKey), counters.pack());
+        if (!write(draft)) {
+            promise.set_value(base::fail("the store cannot be written"));
+            return;
+        }
+        counters_ = counters;
+        promise.set_value(id);
+    };
+    enqueue(std::move(item));
+    return future.get();
+}
+
+Published Committer::current() const {
+    const std::lock_guard lock(current_mutex_);
+    return current_;
+}
+
+void Committer::fill_stats(StoreStats& stats) const {
+    const std::lock_guard lock(stats_mutex_);
+    stats = stats_;
+}
+
+void Committer::run() {
+    for (;;) {
+        std::vector<Item> group = take_group();
+        if (group.empty()) return;
+        if (group.front().task) {
+            group.front().task();
+        } else {
+            process(group);
+        }
+        qsbr_.reclaim();
+    }
+}
+
+/// What waits, up to the limits; a task alone. Empty: stop.
+std::vector<Committer::Item> Committer::take_group() {
+    std::unique_lock lock(queue_mutex_);
+    while (queue_.empty()) {
+        if (stopping_) return {};
+        if (queue_changed_.wait_for(lock, kReclaimInterval) == std::cv_status::timeout) {
+            // Old versions and snapshots of the last group wait for their readers.
+            lock.unlock();
+            const bool waiting = qsbr_.reclaim() > 0;
+            lock.lock();
+            if (!waiting) {
+                queue_changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+            }
+        }
+    }
+    std::vector<Item> group;
+    std::size_t octets = 0;
+    while (!queue_.empty() && group.size() < kMaxGroupSets) {
+        Item& next = queue_.front();
+        if (!group.empty() && (next.task || octets + next.octets > kMaxGroupOctets)) break;
+        octets += next.octets;
+        const bool alone = next.task != nullptr;
+        group.push_back(std::move(next));
+        queue_.pop_front();
+        if (alone) break;
+    }
+    return group;
+}
+
+std::string Committer::why_unavailable() {
+    bool writable = true;
+    {
+        const std::lock_guard lock(stats_mutex_);
+        writable = stats_.writable;
+    }
+    if (!writable) try_resume();
+    const auto free = store_.free_octets();
+    const std::lock_guard lock(stats_mutex_);
+    if (!stats_.writable) return stats_.why_not;
+    if (free && *free < options_.min_free_octets) {
+        return "only " + std::to_string(*free >> 20) + " MiB are free in " + options_.directory +
+               ": writes are refused below " + std::to_string(options_.min_free_octets >> 20);
+    }
+    return "";
+}
+
+void Committer::process(std::vector<Item>& group) {
+    const std::string reason = why_unavailable();
+    Draft draft(store_);
+    Counters counters = counters_;
+    std::vector<Result> results;
+    results.reserve(group.size());
+    bool changed = false;
+    for (const Item& item : group) {
+        if (!reason.empty() && !item.changes.dry_run) {
+            results.push_back({base::fail(unavailable(reason)), 0, false});
+            continue;
+        }
+        Proposal proposal(draft, counters, item.changes, geo());
+        Result result{proposal.apply(), 0, false};
+        if (result.outcome && result.outcome->changed && !item.changes.dry_run) {
+            result.merged = true;
+            counters = result.outcome->counters;
+            changed = true;
+        }
+        result.revision = counters.revision;
+        results.push_back(std::move(result));
+    }
+    if (changed) {
+        if (write(draft)) {
+            counters_ = counters;
+            publish(draft, results);
+            const std::lock_guard lock(stats_mutex_);
+            ++stats_.groups;
+        } else {
+            // Even what changed nothing may have counted on a change that is not there now.
+            for (Result& result : results) {
+                if (result.outcome) {
+                    result.outcome = base::fail(unavailable("the store could not be written"));
+                }
+            }
+        }
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) answer(group[i], results[i]);
+}
+
+void Committer::answer(Item& item, Result& result) {
+    const double seconds = std::chrono::duration<double>(base::mono_now() - item.submitted).count();
+    {
+        const std::lock_guard lock(stats_mutex_);
+        if (!result.outcome) {
+            ++stats_.refused;
+        } else if (result.outcome->changed && !item.changes.dry_run) {
+            ++stats_.commits;
+            stats_.commit_seconds_sum += seconds;
+            std::size_t bucket = 0;
+            while (bucket < std::size(kCommitBuckets) && seconds > kCommitBuckets[bucket]) ++bucket;
+            ++stats_.commit_seconds_buckets[bucket];
+        }
+    }
+    if (!item.done) return;
+    if (!result.outcome) {
+        item.done(base::fail(std::move(result.outcome.error())));
+        return;
+    }
+    Committed committed;
+    committed.revision = result.revision;
+    committed.warnings = std::move(result.outcome->warnings);
+    committed.changed = result.outcome->changed;
+    if (item.changes.dry_run) committed.diff = effects_json(result.outcome->effects);
+    item.done(std::move(committed));
+}
+
+bool Committer::write(const Draft& draft) {
+    const auto written = store_.write(draft.batch());
+    if (written) return true;
+    log("error", written.error().message);
+    {
+        const std::lock_guard lock(stats_mutex_);
+        stats_.writable = false;
+        stats_.why_not = written.error().message;
+    }
+    resume_tried_ = {};
+    try_resume();
+    return false;
+}
+
+void Committer::try_resume() {
+    const base::MonoTime now = base::mono_now();
+    if (now - resume_tried_ < kResumeInterval) return;
+    resume_tried_ = now;
+    const auto resumed = store_.resume();
+    if (resumed) log("info", "store " + options_.directory + ": can be written again");
+    const std::lock_guard lock(stats_mutex_);
+    stats_.writable = resumed.has_value();
+    stats_.why_not = resumed ? std::string() : resumed.error().message;
+}
+
+void Committer::publish(const Draft& draft, const std::vector<Result>& results) {
+    std::vector<NodeCache::Change> changes;
+    for (const auto& row : draft.rows(Family::Nodes)) {
+        auto parts = parse_node_key(row.first);
+        if (!parts) continue;  // every key was made by node_key
+        NodeCache::Change change;
+        change.zone = parts->zone;
+        change.relative_owner = std::move(parts->relative_owner);
+        if (row.second) {
+            const Octets octets = base::as_octets(*row.second);
+            change.node.assign(octets.begin(), octets.end());
+        }
+        changes.push_back(std::move(change));
+    }
+    cache_.insert(counters_.revision, changes);
+
+    Published next = current();
+    next.revision = counters_.revision;
+    next.snapshot = store_.snapshot();
+    bool views = false;
+    std::vector<ZoneId> dropped;
+    for (const Result& result : results) {
+        if (!result.merged) continue;
+        const Proposal::Outcome& outcome = *result.outcome;
+        views = views || outcome.views;
+        if (outcome.policies) next.policies = outcome.policies;
+        dropped.insert(dropped.end(), outcome.dropped.begin(), outcome.dropped.end());
+        for (const dns::Name& apex : outcome.zones) {
+            const auto row = draft.rows(Family::Zones).find(ZoneRecord::key(apex));
+            if (row == draft.rows(Family::Zones).end()) continue;
+            const auto record = row->second ? ZoneRecord::parse(*row->second) : std::nullopt;
+            const ZoneEntry* before = next.zones->find_exact(apex);
+            if (!record) {
+                next.zones = next.zones->without(apex);
+            } else if (before == nullptr || !before->same_ids(record->entry())) {
+                next.zones = next.zones->with(record->entry());
+            }
+        }
+    }
+    if (views) {
+        Draft written(store_);
+        ViewDocuments documents = read_views(written);
+        next.views = std::make_shared<const ViewTable>(std::move(documents.views),
+                                                       std::move(documents.networks));
+    }
+    publish(std::move(next));
+    cache_.settle();
+    for (const ZoneId id : dropped) cache_.drop_zone(id);
+}
+
+void Committer::publish(Published next) {
+    const auto* fresh = new Published(next);
+    {
+        const std::lock_guard lock(current_mutex_);
+        current_ = std::move(next);
+    }
+    qsbr_.retire(published_.exchange(fresh));
+}
+
+void Committer::compile_with(std::shared_ptr<const GeoDatabases> geo) {
+    geo_ = std::move(geo);
+    Draft draft(store_);
+    auto policies = compile_policies(draft, this->geo());
+    if (!policies) {
+        log("error", "policies are kept as they were, without the new location databases: " +
+                         policies.error().message);
+        return;
+    }
+    Published next = current();
+    next.policies = std::move(*policies);
+    publish(std::move(next));
+}
+
+const GeoDatabases& Committer::geo() const {
+    return geo_ != nullptr ? *geo_ : no_geo_;
+}
+
+void Committer::log(std::string_view level, const std::string& message) const {
+    if (options_.log) options_.log(level, message);
+}
+
+}  // namespace zones

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/qsbr.h"
+#include "base/time.h"
+#include "zones/draft.h"
+#include "zones/node_cache.h"
+#include "zones/proposal.h"
+#include "zones/store.h"
+
+namespace zones {
+
+/// The one thread by which everything changes: takes change sets from a queue, validates a group
+/// of them in order, writes it as one batch with one sync, publishes, then acknowledges each.
+///
+/// Order of a group: batch durable -> node cache -> Published -> acknowledgements. So an
+/// acknowledged change is on disk and in every later `published()`, and a reader of the new
+/// revision finds nothing older in the cache.
+///
+/// A write that fails is acknowledged as Unavailable to the whole group, and nothing of it may
+/// come back later, because its revisions are given again: the database is resumed onto a new
+/// log, or no write is accepted until that works (it is tried once a second).
+class Committer {
+  public:
+    /// All referred to must outlive the committer. Starts the thread.
+    Committer(KeyValueStore& store, NodeCache& cache, base::Qsbr& qsbr, const StoreOptions& options,
+              const Counters& counters, Published first);
+    /// Commits what was submitted, then stops.
+    ~Committer();
+    Committer(const Committer&) = delete;
+    Committer& operator=(const Committer&) = delete;
+
+    // Any thread.
+    void submit(ChangeSet changes, Store::Done done);
+    void set_geo(std::shared_ptr<const GeoDatabases> geo);
+    /// A new zone id with its LoadRecord written; waits for the committer.
+    [[nodiscard]] base::Result<ZoneId> reserve_zone_id(const dns::Name& apex);
+    [[nodiscard]] const Published* published() const noexcept { return published_.load(); }
+    /// The newest revision for threads that are not online in the Qsbr.
+    [[nodiscard]] Published current() const;
+    void fill_stats(StoreStats& stats) const;
+
+  private:
+    struct Item {
+        ChangeSet changes;
+        Store::Done done;
+        base::MonoTime submitted;
+        std::size_t octets = 0;
+        std::function<void()> task;  // instead of a change set
+    };
+    struct Result {
+        base::Result<Proposal::Outcome, ChangeError> outcome;
+        Revision revision = 0;
+        bool merged = false;  // into the group's draft
+    };
+
+    void enqueue(Item item);
+    void run();
+    [[nodiscard]] std::vector<Item> take_group();
+    void process(std::vector<Item>& group);
+    [[nodiscard]] std::string why_unavailable();
+    [[nodiscard]] bool write(const Draft& draft);
+    void try_resume();
+    void publish(const Draft& draft, const std::vector<Result>& results);
+    void publish(Published next);
+    void answer(Item& item, Result& result);
+    void compile_with(std::shared_ptr<const GeoDatabases> geo);
+    [[nodiscard]] const GeoDatabases& geo() const;
+    void log(std::string_view level, const std::string& message) const;
+
+    KeyValueStore& store_;
+    NodeCache& cache_;
+    base::Qsbr& qsbr_;
+    const StoreOptions& options_;
+
+    // The committer's thread alone.
+    Counters counters_;
+    std::shared_ptr<const GeoDatabases> geo_;
+    const GeoDatabases no_geo_;
+    base::MonoTime resume_tried_{};
+
+    std::atomic<const Published*> published_;
+    mutable std::mutex current_mutex_;
+    Published current_;  // guarded by current_mutex_
+
+    mutable std::mutex stats_mutex_;
+    StoreStats stats_;  // guarded by stats_mutex_
+
+    std::mutex queue_mutex_;
+    std::condition_variable queue_changed_;
+    std::deque<Item> queue_;  // guarded by queue_mutex_
+    bool stopping_ = false;   // guarded by queue_mutex_
+    std::thread thread_;      // last: it uses all of the above
+};
+
+}  // namespace zones

@@ -1,0 +1,120 @@
+#include "zones/draft.h"
+
+namespace zones {
+
+std::optional<std::string> Draft::get(Family family, const std::string& key) {
+    const Rows& own = rows(family);
+    const auto row = own.find(key);
+    if (row != own.end()) return row->second;
+    return before(family, key);
+}
+
+std::optional<std::string> Draft::before(Family family, const std::string& key) {
+    if (below_ != nullptr) {
+        auto value = below_->get(family, key);
+        failed_ = failed_ || below_->failed_;
+        return value;
+    }
+    std::string value;
+    switch (store_.get(family, key, nullptr, true, value)) {
+        case KeyValueStore::Read::Found:
+            return value;
+        case KeyValueStore::Read::Absent:
+            return std::nullopt;
+        case KeyValueStore::Read::WouldBlock:
+        case KeyValueStore::Read::Failed:
+            break;
+    }
+    failed_ = true;
+    return std::nullopt;
+}
+
+void Draft::put(Family family, std::string key, std::string value) {
+    rows_[static_cast<std::size_t>(family)].insert_or_assign(std::move(key), std::move(value));
+}
+
+void Draft::erase(Family family, std::string key) {
+    rows_[static_cast<std::size_t>(family)].insert_or_assign(std::move(key), std::nullopt);
+}
+
+void Draft::erase_range(Family family, std::string from, std::string to) {
+    ranges_.push_back({family, std::move(from), std::move(to)});
+}
+
+std::optional<Draft::Row> Draft::first(Family family, const std::string& from,
+                                       std::string_view prefix) {
+    std::unique_ptr<KeyValueStore::Cursor> cursor;
+    std::string at = from;
+    for (;;) {
+        // The least key at or after `at` of what lies below, then of this draft.
+        std::optional<Row> found;
+        if (below_ != nullptr) {
+            found = below_->first(family, at, prefix);
+            failed_ = failed_ || below_->failed_;
+        } else {
+            if (cursor == nullptr) cursor = store_.cursor(family, nullptr, true);
+            cursor->seek(at);
+            if (cursor->valid() && cursor->key().starts_with(prefix)) {
+                found = Row(cursor->key(), cursor->value());
+            } else if (!cursor->valid() && cursor->status() != KeyValueStore::Read::Found) {
+                failed_ = true;
+            }
+        }
+        const Rows& own = rows(family);
+        const auto row = own.lower_bound(at);
+        const bool mine = row != own.end() && row->first.starts_with(prefix) &&
+                          (!found || row->first <= found->first);
+        if (!mine) return found;
+        if (row->second) return Row(row->first, *row->second);
+        at = row->first;  // deleted here: go on after it
+        at.push_back('\0');
+    }
+}
+
+std::vector<Draft::Row> Draft::all(Family family, const std::string& prefix) {
+    std::vector<Row> rows;
+    std::string at = prefix;
+    while (auto row = first(family, at, prefix)) {
+        at = row->first;
+        at.push_back('\0');
+        rows.push_back(std::move(*row));
+    }
+    return rows;
+}
+
+bool Draft::empty() const {
+    for (const Rows& rows : rows_) {
+        if (!rows.empty()) return false;
+    }
+    return ranges_.empty();
+}
+
+void Draft::merge_down() {
+    for (std::size_t i = 0; i < kFamilies; ++i) {
+        for (auto& row : rows_[i]) {
+            below_->rows_[i].insert_or_assign(row.first, std::move(row.second));
+        }
+        rows_[i].clear();
+    }
+    for (Range& range : ranges_) below_->ranges_.push_back(std::move(range));
+    ranges_.clear();
+}
+
+KeyValueBatch Draft::batch() const {
+    KeyValueBatch batch;
+    for (std::size_t i = 0; i < kFamilies; ++i) {
+        const auto family = static_cast<Family>(i);
+        for (const auto& row : rows_[i]) {
+            if (row.second) {
+                batch.put(family, row.first, *row.second);
+            } else {
+                batch.erase(family, row.first);
+            }
+        }
+    }
+    // Last: what was written to a zone that goes in the same group goes with it.
+    for (const Range& range : ranges_) batch.erase_range(range.family, range.from, range.to);
+    return batch;
+}
+
+}  // namespace zones

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "zones/kv.h"
+
+namespace zones {
+
+/// The store as it will be: the newest state of the database with changes laid over it that are
+/// not written yet. One draft stands for a group of change sets, another over it for the change
+/// set that is being validated; that one is merged down or dropped. The committer's thread.
+///
+/// A read that fails gives nothing and is remembered in `failed`: look before anything is decided.
+class Draft {
+  public:
+    explicit Draft(KeyValueStore& store) : store_(store) {}
+    explicit Draft(Draft& below) : store_(below.store_), below_(&below) {}
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+
+    [[nodiscard]] std::optional<std::string> get(Family family, const std::string& key);
+    void put(Family family, std::string key, std::string value);
+    void erase(Family family, std::string key);
+    /// For data that nothing refers to any more: it may still be seen by `get` and `first`.
+    void erase_range(Family family, std::string from, std::string to);
+
+    /// The first key at or after `from` that begins with `prefix`, with its value.
+    using Row = std::pair<std::string, std::string>;
+    [[nodiscard]] std::optional<Row> first(Family family, const std::string& from,
+                                           std::string_view prefix);
+    /// All rows with a prefix.
+    [[nodiscard]] std::vector<Row> all(Family family, const std::string& prefix);
+
+    [[nodiscard]] bool failed() const { return failed_; }
+    [[nodiscard]] bool empty() const;
+    /// What the draft below holds, where this draft has not changed it.
+    [[nodiscard]] std::optional<std::string> before(Family family, const std::string& key);
+
+    void merge_down();
+    [[nodiscard]] KeyValueBatch batch() const;
+    using Rows = std::map<std::string, std::optional<std::string>, std::less<>>;
+    [[nodiscard]] const Rows& rows(Family family) const {
+        return rows_[static_cast<std::size_t>(family)];
+    }
+
+  private:
+    struct Range {
+        Family family;
+        std::string from, to;
+    };
+
+    KeyValueStore& store_;
+    Draft* below_ = nullptr;
+    Rows rows_[kFamilies];  // no value: deleted
+    std::vector<Range> ranges_;
+    bool failed_ = false;
+};
+
+}  // namespace zones

@@ -1,0 +1,209 @@
+#include "dns/rdata.h"
+#include "zones/documents.h"
+#include "zones/key.h"
+#include "zones/node_rules.h"
+#include "zones/proposal.h"
+
+namespace zones {
+
+using dns::RRType;
+
+std::optional<NodeParts> Proposal::seen(const ZoneRecord& zone, ViewId view, Octets owner) {
+    auto own = node(zone.own_id(), owner);
+    if (view == zone.own_view()) return own;
+    auto overlay = node(zone.id_of(view), owner);
+    if (!own && !overlay) return std::nullopt;
+    return merge_nodes(own, overlay);
+}
+
+std::optional<std::uint32_t> Proposal::serial_of(const ZoneRecord& zone) {
+    auto apex = node(zone.own_id(), {});
+    const NodeParts::Entry* soa = apex ? apex->find(RRType::SOA) : nullptr;
+    if (soa == nullptr || soa->rrset.count() != 1) return std::nullopt;
+    return dns::soa_numbers(*soa->rrset.view().begin()).serial;
+}
+
+/// A change of the data makes the serial newer (RFC 1982), so that secondaries see it, unless the
+/// change itself did.
+void Proposal::advance_serial(Zone& zone) {
+    if (!zone.exists || zone.created || !zone.data_changed) return;
+    const auto current = serial_of(zone.record);
+    if (!current || dns::serial_newer(*current, zone.serial_before)) return;
+    const std::string was = "the serial " + std::to_string(*current) + " of " +
+                            zone.record.apex.to_text() + " is not newer than the one served, " +
+                            std::to_string(zone.serial_before);
+    if (zone.record.soa_edit == "keep") {
+        outcome_.warnings.push_back(was + ": secondaries will not see this change");
+        return;
+    }
+    const std::uint32_t serial =
+        next_serial(zone.serial_before, zone.record.soa_edit, changes_.time);
+    if (zone.replaced) {
+        outcome_.warnings.push_back(was + ": advanced to " + std::to_string(serial));
+    }
+    const Target apex{&zone, zone.record.own_view(), zone.record.apex};
+    const auto before = entry_of(apex, RRType::SOA);
+    if (!before) return;
+    const Octets old = *before->rrset.view().begin();
+    std::vector<std::uint8_t> rdata(old.begin(), old.end());
+    base::store_be32(&rdata[rdata.size() - 20], serial);
+    NodeParts::Entry after{dns::RRset(RRType::SOA, before->rrset.view().ttl()), 0, 0, {}};
+    if (!after.rrset.add(rdata)) return;
+    write(apex, RRType::SOA, after);
+}
+
+/// An overlay without nodes is none: its view can be deleted.
+void Proposal::drop_empty_overlays(Zone& zone) {
+    if (zone.record.base == 0) return;
+    std::vector<ZoneEntry::Variant> kept;
+    for (const ZoneEntry::Variant& variant : zone.record.variants) {
+        const std::string prefix = zone_prefix(variant.id);
+        if (draft_.first(Family::Nodes, prefix, prefix)) {
+            kept.push_back(variant);
+        } else {
+            drop(variant.id);
+        }
+    }
+    zone.record.variants = std::move(kept);
+}
+
+void Proposal::settle_zones() {
+    for (auto& item : zones_) {
+        Zone& zone = item.second;
+        if (!zone.changed) continue;
+        outcome_.zones.push_back(zone.record.apex);
+        if (!zone.exists) {
+            draft_.erase(Family::Zones, item.first);
+            continue;
+        }
+        advance_serial(zone);
+        drop_empty_overlays(zone);
+        zone.record.revision = revision_;
+        draft_.put(Family::Zones, item.first, zone.record.pack());
+    }
+}
+
+void Proposal::check_views() {
+    if (!outcome_.views) return;
+    for (const ViewDocuments::Orphan& orphan : read_views(draft_).orphans) {
+        const auto network = documents_.find({"networks", orphan.network});
+        const auto view = documents_.find({"views", orphan.view});
+        if (network != documents_.end()) {
+            operation_ = network->second;
+            fault(ChangeFault::Kind::Invalid, "/view", "there is no view " + orphan.view);
+        } else if (view != documents_.end()) {
+            operation_ = view->second;
+            fault(ChangeFault::Kind::Exists, "",
+                  "the view " + orphan.view + " is in use by the network " + orphan.network);
+        }
+    }
+    for (const auto& document : documents_) {
+        if (document.first.first != "views") continue;
+        const std::string key = DocumentRecord::key("views", document.first.second);
+        if (draft_.get(Family::Config, key)) continue;
+        const auto before = draft_.before(Family::Config, key);
+        const auto record = before ? DocumentRecord::parse(*before) : std::nullopt;
+        operation_ = document.second;
+        if (record) check_deleted_view(document.first.second, record->number);
+    }
+}
+
+void Proposal::check_deleted_view(const std::string& name, ViewId id) {
+    for (const Draft::Row& row : draft_.all(Family::Zones, "")) {
+        const auto zone = ZoneRecord::parse(row.second);
+        if (!zone || zone->id_of(id) == 0) continue;
+        fault(ChangeFault::Kind::Exists, "",
+              "the view " + name + " is in use by the zone " + zone->apex.to_text());
+        return;
+    }
+}
+
+void Proposal::check_touched() {
+    for (const auto& item : touched_) {
+        const Touched& touched = item.second;
+        const ZoneRecord& zone = touched.zone->record;
+        if (!touched.zone->exists) continue;
+        operation_ = touched.operation;
+        check_name(touched, touched.view);
+        if (touched.view != zone.own_view()) continue;
+        for (const ZoneEntry::Variant& variant : zone.variants) {
+            if (variant.view != zone.own_view()) check_name(touched, variant.view);
+        }
+    }
+}
+
+void Proposal::check_name(const Touched& touched, ViewId view) {
+    const ZoneRecord& zone = touched.zone->record;
+    const Octets owner = relative_owner(touched.name, zone.apex);
+    const auto here = seen(zone, view, owner);
+    if (!here) return;
+    const std::string where =
+        touched.name.to_text() + (view == zone.own_view() ? "" : " in the view " + view_name(view));
+    for (const std::string& message : check_node(*here, owner.empty())) {
+        fault(ChangeFault::Kind::Invalid, "", where + ": " + message);
+    }
+    check_policies(touched, view, *here);
+
+    NodeParts parts = *here;
+    const ZoneId overlay = view == zone.own_view() ? 0 : zone.id_of(view);
+    if (parts.find(RRType::DNAME) != nullptr &&
+        (has_descendant(zone.own_id(), owner) || has_descendant(overlay, owner))) {
+        fault(ChangeFault::Kind::Invalid, "",
+              where + ": a DNAME, and names below it (RFC 6672, 2.4)");
+    }
+    if (parts.entries.empty()) return;
+    for (Octets above = owner; !above.empty();) {
+        above = parent_owner(above);
+        auto parent = seen(zone, view, above);
+        if (parent && parent->find(RRType::DNAME) != nullptr) {
+            fault(ChangeFault::Kind::Invalid, "", where + ": stands below a DNAME (RFC 6672, 2.4)");
+        }
+    }
+}
+
+void Proposal::check_policies(const Touched& touched, ViewId view, const NodeParts& seen_node) {
+    const ZoneRecord& zone = touched.zone->record;
+    bool address = false;
+    bool cname = false;
+    for (const ViewId where : {zone.own_view(), view}) {
+        PolicyRecord policy{0, zone.apex, touched.name, where, "ADDRESS", ""};
+        address = address || draft_.get(Family::Config, policy.key()).has_value();
+        policy.type = "CNAME";
+        cname = cname || draft_.get(Family::Config, policy.key()).has_value();
+    }
+    if (!address && !cname) return;
+    const std::string name = touched.name.to_text();
+    NodeParts parts = seen_node;
+    if (address && cname) {
+        fault(ChangeFault::Kind::Invalid, "/type",
+              name + ": an ADDRESS and a CNAME policy on one name");
+    }
+    if (cname && !parts.entries.empty()) {
+        fault(ChangeFault::Kind::Invalid, "/type",
+              name + ": a CNAME policy and other data: " +
+                  dns::to_text(parts.entries.front().rrset.type()) +
+                  " (RFC 1034, 3.6.2; RFC 2181, 10.1)");
+    }
+    if (address && parts.find(RRType::CNAME) != nullptr) {
+        fault(ChangeFault::Kind::Invalid, "/type",
+              name + ": an ADDRESS policy and a CNAME (RFC 1034, 3.6.2)");
+    }
+    for (const RRType type : {RRType::A, RRType::AAAA}) {
+        if (!address || parts.find(type) == nullptr) continue;
+        outcome_.warnings.push_back(name + " " + dns::to_text(type) +
+                                    " is not served while a policy stands there");
+    }
+}
+
+void Proposal::compile() {
+    if (!steering_ || !faults_.empty()) return;
+    auto policies = compile_policies(draft_, geo_);
+    if (policies) {
+        outcome_.policies = std::move(*policies);
+        return;
+    }
+    operation_ = *steering_;
+    fault(ChangeFault::Kind::Invalid, "", policies.error().message);
+}
+
+}  // namespace zones

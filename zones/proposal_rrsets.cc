@@ -1,0 +1,268 @@
+#include "dns/rdata.h"
+#include "zones/key.h"
+#include "zones/node_rules.h"
+#include "zones/proposal.h"
+
+namespace zones {
+
+namespace {
+
+// The first key that can belong to a name below the one with this key.
+std::string below(const std::string& key) {
+    return key + '\0';
+}
+
+}  // namespace
+
+std::optional<NodeParts> Proposal::node(ZoneId id, Octets owner) {
+    if (id == 0) return std::nullopt;
+    const auto octets = draft_.get(Family::Nodes, node_key(id, owner));
+    if (!octets) return std::nullopt;
+    const auto view = NodeView::check(base::as_octets(*octets));
+    if (!view) {
+        damaged_ = true;
+        return std::nullopt;
+    }
+    return NodeParts(*view);
+}
+
+void Proposal::save(ZoneId id, NodeParts& parts) {
+    const std::vector<std::uint8_t> octets = parts.pack();
+    draft_.put(Family::Nodes, node_key(id, parts.relative_owner),
+               std::string(base::as_text(octets)));
+}
+
+bool Proposal::has_descendant(ZoneId id, Octets owner) {
+    if (id == 0) return false;
+    const std::string key = node_key(id, owner);
+    return draft_.first(Family::Nodes, below(key), key).has_value();
+}
+
+/// Empty non-terminals up to the apex (RFC 8499), and the mark of a wildcard on its parent.
+void Proposal::make_parents(ZoneId id, Octets owner) {
+    while (!owner.empty()) {
+        const bool wildcard = is_wildcard_owner(owner);
+        const Octets above = parent_owner(owner);
+        auto parent = node(id, above);
+        const bool made = !parent;
+        if (made) {
+            parent.emplace();
+            parent->relative_owner.assign(above.begin(), above.end());
+        }
+        const bool marked = (parent->flags & kNodeWildcardChild) != 0;
+        if (wildcard) parent->flags |= kNodeWildcardChild;
+        if (made || (wildcard && !marked)) save(id, *parent);
+        if (!made) return;
+        owner = above;
+    }
+}
+
+/// Removes a node that holds nothing and has nothing below it, then its parents likewise. The
+/// apex of a zone's own data stays.
+void Proposal::prune(const Target& target, Octets owner) {
+    const ZoneId id = target.id();
+    const bool own = target.view == target.zone->record.own_view();
+    for (;;) {
+        if (owner.empty() && own) return;
+        const auto parts = node(id, owner);
+        if (!parts || !parts->entries.empty() || (parts->flags & kNodePolicy) != 0 ||
+            has_descendant(id, owner)) {
+            return;
+        }
+        draft_.erase(Family::Nodes, node_key(id, owner));
+        if (owner.empty()) return;
+        const bool wildcard = is_wildcard_owner(owner);
+        owner = parent_owner(owner);
+        if (!wildcard) continue;
+        auto parent = node(id, owner);
+        if (!parent) return;
+        parent->flags = static_cast<std::uint8_t>(parent->flags & ~kNodeWildcardChild);
+        save(id, *parent);
+    }
+}
+
+void Proposal::make_variant(const Target& target) {
+    if (target.id() != 0) return;
+    target.zone->record.variants.push_back({target.view, outcome_.counters.next_zone++});
+}
+
+void Proposal::touch(const Target& target) {
+    touched_.try_emplace(node_key(target.id(), target.owner()),
+                         Touched{operation_, target.zone, target.view, target.name});
+    target.zone->changed = true;
+}
+
+void Proposal::set_policy_flag(const Target& target, bool on) {
+    auto parts = node(target.id(), target.owner());
+    if (!parts) {
+        if (!on) return;
+        parts.emplace();
+        parts->relative_owner.assign(target.owner().begin(), target.owner().end());
+        make_parents(target.id(), target.owner());
+    }
+    parts->flags =
+        static_cast<std::uint8_t>(on ? parts->flags | kNodePolicy : parts->flags & ~kNodePolicy);
+    save(target.id(), *parts);
+    if (!on) prune(target, target.owner());
+}
+
+std::optional<NodeParts::Entry> Proposal::entry_of(const Target& target, dns::RRType type) {
+    auto parts = node(target.id(), target.owner());
+    if (!parts) return std::nullopt;
+    const NodeParts::Entry* entry = parts->find(type);
+    if (entry == nullptr) return std::nullopt;
+    return *entry;
+}
+
+void Proposal::write(const Target& target, dns::RRType type,
+                     const std::optional<NodeParts::Entry>& after) {
+    const auto before = entry_of(target, type);
+    Effect effect;
+    effect.kind = Effect::Kind::RRset;
+    if (before) effect.before = pack_entry(*before);
+    if (after) effect.after = pack_entry(*after);
+    if (effect.before == effect.after) return;
+
+    make_variant(target);
+    const ZoneId id = target.id();
+    const std::string key = node_key(id, target.owner());
+    auto parts = node(id, target.owner());
+    if (!parts) {
+        parts.emplace();
+        parts->relative_owner.assign(target.owner().begin(), target.owner().end());
+        make_parents(id, target.owner());
+    }
+    parts->erase(type);
+    if (after) parts->entries.push_back(*after);
+    save(id, *parts);
+    if (after) {
+        std::string revision;
+        base::append_be64(revision, revision_);
+        draft_.put(Family::Meta, rrset_key(key, type), std::move(revision));
+    } else {
+        draft_.erase(Family::Meta, rrset_key(key, type));
+        prune(target, target.owner());
+    }
+
+    effect.zone = target.zone->record.apex;
+    effect.name = target.name;
+    effect.type = type;
+    effect.view = view_name(target.view);
+    outcome_.effects.push_back(std::move(effect));
+    touch(target);
+    target.zone->data_changed = true;
+}
+
+bool Proposal::check_records(const Target& target, dns::RRType type, std::uint32_t ttl,
+                             const std::vector<std::vector<std::uint8_t>>& records) {
+    bool good = true;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const auto message =
+            check_record(target.zone->record.apex, target.name, type, ttl, records[i]);
+        if (!message) continue;
+        fault(ChangeFault::Kind::Invalid, "/records/" + std::to_string(i), *message);
+        good = false;
+    }
+    return good;
+}
+
+void Proposal::perform(const PutRRset& put) {
+    const auto where = target(put.zone, put.name, put.view);
+    if (!where) return;
+    const RRsetValue& value = put.value;
+    if (value.hidden) {
+        if (where->view == where->zone->record.own_view()) {
+            fault(ChangeFault::Kind::Invalid, "/hidden", "only a view can hide an RRset");
+            return;
+        }
+        if (dns::is_meta(put.type)) {
+            fault(ChangeFault::Kind::Invalid, "/type",
+                  "a type that cannot be stored (RFC 6895, 3.1)");
+            return;
+        }
+        write(*where, put.type, make_entry(put.type, value));
+        return;
+    }
+    if (value.records.empty()) {
+        fault(ChangeFault::Kind::Invalid, "/records", "an RRset has at least one record");
+        return;
+    }
+    if (!value.weights.empty() && value.weights.size() != value.records.size()) {
+        fault(ChangeFault::Kind::Invalid, "/records",
+              "either every record has a weight or none has");
+        return;
+    }
+    if (!check_records(*where, put.type, value.ttl, value.records)) return;
+    NodeParts::Entry entry = make_entry(put.type, value);
+    if (const auto message = check_rrset(entry)) {
+        fault(ChangeFault::Kind::Invalid, "/records", *message);
+        return;
+    }
+    write(*where, put.type, entry);
+}
+
+void Proposal::perform(const AddRecords& add) {
+    const auto where = target(add.zone, add.name, add.view);
+    if (!where) return;
+    if (add.records.empty()) {
+        fault(ChangeFault::Kind::Invalid, "/records", "there is no record to add");
+        return;
+    }
+    auto entry = entry_of(*where, add.type);
+    const RRsetValue fresh;
+    if (!entry || (entry->flags & kEntryHidden) != 0) entry = make_entry(add.type, fresh);
+    if (add.ttl) entry->rrset.set_ttl(*add.ttl);
+    if (!check_records(*where, add.type, entry->rrset.view().ttl(), add.records)) return;
+    for (const auto& rdata : add.records) {
+        // A record of a weighted RRset that comes without a weight weighs as little as it can.
+        if (entry->rrset.add(rdata) && !entry->weights.empty()) entry->weights.push_back(1);
+    }
+    if (const auto message = check_rrset(*entry)) {
+        fault(ChangeFault::Kind::Invalid, "/records", *message);
+        return;
+    }
+    write(*where, add.type, entry);
+}
+
+void Proposal::perform(const RemoveRecords& remove) {
+    const auto where = target(remove.zone, remove.name, remove.view);
+    if (!where) return;
+    auto entry = entry_of(*where, remove.type);
+    if (!entry || (entry->flags & kEntryHidden) != 0) {
+        fault(ChangeFault::Kind::NotFound, "",
+              "there is no RRset " + remove.name.to_text() + " " + dns::to_text(remove.type));
+        return;
+    }
+    for (const auto& rdata : remove.records) {
+        std::ptrdiff_t index = 0;
+        for (const Octets present : entry->rrset.view()) {
+            if (dns::rdata_equal(remove.type, present, rdata)) break;
+            ++index;
+        }
+        if (!entry->rrset.remove(rdata)) {
+            outcome_.warnings.push_back(remove.name.to_text() + " " + dns::to_text(remove.type) +
+                                        ": a record to remove was not there");
+        } else if (!entry->weights.empty()) {
+            entry->weights.erase(entry->weights.begin() + index);
+        }
+    }
+    if (entry->rrset.count() == 0) {
+        write(*where, remove.type, std::nullopt);
+        return;
+    }
+    entry->answer_count = std::min(entry->answer_count, entry->rrset.count());
+    write(*where, remove.type, entry);
+}
+
+void Proposal::perform(const DeleteRRset& remove) {
+    const auto where = target(remove.zone, remove.name, remove.view);
+    if (!where) return;
+    if (!entry_of(*where, remove.type)) {
+        fault(ChangeFault::Kind::NotFound, "",
+              "there is no RRset " + remove.name.to_text() + " " + dns::to_text(remove.type));
+        return;
+    }
+    write(*where, remove.type, std::nullopt);
+}
+
+}  // namespace zones

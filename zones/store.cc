@@ -1,0 +1,205 @@
+#include "zones/store.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "zones/documents.h"
+#include "zones/key.h"
+#include "zones/store_parts.h"
+
+namespace zones {
+
+namespace {
+
+class StoreImpl : public Store {
+  public:
+    StoreImpl(StoreOptions options, std::unique_ptr<KeyValueStore> store, const Counters& counters,
+              Published first)
+        : options_(std::move(options)),
+          store_(std::move(store)),
+          cache_(qsbr_, counters.revision, options_.node_cache_octets),
+          committer_(*store_, cache_, qsbr_, options_, counters, std::move(first)) {}
+
+    [[nodiscard]] const Published* published() const noexcept override {
+        return committer_.published();
+    }
+    [[nodiscard]] base::Qsbr& qsbr() noexcept override { return qsbr_; }
+
+    void submit(ChangeSet changes, Done done) override {
+        committer_.submit(std::move(changes), std::move(done));
+    }
+
+    [[nodiscard]] base::Result<std::unique_ptr<ZoneLoader>> begin_load(
+        const dns::Name& apex) override {
+        const auto id = committer_.reserve_zone_id(apex);
+        if (!id) return base::fail(id.error());
+        return make_zone_loader(*store_, *id, apex);
+    }
+
+    [[nodiscard]] std::unique_ptr<Source> make_source(bool may_block) override {
+        return make_store_source(*store_, cache_, source_counters_, options_.log, may_block);
+    }
+
+    [[nodiscard]] std::unique_ptr<StoreReader> read() override {
+        return make_store_reader(*store_, committer_.current());
+    }
+
+    void set_geo(std::shared_ptr<const GeoDatabases> geo) override {
+        committer_.set_geo(std::move(geo));
+    }
+
+    [[nodiscard]] StoreStats stats() const override {
+        StoreStats stats;
+        committer_.fill_stats(stats);
+        source_counters_.fill_stats(stats);
+        const NodeCache::Size size = cache_.size();
+        stats.cache_octets = size.octets;
+        stats.cache_nodes = size.nodes;
+        return stats;
+    }
+
+  private:
+    // Destroyed from the last to the first: the committer's thread ends before what it uses goes.
+    const StoreOptions options_;
+    const std::unique_ptr<KeyValueStore> store_;
+    base::Qsbr qsbr_;
+    NodeCache cache_;
+    SourceCounters source_counters_;
+    Committer committer_;
+};
+
+/// A new store gets its format version, an old one must have ours.
+base::Result<void> check_format(KeyValueStore& store, const std::string& directory) {
+    std::string format;
+    switch (store.get(Family::Default, kFormatKey, nullptr, true, format)) {
+        case KeyValueStore::Read::Found:
+            if (format == kFormat) return {};
+            return base::fail("store " + directory + ": has format " + format +
+                              ", this program knows " + std::string(kFormat));
+        case KeyValueStore::Read::Absent:
+            break;
+        case KeyValueStore::Read::WouldBlock:
+        case KeyValueStore::Read::Failed:
+            return base::fail("store " + directory + ": cannot be read");
+    }
+    KeyValueBatch batch;
+    batch.put(Family::Default, std::string(kFormatKey), std::string(kFormat));
+    return store.write(batch);
+}
+
+base::Result<Counters> read_counters(Draft& draft, const std::string& directory) {
+    const auto value = draft.get(Family::Default, std::string(kCountersKey));
+    if (draft.failed()) return base::fail("store " + directory + ": cannot be read");
+    if (!value) return Counters{};
+    const auto counters = Counters::parse(*value);
+    if (!counters)
+        return base::fail("store " + directory + ": damaged: its counters make no sense");
+    return *counters;
+}
+
+/// Zones that a loader wrote before the end of the process and no change set took over.
+base::Result<void> collect_orphans(KeyValueStore& store, Counters& counters) {
+    Draft draft(store);
+    for (const Draft::Row& row : draft.all(Family::Default, std::string(kLoadPrefix))) {
+        const auto id = LoadRecord::parse_key(row.first);
+        if (id) {
+            draft.erase_range(Family::Nodes, zone_prefix(*id), zone_prefix(*id + 1));
+            draft.erase_range(Family::Meta, zone_prefix(*id), zone_prefix(*id + 1));
+            counters.next_zone = std::max(counters.next_zone, *id + 1);
+        }
+        draft.erase(Family::Default, row.first);
+    }
+    if (draft.empty()) return {};
+    draft.put(Family::Default, std::string(kCountersKey), counters.pack());
+    return store.write(draft.batch());
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
+    const auto log = [&options](const std::string& message) {
+        if (options.log) options.log("error", message);
+    };
+    auto store = KeyValueStore::open({options.directory, options.block_cache_octets, options.log});
+    if (!store) return base::fail(std::move(store.error()));
+    const auto format = check_format(**store, options.directory);
+    if (!format) return base::fail(format.error());
+
+    Draft draft(**store);
+    auto counters = read_counters(draft, options.directory);
+    if (!counters) return base::fail(std::move(counters.error()));
+    const auto collected = collect_orphans(**store, *counters);
+    if (!collected) return base::fail(collected.error());
+
+    Published first;
+    first.revision = counters->revision;
+    std::vector<ZoneEntry> entries;
+    const auto cursor = (*store)->cursor(Family::Zones, nullptr, true);
+    for (cursor->seek(""); cursor->valid(); cursor->next()) {
+        const auto record = ZoneRecord::parse(cursor->value());
+        if (record) {
+            entries.push_back(record->entry());
+        } else {
+            log("store " + options.directory + ": a damaged zone record is left out, key " +
+                base::to_hex(base::as_octets(cursor->key())));
+        }
+    }
+    if (cursor->status() != KeyValueStore::Read::Found) {
+        return base::fail("store " + options.directory + ": the zones cannot be read");
+    }
+    first.zones = ZoneTable::build(std::move(entries));
+
+    ViewDocuments views = read_views(draft);
+    first.views =
+        std::make_shared<const ViewTable>(std::move(views.views), std::move(views.networks));
+    const GeoDatabases no_geo;
+    auto policies = compile_policies(draft, options.geo != nullptr ? *options.geo : no_geo);
+    if (!policies) {
+        return base::fail("store " + options.directory + ": " + policies.error().message);
+    }
+    first.policies = std::move(*policies);
+    if (draft.failed()) return base::fail("store " + options.directory + ": cannot be read");
+    first.snapshot = (*store)->snapshot();
+    return std::make_unique<StoreImpl>(std::move(options), std::move(*store), *counters,
+                                       std::move(first));
+}
+
+base::Result<Committed, ChangeError> Store::commit(ChangeSet changes) {
+    std::mutex mutex;
+    std::condition_variable ready;
+    std::optional<base::Result<Committed, ChangeError>> answer;
+    submit(std::move(changes), [&](base::Result<Committed, ChangeError> result) {
+        // Under the lock to the end: the waiter may destroy all three once it has been told.
+        const std::lock_guard lock(mutex);
+        answer = std::move(result);
+        ready.notify_one();
+    });
+    std::unique_lock lock(mutex);
+    ready.wait(lock, [&answer] { return answer.has_value(); });
+    return std::move(*answer);
+}
+
+void SourceCounters::add(Own& own) {
+    const std::lock_guard lock(mutex_);
+    sources_.insert(&own);
+}
+
+void SourceCounters::remove(Own& own) {
+    const std::lock_guard lock(mutex_);
+    sources_.erase(&own);
+    gone_hits_ += own.hits.load();
+    gone_misses_ += own.misses.load();
+}
+
+void SourceCounters::fill_stats(StoreStats& stats) const {
+    const std::lock_guard lock(mutex_);
+    stats.cache_hits = gone_hits_;
+    stats.cache_misses = gone_misses_;
+    for (const Own* own : sources_) {
+        stats.cache_hits += own->hits.load(std::memory_order_relaxed);
+        stats.cache_misses += own->misses.load(std::memory_order_relaxed);
+    }
+}
+
+}  // namespace zones

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "zones/committer.h"
+#include "zones/kv.h"
+#include "zones/node_cache.h"
+#include "zones/store.h"
+
+namespace zones {
+
+/// Hits and misses of all sources, those that are gone included. Any thread; a source counts in
+/// atomics of its own, so that workers do not meet in a cache line.
+class SourceCounters {
+  public:
+    struct alignas(64) Own {
+        std::atomic<std::uint64_t> hits{0}, misses{0};
+        /// One thread writes: no read-modify-write is needed.
+        static void count(std::atomic<std::uint64_t>& counter) noexcept {
+            counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        }
+    };
+    void add(Own& own);
+    void remove(Own& own);
+    void fill_stats(StoreStats& stats) const;
+
+  private:
+    mutable std::mutex mutex_;
+    std::set<Own*> sources_;  // guarded by mutex_
+    std::uint64_t gone_hits_ = 0, gone_misses_ = 0;
+};
+
+// The parts behind Store's factories. Each must be gone before the store.
+
+[[nodiscard]] std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store,
+                                                               NodeCache& cache,
+                                                               SourceCounters& counters,
+                                                               const StoreLog& log, bool may_block);
+[[nodiscard]] std::unique_ptr<StoreReader> make_store_reader(KeyValueStore& store,
+                                                             const Published& published);
+[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store, ZoneId id,
+                                                           const dns::Name& apex);
+
+}  // namespace zones

@@ -1,0 +1,317 @@
+#include <algorithm>
+
+#include "dns/rdata.h"
+#include "zones/key.h"
+#include "zones/node_rules.h"
+#include "zones/records.h"
+#include "zones/store_parts.h"
+
+namespace zones {
+
+namespace {
+
+using Read = KeyValueStore::Read;
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
+    return out;
+}
+
+/// The first key after all that begin with `prefix`, which does not end with ff.
+std::string after_prefix(std::string prefix) {
+    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+    return prefix;
+}
+
+base::Unexpected<base::Error> unreadable() {
+    return base::fail("the store cannot be read");
+}
+base::Unexpected<base::Error> damaged(const char* what) {
+    return base::fail(std::string("the store holds a damaged ") + what);
+}
+
+class Reader : public StoreReader {
+  public:
+    Reader(KeyValueStore& store, const Published& published)
+        : store_(store), revision_(published.revision), snapshot_(published.snapshot) {}
+
+    [[nodiscard]] Revision revision() const override { return revision_; }
+
+    [[nodiscard]] base::Result<std::vector<ZoneInfo>> zones(const std::optional<dns::Name>& after,
+                                                            std::size_t limit,
+                                                            std::string_view search) override {
+        std::vector<ZoneInfo> infos;
+        const std::string wanted = lower(search);
+        const auto cursor = store_.cursor(Family::Zones, snapshot_, true);
+        // No name's key is another one's and 00: that key stands right behind.
+        cursor->seek(after ? ZoneRecord::key(*after) + '\0' : "");
+        for (; cursor->valid() && infos.size() < limit; cursor->next()) {
+            const auto record = ZoneRecord::parse(cursor->value());
+            if (!record) return damaged("zone record");
+            if (lower(record->apex.to_text()).find(wanted) == std::string::npos) continue;
+            auto info = info_of(*record);
+            if (!info) return base::fail(info.error());
+            infos.push_back(std::move(*info));
+        }
+        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        return infos;
+    }
+
+    [[nodiscard]] base::Result<std::optional<ZoneInfo>> zone(const dns::Name& apex) override {
+        const auto record = zone_record(apex);
+        if (!record) return base::fail(record.error());
+        if (!*record) return std::optional<ZoneInfo>();
+        auto info = info_of(**record);
+        if (!info) return base::fail(info.error());
+        return std::optional<ZoneInfo>(std::move(*info));
+    }
+
+    [[nodiscard]] base::Result<std::vector<RRsetInfo>> rrsets(const dns::Name& apex,
+                                                              std::string_view view,
+                                                              const std::optional<Position>& after,
+                                                              std::size_t limit) override {
+        std::vector<RRsetInfo> infos;
+        const auto where = variant(apex, view);
+        if (!where) return base::fail(where.error());
+        if (where->id == 0) return infos;
+        const std::string prefix = zone_prefix(where->id);
+        std::string from = prefix;
+        const bool skips = after && after->name.view().is_at_or_below(apex);
+        if (skips) from = node_key(where->id, relative_owner(after->name, apex));
+        const auto cursor = store_.cursor(Family::Nodes, snapshot_, true);
+        cursor->seek(from);
+        for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+            const auto node = NodeView::check(base::as_octets(cursor->value()));
+            if (!node) return damaged("node");
+            const bool first = skips && cursor->key() == from;
+            for (const NodeEntry entry : *node) {
+                if (first && entry.rrset.type() <= after->type) continue;
+                if (infos.size() == limit) return infos;
+                auto info = info_of(where->record, cursor->key(), *node, entry);
+                if (!info) return base::fail(info.error());
+                infos.push_back(std::move(*info));
+            }
+        }
+        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        return infos;
+    }
+
+    [[nodiscard]] base::Result<std::optional<RRsetInfo>> rrset(const dns::Name& apex,
+                                                               std::string_view view,
+                                                               const dns::Name& name,
+                                                               dns::RRType type) override {
+        const auto where = variant(apex, view);
+        if (!where) return base::fail(where.error());
+        if (where->id == 0 || !name.view().is_at_or_below(apex)) return std::optional<RRsetInfo>();
+        const std::string key = node_key(where->id, relative_owner(name, apex));
+        auto octets = get(Family::Nodes, key);
+        if (!octets) return base::fail(octets.error());
+        if (!*octets) return std::optional<RRsetInfo>();
+        const auto node = NodeView::check(base::as_octets(**octets));
+        if (!node) return damaged("node");
+        const auto entry = node->find(type);
+        if (!entry) return std::optional<RRsetInfo>();
+        auto info = info_of(where->record, key, *node, *entry);
+        if (!info) return base::fail(info.error());
+        return std::optional<RRsetInfo>(std::move(*info));
+    }
+
+    [[nodiscard]] base::Result<std::vector<PolicyInfo>> policies(const dns::Name& apex,
+                                                                 std::string_view view) override {
+        std::vector<PolicyInfo> infos;
+        const auto where = variant(apex, view);
+        if (!where) return base::fail(where.error());
+        if (where->id == 0) return infos;
+        const std::string prefix = PolicyRecord::prefix(apex);
+        const auto cursor = store_.cursor(Family::Config, snapshot_, true);
+        cursor->seek(prefix);
+        for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+            auto policy = PolicyRecord::parse(cursor->value());
+            if (!policy) return damaged("policy");
+            if (policy->view != where->view) continue;
+            infos.push_back({policy->name, std::move(policy->type), std::string(view),
+                             std::move(policy->json), policy->revision});
+        }
+        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        return infos;
+    }
+
+    [[nodiscard]] base::Result<std::vector<DocumentInfo>> documents(
+        std::string_view kind) override {
+        std::vector<DocumentInfo> infos;
+        const std::string prefix = DocumentRecord::prefix(kind);
+        const auto cursor = store_.cursor(Family::Config, snapshot_, true);
+        cursor->seek(prefix);
+        for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+            auto record = DocumentRecord::parse(cursor->value());
+            if (!record) return damaged("document");
+            infos.push_back({std::string(cursor->key().substr(prefix.size())),
+                             std::move(record->json), record->revision});
+        }
+        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        return infos;
+    }
+
+    [[nodiscard]] base::Result<std::optional<DocumentInfo>> document(std::string_view kind,
+                                                                     std::string_view id) override {
+        const auto value = get(Family::Config, DocumentRecord::key(kind, id));
+        if (!value) return base::fail(value.error());
+        if (!*value) return std::optional<DocumentInfo>();
+        auto record = DocumentRecord::parse(**value);
+        if (!record) return damaged("document");
+        return std::optional<DocumentInfo>(
+            DocumentInfo{std::string(id), std::move(record->json), record->revision});
+    }
+
+    [[nodiscard]] base::Result<std::vector<JournalEntry>> changes(
+        Revision before, std::size_t limit, const std::optional<dns::Name>& zone) override {
+        std::vector<JournalEntry> entries;
+        std::string prefix = zone ? JournalRecord::zone_key(*zone, 0) : JournalRecord::key(0);
+        prefix.resize(prefix.size() - sizeof(Revision));
+        const auto cursor = store_.cursor(Family::Journal, snapshot_, true);
+        std::string end = after_prefix(prefix);
+        if (before != 0) {
+            end = zone ? JournalRecord::zone_key(*zone, before) : JournalRecord::key(before);
+        }
+        cursor->seek_before(end);
+        for (; cursor->valid() && cursor->key().starts_with(prefix) && entries.size() < limit;
+             cursor->previous()) {
+            auto entry = change(JournalRecord::revision_of(cursor->key()));
+            if (!entry) return base::fail(entry.error());
+            if (*entry) entries.push_back(std::move(**entry));
+        }
+        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        return entries;
+    }
+
+    [[nodiscard]] base::Result<std::optional<JournalEntry>> change(Revision revision) override {
+        const auto value = get(Family::Journal, JournalRecord::key(revision));
+        if (!value) return base::fail(value.error());
+        if (!*value) return std::optional<JournalEntry>();
+        auto record = JournalRecord::parse(**value);
+        if (!record) return damaged("journal entry");
+        JournalEntry entry;
+        entry.revision = revision;
+        entry.author = std::move(record->author);
+        entry.request_id = std::move(record->request_id);
+        entry.message = std::move(record->message);
+        entry.time = record->time;
+        entry.zones = std::move(record->zones);
+        entry.json = effects_json(record->effects);
+        return std::optional<JournalEntry>(std::move(entry));
+    }
+
+  private:
+    struct Variant {
+        ZoneRecord record;
+        ViewId view = kDefaultView;
+        ZoneId id = 0;  // 0: there is no such zone, or nothing of it in this view
+    };
+
+    base::Result<std::optional<std::string>> get(Family family, const std::string& key) {
+        std::string value;
+        switch (store_.get(family, key, snapshot_.get(), true, value)) {
+            case Read::Found:
+                return std::optional<std::string>(std::move(value));
+            case Read::Absent:
+                return std::optional<std::string>();
+            case Read::WouldBlock:
+            case Read::Failed:
+                break;
+        }
+        return unreadable();
+    }
+
+    base::Result<std::optional<ZoneRecord>> zone_record(const dns::Name& apex) {
+        const auto value = get(Family::Zones, ZoneRecord::key(apex));
+        if (!value) return base::fail(value.error());
+        if (!*value) return std::optional<ZoneRecord>();
+        auto record = ZoneRecord::parse(**value);
+        if (!record) return damaged("zone record");
+        return record;
+    }
+
+    base::Result<Variant> variant(const dns::Name& apex, std::string_view view) {
+        Variant found;
+        auto record = zone_record(apex);
+        if (!record) return base::fail(record.error());
+        if (!*record) return found;
+        found.record = std::move(**record);
+        found.view = found.record.own_view();
+        if (!view.empty() && view != "default") {
+            const auto value = get(Family::Config, DocumentRecord::key("views", view));
+            if (!value) return base::fail(value.error());
+            if (!*value) return found;
+            const auto document = DocumentRecord::parse(**value);
+            if (!document) return damaged("document");
+            found.view = document->number;
+        }
+        found.id = found.record.id_of(found.view);
+        return found;
+    }
+
+    base::Result<ZoneInfo> info_of(const ZoneRecord& record) {
+        ZoneInfo info;
+        info.apex = record.apex;
+        info.soa_edit = record.soa_edit;
+        info.comment = record.comment;
+        info.revision = record.revision;
+        if (record.own_view() != kDefaultView) {
+            const auto views = documents_by_number(record.own_view());
+            if (!views) return base::fail(views.error());
+            info.view = *views;
+        }
+        const auto octets = get(Family::Nodes, node_key(record.own_id(), {}));
+        if (!octets) return base::fail(octets.error());
+        const auto node =
+            *octets ? NodeView::check(base::as_octets(**octets)) : std::optional<NodeView>();
+        const auto soa = node ? node->find(dns::RRType::SOA) : std::optional<NodeEntry>();
+        if (!soa || soa->rrset.count() == 0) return damaged("zone without a SOA");
+        info.serial = dns::soa_numbers(*soa->rrset.begin()).serial;
+        return info;
+    }
+
+    /// The name of the view with this number.
+    base::Result<std::string> documents_by_number(ViewId view) {
+        const std::string prefix = DocumentRecord::prefix("views");
+        const auto cursor = store_.cursor(Family::Config, snapshot_, true);
+        cursor->seek(prefix);
+        for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+            const auto record = DocumentRecord::parse(cursor->value());
+            if (record && record->number == view) {
+                return std::string(cursor->key().substr(prefix.size()));
+            }
+        }
+        return damaged("zone of a view that is not there");
+    }
+
+    base::Result<RRsetInfo> info_of(const ZoneRecord& record, std::string_view key, NodeView node,
+                                    const NodeEntry& entry) {
+        const auto name = absolute_owner(node.relative_owner(), record.apex);
+        if (!name) return damaged("node: its name is too long");
+        RRsetInfo info;
+        info.name = *name;
+        info.type = entry.rrset.type();
+        info.value = value_of(entry);
+        const auto revision = get(Family::Meta, rrset_key(key, info.type));
+        if (!revision) return base::fail(revision.error());
+        info.revision = record.replaced;
+        if (*revision && (*revision)->size() == sizeof(Revision)) {
+            info.revision = base::load_be64(base::as_octets(**revision).data());
+        }
+        return info;
+    }
+
+    KeyValueStore& store_;
+    const Revision revision_;
+    const std::shared_ptr<const StoreSnapshot> snapshot_;
+};
+
+}  // namespace
+
+std::unique_ptr<StoreReader> make_store_reader(KeyValueStore& store, const Published& published) {
+    return std::make_unique<Reader>(store, published);
+}
+
+}  // namespace zones

@@ -1,0 +1,107 @@
+#include <deque>
+#include <string>
+
+#include "zones/key.h"
+#include "zones/store_parts.h"
+
+namespace zones {
+
+namespace {
+
+constexpr auto kDamageLogInterval = std::chrono::seconds(1);
+
+class StoreSource : public Store::Source {
+  public:
+    StoreSource(KeyValueStore& store, NodeCache& cache, SourceCounters& counters,
+                const StoreLog& log, bool may_block)
+        : store_(store), cache_(cache), counters_(counters), log_(log), may_block_(may_block) {
+        counters_.add(own_);
+    }
+    ~StoreSource() override { counters_.remove(own_); }
+    StoreSource(const StoreSource&) = delete;
+    StoreSource& operator=(const StoreSource&) = delete;
+
+    void use(const Published& published) override { published_ = &published; }
+    void release() override { held_.clear(); }
+
+    [[nodiscard]] NodeFound find(ZoneId zone, Octets relative_owner) override {
+        if (zone == 0) return {};
+        const NodeCache::Found found = cache_.find(zone, relative_owner, published_->revision);
+        if (found.hit == NodeCache::Hit::Miss) return read(zone, relative_owner);
+        SourceCounters::Own::count(own_.hits);
+        if (found.hit == NodeCache::Hit::Absent) return {};
+        return {Presence::Present, found.node};
+    }
+
+    [[nodiscard]] Presence has_descendant(ZoneId zone, Octets relative_owner) override {
+        if (zone == 0) return Presence::Absent;
+        const std::string key = node_key(zone, relative_owner);
+        const auto cursor = store_.cursor(Family::Nodes, published_->snapshot, may_block_);
+        cursor->seek(key + '\0');
+        if (cursor->valid()) {
+            return cursor->key().starts_with(key) ? Presence::Present : Presence::Absent;
+        }
+        return presence(cursor->status() == KeyValueStore::Read::Found ? KeyValueStore::Read::Absent
+                                                                       : cursor->status());
+    }
+
+  private:
+    static Presence presence(KeyValueStore::Read read) {
+        switch (read) {
+            case KeyValueStore::Read::Found:
+                return Presence::Present;
+            case KeyValueStore::Read::Absent:
+                return Presence::Absent;
+            case KeyValueStore::Read::WouldBlock:
+                return Presence::WouldBlock;
+            case KeyValueStore::Read::Failed:
+                break;
+        }
+        return Presence::Failed;
+    }
+
+    NodeFound read(ZoneId zone, Octets relative_owner) {
+        SourceCounters::Own::count(own_.misses);
+        char key[kMaxNodeKeyOctets];
+        const std::size_t size = write_node_key(zone, relative_owner, key);
+        std::string value;
+        const KeyValueStore::Read result =
+            store_.get(Family::Nodes, {key, size}, published_->snapshot.get(), may_block_, value);
+        if (result != KeyValueStore::Read::Found) return {presence(result), {}};
+        held_.push_back(std::move(value));
+        const auto node = NodeView::check(base::as_octets(held_.back()));
+        if (!node) {
+            report_damage({key, size});
+            return {Presence::Failed, {}};
+        }
+        cache_.fill(published_->revision, zone, *node);
+        return {Presence::Present, *node};
+    }
+
+    void report_damage(std::string_view key) {
+        const base::MonoTime now = base::mono_now();
+        if (!log_ || now - damage_logged_ < kDamageLogInterval) return;
+        damage_logged_ = now;
+        log_("error", "the store holds a damaged node, key " + base::to_hex(base::as_octets(key)));
+    }
+
+    KeyValueStore& store_;
+    NodeCache& cache_;
+    SourceCounters& counters_;
+    const StoreLog& log_;
+    const bool may_block_;
+    const Published* published_ = nullptr;
+    std::deque<std::string> held_;  // nodes read since `release`; a deque keeps them in place
+    base::MonoTime damage_logged_{};
+    SourceCounters::Own own_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store, NodeCache& cache,
+                                                 SourceCounters& counters, const StoreLog& log,
+                                                 bool may_block) {
+    return std::make_unique<StoreSource>(store, cache, counters, log, may_block);
+}
+
+}  // namespace zones
