@@ -74,7 +74,7 @@ std::string clients_text(const server::Config& config) {
     return out.empty() ? "nobody" : out;
 }
 
-void print_banner(const server::Service& service, const admin::Admin& api) {
+void print_banner(const server::Service& service, admin::Admin& api) {
     for (const server::ListenerInfo& listener : service.listeners()) {
         const std::string protocols = listener.udp && listener.tcp ? "UDP and TCP"
                                       : listener.udp               ? "UDP"
