@@ -186,13 +186,8 @@ class Http1Connection final : public HttpProtocol,
 
     void respond(const ResponseHead& head, bool last) override {
         if (!writer_ || writer_->responded()) return;
-        if (continue_owed_ && !request_ended_) {
-            // The client was not told to go on and may never send the body: the end of this
-            // response is the end of the connection (RFC 9110, 10.1.1).
-            writer_->close_after();
-            unwanted_ = true;
-        }
         if (shared_.draining || read_ended_) writer_->close_after();
+        head_at_ = out_.size();
         writer_->respond(head, last, out_);
         writer_done_ = writer_->finished();
         touch();
@@ -344,12 +339,30 @@ class Http1Connection final : public HttpProtocol,
         connection_.close_gracefully();
     }
 
-    void settle_exchange() {
-        if (continue_owed_ && active_ && !paused_ && !writer_->responded()) {
+    /// Whether the client that asked is told to send its body (RFC 9110, 10.1.1). Nothing has
+    /// left since the application was asked, so the head of a response is still in out_.
+    void decide_continue() {
+        // A client that already sends has not waited.
+        if (request_ended_ || !backlog_.empty()) {
             continue_owed_ = false;
-            // A client that already sends has not waited for it.
-            if (!request_ended_ && backlog_.empty()) writer_->inform(100, {}, out_);
+        } else if (writer_done_) {
+            // Answered without the body, which may never come: the connection ends with it.
+            continue_owed_ = false;
+            unwanted_ = true;
+            if (writer_->keep_alive()) {
+                out_.insert(out_.find("\r\n", head_at_) + 2, "connection: close\r\n");
+            }
+        } else if (!paused_) {
+            continue_owed_ = false;
+            out_.insert(writer_->responded() ? head_at_ : out_.size(),
+                        "HTTP/1.1 100 Continue\r\n\r\n");
+        } else if (writer_->responded()) {
+            continue_owed_ = false;  // the head leaves now, and nothing may stand behind it
         }
+    }
+
+    void settle_exchange() {
+        if (continue_owed_ && active_) decide_continue();
         flush();
         if (connection_.closing() || refused_) return;
         if (active_ && reset_ && !writer_done_) {
@@ -411,6 +424,7 @@ class Http1Connection final : public HttpProtocol,
     bool unwanted_ = false;  // the rest of the body is not read
     bool full_ = false;      // write() said so, on_writable is owed
     bool continue_owed_ = false;
+    std::size_t head_at_ = 0;  // where the response begins in out_
     bool reported_ = true;
     std::uint64_t discarded_ = 0;
     int websocket_status_ = 0;

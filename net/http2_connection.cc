@@ -97,11 +97,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             flush();
         } while ((again_ || !touched_.empty()) && !connection_.closing());
         if (connection_.closing()) return;
-        const bool done = drained_at_ && goaway_sent_ && streams_.empty();
-        if (broken_ ||
-            (nghttp2_session_want_read(session_) == 0 &&
-             nghttp2_session_want_write(session_) == 0) ||
-            (done && nghttp2_session_want_write(session_) == 0)) {
+        // After the first GOAWAY nghttp2 wants nothing more when no stream is left, but the client
+        // has not been told yet which of its streams were the last.
+        const bool telling = drained_at_ && !goaway_sent_;
+        const bool done = (goaway_sent_ && streams_.empty()) ||
+                          (nghttp2_session_want_read(session_) == 0 && !telling);
+        if (broken_ || (done && nghttp2_session_want_write(session_) == 0)) {
             connection_.close_gracefully();
         }
     }

@@ -203,6 +203,8 @@ void Http2Stream::cancel() {
 
 void Http2Stream::respond(const ResponseHead& head, bool last) {
     if (status_ != 0 || closed_ || head.status < 200) return;
+    // An answer that goes on may want the body, and afterwards it is too late to say so.
+    if (continue_owed_ && !last) inform(100, {});
     status_ = head.status;
     HeaderList headers = head.headers;
     if (!headers.get("date")) headers.add("date", http_date());

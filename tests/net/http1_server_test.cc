@@ -77,6 +77,12 @@ TEST(Http1Server, SendsContinueOnlyToThoseWhoWait) {
     EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("ab");
     EXPECT_TRUE(client.read_response().ends_with("\r\n\r\n2"));
+    // An answer that begins before the body and wants it invites it first.
+    client.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("ab");
+    EXPECT_TRUE(client.read_until("0\r\n\r\n").ends_with("2\r\nab\r\n0\r\n\r\n"));
     // Answered before the body was asked for: the connection cannot be kept.
     client.send(
         "POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");

@@ -83,6 +83,7 @@ class RawClient {
         return take(received_.size());
     }
     [[nodiscard]] bool ended() const { return ended_; }
+    std::string take_received() { return take(received_.size()); }
 
     /// One response with Content-Length, or without a body: head and body.
     std::string read_response(bool has_body = true) {
