@@ -84,7 +84,7 @@ struct alignas(64) Cache::Shard {
 
 std::uint32_t Entry::ttl(base::MonoTime now) const noexcept {
     if (now >= expires_) return 0;
-    return static_cast<std::uint32_t>(std::chrono::duration_cast<seconds>(expires_ - now).count());
+    return static_cast<std::uint32_t>(std::chrono::round<seconds>(expires_ - now).count());
 }
 
 std::uint32_t Entry::stale_age(base::MonoTime now) const noexcept {

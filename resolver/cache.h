@@ -48,7 +48,8 @@ class Entry {
     }
     [[nodiscard]] base::MonoTime expires() const noexcept { return expires_; }
     [[nodiscard]] bool fresh(base::MonoTime now) const noexcept { return now < expires_; }
-    /// Whole seconds left, 0 when expired.
+    /// Seconds left, rounded, so that an answer does not lose one to the round trips it took; 0
+    /// when expired.
     [[nodiscard]] std::uint32_t ttl(base::MonoTime now) const noexcept;
     /// Seconds since it expired, 0 while fresh.
     [[nodiscard]] std::uint32_t stale_age(base::MonoTime now) const noexcept;
