@@ -129,6 +129,7 @@ class Http2Client {
             send();
             client.read_some(std::chrono::milliseconds(20));
             const std::string octets = client.take_received();
+            raw += octets;
             if (nghttp2_session_mem_recv(session,
                                          reinterpret_cast<const std::uint8_t*>(octets.data()),
                                          octets.size()) < 0) {
@@ -148,6 +149,7 @@ class Http2Client {
     std::vector<std::uint32_t> goaways;
     std::int32_t last_stream = -1;
     bool settled = false;
+    std::string raw;  // everything received
 
   private:
     struct Body {
