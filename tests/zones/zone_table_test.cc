@@ -1,0 +1,86 @@
+#include "zones/zone_table.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace zones {
+namespace {
+
+dns::Name name(std::string_view text) {
+    auto parsed = dns::Name::parse(text);
+    EXPECT_TRUE(parsed) << text;
+    return parsed ? *parsed : dns::Name();
+}
+
+ZoneEntry entry(std::string_view apex, ZoneId base, std::vector<ZoneEntry::Variant> variants = {}) {
+    return {name(apex), base, std::move(variants)};
+}
+
+std::string found(const ZoneTable& table, std::string_view qname, ViewId view = kDefaultView,
+                  bool above = false) {
+    const ZoneEntry* entry = table.find(name(qname), view, above);
+    return entry == nullptr ? "-" : entry->apex.to_text();
+}
+
+TEST(ZoneTable, LongestMatchInTheViewWins) {
+    const auto table = ZoneTable::build(
+        {entry("example.", 1), entry("sub.example.", 2), entry("in.sub.example.", 0, {{7, 3}})});
+    EXPECT_EQ(found(*table, "www.SUB.example."), "sub.example.");
+    EXPECT_EQ(found(*table, "sub.example."), "sub.example.");
+    EXPECT_EQ(found(*table, "subs.example."), "example.");
+    EXPECT_EQ(found(*table, "test."), "-");
+    EXPECT_EQ(found(*table, "."), "-");
+    EXPECT_EQ(found(*table, "a.in.sub.example."), "sub.example.");
+    EXPECT_EQ(found(*table, "a.in.sub.example.", 7), "in.sub.example.");
+}
+
+TEST(ZoneTable, QuestionForDsIsTheParents) {
+    const auto table =
+        ZoneTable::build({entry(".", 9), entry("example.", 1), entry("sub.example.", 2)});
+    EXPECT_EQ(found(*table, "sub.example.", kDefaultView, true), "example.");
+    EXPECT_EQ(found(*table, "example.", kDefaultView, true), ".");
+    EXPECT_EQ(found(*table, ".", kDefaultView, true), "-");
+    EXPECT_EQ(found(*table, "."), ".");
+}
+
+TEST(ZoneTable, OldTablesStayAsTheyAre) {
+    const ZoneTable empty;
+    const auto one = empty.with(entry("example.", 1));
+    const auto two = one->with(entry("Example.", 5));
+    const auto none = two->without(name("EXAMPLE."));
+    EXPECT_EQ(empty.size(), 0U);
+    EXPECT_EQ(one->find_exact(name("example."))->base, 1U);
+    EXPECT_EQ(two->find_exact(name("example."))->base, 5U);
+    EXPECT_EQ(two->size(), 1U);
+    EXPECT_EQ(none->size(), 0U);
+    EXPECT_EQ(none->find_exact(name("example.")), nullptr);
+    EXPECT_EQ(none->without(name("example."))->size(), 0U);
+}
+
+TEST(ZoneTable, AgreesWithAMapUnderRandomChanges) {
+    std::mt19937 random(3);
+    auto table = std::make_shared<const ZoneTable>();
+    std::map<std::string, ZoneId> model;
+    for (ZoneId step = 1; step <= 3000; ++step) {
+        const std::string apex =
+            "z" + std::to_string(random() % 300) + (random() % 2 == 0 ? ".a." : ".");
+        if (random() % 3 == 0) {
+            table = table->without(name(apex));
+            model.erase(apex);
+        } else {
+            table = table->with(entry(apex, step));
+            model[apex] = step;
+        }
+        ASSERT_EQ(table->size(), model.size());
+    }
+    for (const auto& item : model) {
+        const ZoneEntry* here = table->find(name("x.y." + item.first), kDefaultView);
+        ASSERT_NE(here, nullptr);
+        EXPECT_EQ(here->base, item.second);
+    }
+}
+
+}  // namespace
+}  // namespace zones
