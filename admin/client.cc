@@ -42,6 +42,14 @@ struct Transfer {
     bool stopped = false;
 };
 
+// What a transfer that failed is called. libcurl speaks of a host and port even for a socket.
+std::string why_failed(const std::string& where, bool socket, CURLcode code, const char* reason) {
+    if (socket && code == CURLE_COULDNT_CONNECT) {
+        return where + ": nobody listens there; is the server running?";
+    }
+    return where + ": " + (reason[0] == '\0' ? curl_easy_strerror(code) : reason);
+}
+
 std::size_t on_read(char* out, std::size_t size, std::size_t count, void* user) {
     auto& transfer = *static_cast<Transfer*>(user);
     if (transfer.sent == transfer.waiting.size() && transfer.body->more) {
@@ -204,8 +212,7 @@ base::Result<ClientResponse> Client::request(std::string_view method, const std:
         }
         // Nothing was sent yet, so trying again cannot do anything twice.
         if (code != CURLE_COULDNT_CONNECT || attempt == kTries) {
-            return base::fail(state_->where + ": " +
-                              (reason[0] == '\0' ? curl_easy_strerror(code) : reason));
+            return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms + random.below(pause_ms)));
         pause_ms *= 2;
@@ -221,8 +228,7 @@ base::Result<ClientResponse> Client::stream(const std::string& path, const Heade
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer.stopped)) {
         return std::move(transfer.response);
     }
-    return base::fail(state_->where + ": " +
-                      (reason[0] == '\0' ? curl_easy_strerror(code) : reason));
+    return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));
 }
 
 }  // namespace admin

@@ -60,7 +60,7 @@ TEST(FeedEvent, GoldenQuery) {
               R"("qname":"www.example.com.","qtype":"A","qclass":"IN","opcode":"QUERY",)"
               R"("action":"answered","rcode":"NOERROR","flags":["aa","rd"],"do":false,)"
               R"("edns_size":1232,"cookie":null,"ecs":{"prefix":"203.0.113.0/24","scope":20},)"
-              R"("latency_us":42,"request_size":56,"response_size":92,"cache":null,)"
+              R"("latency_us":42,"request_size":55,"response_size":92,"cache":null,)"
               R"("stale_age_s":null,"answers":["192.0.2.1","192.0.2.2"],"answer_ttl":60,"ede":[3],)"
               R"("policy":{"rule":"de","pool":"fra","member":"fra1"},"upstream":null,)"
               R"("dnssec":null,"sample_weight":1})");

@@ -1,0 +1,338 @@
+// Who is let in, and what every response has in common.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/admin/api_fixture.h"
+
+namespace admin {
+namespace {
+
+using fakes::ApiTest;
+
+TEST_F(ApiTest, NobodyComesInWithoutAToken) {
+    const std::string good = token_;
+    for (const std::string& token : {std::string(), std::string("wrong"), good + "x",
+                                     good.substr(1), std::string(5000, 'x')}) {
+        token_ = token;
+        for (const char* method : {"GET", "POST"}) {
+            const Answer answer =
+                ask(method, "/v1/zones", std::string(method) == "POST" ? "{}" : "");
+            EXPECT_EQ(answer.status, 401) << token;
+            EXPECT_EQ(answer.header("www-authenticate"), "Bearer realm=\"meridian\"");
+        }
+        EXPECT_EQ(ask("DELETE", "/v1/zones/example.com").status, 401);
+        EXPECT_EQ(ask("GET", "/v1/feed").status, 401);
+        EXPECT_EQ(ask("GET", "/metrics").status, 401);
+        EXPECT_EQ(ask("GET", "/healthz").status, 200);
+        EXPECT_EQ(ask("GET", "/").status, 200);
+    }
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"authorization", "Basic " + good}}).status, 401);
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"authorization", "bearer " + good}}).status, 200);
+}
+
+TEST_F(ApiTest, MetricsAreOpenOnLoopback) {
+    token_.clear();
+    remote_ = "127.0.0.1:9";
+    EXPECT_EQ(ask("GET", "/metrics").status, 200);
+    EXPECT_EQ(ask("GET", "/v1/zones").status, 401);
+}
+
+TEST_F(ApiTest, TheTokenFileIsPrivateAndMadeOnce) {
+    const std::string path = directory_.path + "/admin.token";
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U);
+    EXPECT_EQ(token_.size(), 64U);
+    ASSERT_TRUE(Tokens::prepare(house_.store(), directory_.path));
+    std::string again;
+    std::ifstream(path) >> again;
+    EXPECT_EQ(again, token_);
+    // The store keeps the hash, never the secret.
+    const auto document = house_.store().read()->document("tokens", "admin");
+    ASSERT_TRUE(document && *document);
+    EXPECT_EQ((*document)->json.find(token_), std::string::npos);
+    // Taken away by the operator: not made anew.
+    std::filesystem::remove(path);
+    ASSERT_TRUE(Tokens::prepare(house_.store(), directory_.path));
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(ApiTest, AFileWithoutItsHashIsTakenUp) {
+    // As after a crash between the two.
+    fakes::TemporaryDirectory other;
+    fakes::House house(other.path);
+    std::ofstream(other.path + "/admin.token") << "my-own-token\n";
+    ASSERT_TRUE(Tokens::prepare(house.store(), other.path));
+    Tokens tokens(house.store());
+    const auto principal = tokens.find("my-own-token");
+    ASSERT_TRUE(principal);
+    EXPECT_TRUE(principal->read && principal->write);
+    EXPECT_FALSE(tokens.find("my-own-tokem"));
+}
+
+TEST_F(ApiTest, ScopesBoundWhatATokenMayDo) {
+    const auto add = [&](const std::string& name, const std::string& scopes) {
+        zones::ChangeSet changes;
+        changes.operations.push_back(
+            {zones::PutDocument{"tokens", name,
+                                R"({"name":")" + name + R"(","hash":")" +
+                                    base::to_hex(sha256("secret-" + name)) + R"(","scopes":)" +
+                                    scopes + "}"},
+             {}});
+        ASSERT_TRUE(house_.store().commit(std::move(changes)));
+    };
+    add("reader", R"([{"verbs":["read"]}])");
+    add("writer", R"([{"verbs":["write"]}])");
+    add("narrow", R"([{"verbs":["read","write"],"zones":["example.com."]}])");
+    add("nothing", "[]");
+    const auto status = [&](const std::string& name, const char* method) {
+        token_ = "secret-" + name;
+        return ask(method, "/v1/zones/example.com").status;
+    };
+    EXPECT_EQ(status("reader", "GET"), 404);
+    EXPECT_EQ(status("reader", "DELETE"), 403);
+    EXPECT_EQ(status("writer", "GET"), 403);
+    EXPECT_EQ(status("writer", "DELETE"), 404);
+    EXPECT_EQ(status("narrow", "GET"), 403);
+    EXPECT_EQ(status("nothing", "GET"), 403);
+}
+
+TEST_F(ApiTest, TheAdminSocketKnowsItsPeers) {
+    const auto status = [&](std::uint32_t uid) {
+        token_.clear();
+        net::RequestHead request = head("GET", "/v1/zones", {});
+        request.peer.local_socket = true;
+        request.peer.uid = uid;
+        fakes::FakeExchange exchange;
+        auto stream = front_.on_request(std::move(request), exchange);
+        stream->on_end({});
+        return exchange.head.status;
+    };
+    EXPECT_EQ(status(0), 200);
+    EXPECT_EQ(status(geteuid()), 200);
+    EXPECT_EQ(status(geteuid() + 4711), 401);
+}
+
+TEST_F(ApiTest, SessionsAreForBrowsers) {
+    const std::string token = token_;
+    token_.clear();
+    EXPECT_EQ(ask("POST", "/v1/session", R"({"token":"wrong"})").status, 401);
+    EXPECT_EQ(ask("POST", "/v1/session", R"({})").status, 422);
+    const Answer opened = ask("POST", "/v1/session", R"({"token":")" + token + "\"}");
+    must(opened, 201);
+    const std::string set = opened.header("set-cookie");
+    for (const char* attribute : {"HttpOnly", "SameSite=Strict", "Path=/"}) {
+        EXPECT_NE(set.find(attribute), std::string::npos) << set;
+    }
+    EXPECT_EQ(set.find(token), std::string::npos);
+    const std::string cookie = set.substr(0, set.find(';'));
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"cookie", cookie}}).status, 200);
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"cookie", cookie + "0"}}).status, 401);
+    EXPECT_EQ(ask("GET", "/v1/session", "", {{"cookie", cookie}}).text("csrf"),
+              opened.text("csrf"));
+    // A write needs what another site cannot know.
+    const std::string zone = R"({"name":"a.example","ns":["ns.example.net."]})";
+    EXPECT_EQ(ask("POST", "/v1/zones", zone, {{"cookie", cookie}}).status, 403);
+    EXPECT_EQ(
+        ask("POST", "/v1/zones", zone, {{"cookie", cookie}, {"x-meridian-csrf", "guess"}}).status,
+        403);
+    EXPECT_EQ(ask("POST", "/v1/zones", zone,
+                  {{"cookie", cookie}, {"x-meridian-csrf", opened.text("csrf")}})
+                  .status,
+              201);
+    // A token that is gone takes its sessions with it.
+    zones::ChangeSet changes;
+    changes.operations.push_back({zones::DeleteDocument{"tokens", "admin"}, {}});
+    ASSERT_TRUE(house_.store().commit(std::move(changes)));
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"cookie", cookie}}).status, 401);
+}
+
+TEST_F(ApiTest, ALoginLinkWorksOnce) {
+    token_.clear();
+    const std::string link = "/login?once=" + sessions_.make_login_code(base::mono_now());
+    EXPECT_EQ(ask("HEAD", link).status, 204);  // a preview does not use it up
+    const Answer followed = ask("GET", link);
+    must(followed, 303);
+    EXPECT_EQ(followed.header("location"), "/");
+    const std::string set = followed.header("set-cookie");
+    const std::string cookie = set.substr(0, set.find(';'));
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"cookie", cookie}}).status, 200);
+    EXPECT_EQ(ask("GET", link).status, 403);
+    EXPECT_EQ(ask("GET", "/login").status, 403);
+    const std::string csrf = ask("GET", "/v1/session", "", {{"cookie", cookie}}).text("csrf");
+    EXPECT_EQ(
+        ask("DELETE", "/v1/session", "", {{"cookie", cookie}, {"x-meridian-csrf", csrf}}).status,
+        204);
+    EXPECT_EQ(ask("GET", "/v1/zones", "", {{"cookie", cookie}}).status, 401);
+}
+
+TEST(Sessions, EndInTime) {
+    Sessions sessions;
+    const base::MonoTime now{};
+    Principal principal;
+    principal.name = "a";
+    const auto opened = sessions.open(principal, now);
+    EXPECT_TRUE(sessions.find(opened.cookie, now + Sessions::kLifetime - std::chrono::seconds(1)));
+    EXPECT_FALSE(sessions.find(opened.cookie, now + Sessions::kLifetime));
+    const std::string code = sessions.make_login_code(now);
+    EXPECT_FALSE(sessions.redeem(code, now + Sessions::kCodeLifetime));
+    for (std::size_t i = 0; i < Sessions::kMax + 5; ++i) {
+        (void)sessions.open(principal, now + std::chrono::seconds(i + 1));
+    }
+    EXPECT_FALSE(sessions.find(opened.cookie, now));  // the oldest made room
+}
+
+TEST(Sha256, OfFips180) {
+    EXPECT_EQ(base::to_hex(sha256("abc")),
+              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_F(ApiTest, MethodsAndRoutes) {
+    must(ask("GET", "/nothing"), 404);
+    must(ask("GET", "/v1/health"), 404);
+    const Answer wrong = ask("PUT", "/v1/zones", "{}");
+    must(wrong, 405);
+    EXPECT_EQ(wrong.header("allow"), "GET, HEAD, OPTIONS, POST");
+    const Answer options = ask("OPTIONS", "/v1/zones");
+    must(options, 204);
+    EXPECT_EQ(options.header("allow"), "GET, HEAD, OPTIONS, POST");
+    const Answer head_only = ask("HEAD", "/v1/zones");
+    must(head_only, 200);
+    EXPECT_TRUE(head_only.body.empty());
+    EXPECT_EQ(head_only.header("content-length"),
+              std::to_string(ask("GET", "/v1/zones").body.size()));
+}
+
+TEST_F(ApiTest, BodiesAreBounded) {
+    must(ask("POST", "/v1/zones", "{}", {{"content-type", "text/plain"}}), 415);
+    must(ask("POST", "/v1/zones", "{}", {{"content-length", "4194305"}}), 413);
+    must(ask("POST", "/v1/zones", "{}", {{"content-length", "99999999999999999999999"}}), 413);
+    must(ask("POST", "/v1/zones", std::string(Front::kMaxJsonOctets + 1, ' ')), 413);
+    const Answer syntax = ask("POST", "/v1/zones", "{\n\"name\": }");
+    must(syntax, 400);
+    EXPECT_NE(syntax.text("detail").find("line 2"), std::string::npos);
+    must(ask("GET", "/v1/zones?x=%"), 400);
+}
+
+TEST_F(ApiTest, AClientThatLeavesIsNotAnswered) {
+    fakes::FakeExchange exchange;
+    const std::string body = R"({"name":"gone.example","ns":["ns.example.net."]})";
+    {
+        auto stream = front_.on_request(
+            head("POST", "/v1/zones", {{"content-type", "application/json"}}), exchange);
+        stream->on_body(base::as_octets(body));
+        stream->on_end({});
+        stream->on_cancel();
+    }
+    // The write was made all the same; its answer finds nobody. The next one comes after it.
+    must(ask("POST", "/v1/zones", R"({"name":"next.example","ns":["ns.example.net."]})"), 201);
+    EXPECT_FALSE(exchange.responded);
+    must(ask("GET", "/v1/zones/gone.example"), 200);
+}
+
+TEST_F(ApiTest, ListenersOfferTheirParts) {
+    Front narrow(context_, Expose{.api = false, .ui = false, .metrics = true, .health = true});
+    const auto status = [&](const char* path) {
+        fakes::FakeExchange exchange;
+        auto stream = narrow.on_request(head("GET", path, {}), exchange);
+        stream->on_end({});
+        return exchange.head.status;
+    };
+    EXPECT_EQ(status("/healthz"), 200);
+    EXPECT_EQ(status("/metrics"), 200);
+    EXPECT_EQ(status("/v1/zones"), 404);
+    EXPECT_EQ(status("/"), 404);
+}
+
+TEST_F(ApiTest, ThePageIsServedWithItsPolicy) {
+    const Answer page = ask("GET", "/");
+    must(page, 200);
+    EXPECT_NE(page.header("content-security-policy").find("script-src 'self'"), std::string::npos);
+    EXPECT_EQ(page.header("x-content-type-options"), "nosniff");
+    must(ask("GET", "/", "", {{"if-none-match", page.header("etag")}}), 304);
+    EXPECT_EQ(ask("GET", "/page.js").header("content-type"), "text/javascript; charset=utf-8");
+    must(ask("GET", "/v1/openapi.json"), 200);
+}
+
+TEST_F(ApiTest, TheFeedOverAWebSocket) {
+    fakes::FakeExchange exchange;
+    const ApiTest::Headers upgrade = {{"connection", "upgrade"},
+                                      {"upgrade", "websocket"},
+                                      {"sec-websocket-protocol", "meridian.v1.json"},
+                                      {"origin", "http://127.0.0.1:8053"}};
+    auto stream = front_.on_request(head("GET", "/v1/feed?topics=change", upgrade), exchange);
+    ASSERT_NE(exchange.websocket_listener, nullptr);
+    EXPECT_EQ(exchange.subprotocol, "meridian.v1.json");
+    stream.reset();  // the exchange is over; the WebSocket lives on
+    EXPECT_EQ(feed_.subscribers(), 1U);
+    make_zone();
+    feed_.tick();
+    ASSERT_EQ(exchange.websocket.sent.size(), 2U);
+    const Json batch = *Json::parse(exchange.websocket.sent[1]);
+    EXPECT_EQ(*batch.find("type")->as_string(), "batch");
+    EXPECT_EQ(batch.find("dropped")->as_integer(), 0);
+    EXPECT_EQ(*batch.find("events")->items().at(0).find("topic")->as_string(), "change");
+    // Another subscription on the same WebSocket; then a mistake, which changes nothing.
+    exchange.websocket_listener->on_message(
+        base::as_octets(R"({"type":"subscribe","topics":["query"],"filter":{"qtype":"A"}})"), true);
+    EXPECT_TRUE(house_.tap.active());
+    exchange.websocket_listener->on_message(base::as_octets("{\"type\":\"x\"}"), true);
+    exchange.websocket_listener->on_message(base::as_octets("nonsense"), true);
+    EXPECT_NE(exchange.websocket.sent.back().find("\"error\""), std::string::npos);
+    EXPECT_TRUE(house_.tap.active());
+    exchange.websocket_listener->on_closed(1000, "");
+    EXPECT_EQ(feed_.subscribers(), 0U);
+    EXPECT_FALSE(house_.tap.active());
+}
+
+TEST_F(ApiTest, AForeignPageGetsNoWebSocket) {
+    for (const char* origin :
+         {"http://evil.example", "null", "http://127.0.0.1:8053.evil.example"}) {
+        fakes::FakeExchange exchange;
+        auto stream = front_.on_request(
+            head("GET", "/v1/feed",
+                 {{"connection", "upgrade"}, {"upgrade", "websocket"}, {"origin", origin}}),
+            exchange);
+        EXPECT_EQ(exchange.head.status, 403) << origin;
+        EXPECT_EQ(exchange.websocket_listener, nullptr);
+    }
+}
+
+TEST_F(ApiTest, TheFeedAsStreams) {
+    fakes::FakeExchange sse;
+    auto events = front_.on_request(
+        head("GET", "/v1/feed", {{"accept", "text/event-stream"}, {"last-event-id", "old.7"}}),
+        sse);
+    fakes::FakeExchange ndjson;
+    auto lines = front_.on_request(
+        head("GET", "/v1/feed?topics=change", {{"accept", "application/x-ndjson"}}), ndjson);
+    EXPECT_EQ(sse.head.headers.get("content-type"), "text/event-stream");
+    EXPECT_EQ(ndjson.head.headers.get("content-type"), "application/x-ndjson");
+    // Nothing is kept for those who come back; they are told.
+    EXPECT_NE(sse.body.find("retry: "), std::string::npos);
+    EXPECT_NE(sse.body.find("\"topic\":\"gap\",\"from\":\"old.7\""), std::string::npos);
+    make_zone();
+    feed_.tick();
+    EXPECT_NE(sse.body.find("\nid: "), std::string::npos);
+    EXPECT_NE(sse.body.find("\ndata: {"), std::string::npos);
+    EXPECT_TRUE(sse.body.ends_with("\n\n"));
+    EXPECT_TRUE(Json::parse(ndjson.body)) << ndjson.body;
+    // A peer that is gone stops counting; a slow one is not written to.
+    lines->on_cancel();
+    lines.reset();
+    EXPECT_EQ(feed_.subscribers(), 1U);
+    sse.waiting = 10000000;
+    const std::size_t before = sse.body.size();
+    must(ask("DELETE", "/v1/zones/example.com"), 204);
+    feed_.tick();
+    EXPECT_EQ(sse.body.size(), before);
+    feed_.end();
+    EXPECT_TRUE(sse.finished);
+    events.reset();
+    EXPECT_EQ(feed_.subscribers(), 0U);
+    must(ask("GET", "/v1/feed", "", {{"accept", "text/html"}}), 406);
+    must(ask("GET", "/v1/feed?qtype=BOGUS"), 422);
+}
+
+}  // namespace
+}  // namespace admin
