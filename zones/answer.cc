@@ -1,0 +1,326 @@
+#include "zones/answer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "dns/rdata.h"
+#include "zones/answer_walk.h"
+#include "zones/weights.h"
+
+namespace zones {
+
+namespace {
+
+using dns::NameView;
+using dns::RCode;
+using dns::RRType;
+using dns::Section;
+
+constexpr std::size_t kMaxWeightedRecords = 256;  // of larger RRsets the first ones are drawn from
+
+enum class Stage : std::uint8_t { Done, Again, Blocked };
+
+/// One answer in the making: the question as it stands after the links followed so far.
+class Composer {
+  public:
+    Composer(const dns::Request& request, const AnswerContext& context, dns::MessageWriter& writer,
+             AnswerReport& report) noexcept
+        : qtype_(request.qtype), context_(context), writer_(writer), report_(report) {}
+
+    /// RFC 1034, 4.3.2: find the zone, walk it, follow CNAMEs while they stay in our zones.
+    AnswerOutcome run(NameView qname) noexcept {
+        const dns::MessageWriter::Mark before = writer_.mark();
+        qname_ = qname;
+        for (unsigned link = 0; link <= kMaxChainLinks; ++link) {
+            if (!enter_zone()) {
+                if (link == 0) return AnswerOutcome::NotOurs;
+                return AnswerOutcome::Answered;  // the chain leaves our zones; who asks goes on
+            }
+            if (link == 0) {
+                report_.zone = zone_;
+                report_.authoritative = true;
+            }
+            const Stage stage = answer_in_zone(link == 0);
+            if (stage == Stage::Blocked) {
+                writer_.rollback(before);
+                report_ = AnswerReport{};
+                return AnswerOutcome::WouldBlock;
+            }
+            if (stage == Stage::Done) {
+                if (report_.rcode == RCode::ServFail) writer_.rollback(before);
+                return AnswerOutcome::Answered;
+            }
+        }
+        return AnswerOutcome::Answered;  // a chain that is too long is cut where it stands
+    }
+
+  private:
+    bool enter_zone() noexcept {
+        const ZoneTable& zones = *context_.published.zones;
+        zone_ = nullptr;
+        // DS lives at the parent's side of a cut; only if that is not ours the child answers.
+        if (qtype_ == RRType::DS) zone_ = zones.find(qname_, context_.view, true);
+        if (zone_ == nullptr) zone_ = zones.find(qname_, context_.view);
+        if (zone_ == nullptr) return false;
+        layers_ = layers_of(*zone_, context_.view);
+        return true;
+    }
+
+    Stage answer_in_zone(bool first) noexcept {
+        const Walk walk =
+            walk_zone(context_.nodes, *zone_, layers_, qname_, qtype_, qtype_ == RRType::DS);
+        switch (walk.end) {
+            case WalkEnd::Blocked:
+                return Stage::Blocked;
+            case WalkEnd::Failed:
+                return fail();
+            case WalkEnd::Cut:
+                return refer(walk, first);
+            case WalkEnd::Dname:
+                return redirect(walk);
+            case WalkEnd::Exact:
+            case WalkEnd::Wildcard:
+                return answer_at(walk);
+            case WalkEnd::Absent:
+                report_.rcode = RCode::NXDomain;
+                return deny();
+        }
+        return fail();
+    }
+
+    /// The name exists, itself or by a wildcard: policy, CNAME, data or NODATA.
+    Stage answer_at(const Walk& walk) noexcept {
+        if (walk.node.has(kNodePolicy)) {
+            const Stage stage = answer_by_policy(walk);
+            if (policy_answered_) return stage;
+        }
+        const OwnerSurvey& found = walk.survey;
+        if (qtype_ == RRType::ANY) return answer_any(walk);
+        if (found.wanted.rrset) return write_answer(found.wanted);
+        if (found.cname.rrset) {
+            if (!write_link(found.cname)) return truncate();
+            return follow(dns::rdata_name(RRType::CNAME, *found.cname.rrset.begin()));
+        }
+        return deny();
+    }
+
+    /// RFC 8482, 4.1: one RRset of those there are.
+    Stage answer_any(const Walk& walk) noexcept {
+        const NodeEntry entry = walk.node.first();
+        if (!entry.rrset) return deny();
+        return write_answer(entry);
+    }
+
+    Stage write_answer(const NodeEntry& entry) noexcept {
+        if (!write_entry(Section::Answer, qname_, entry)) return truncate();
+        add_addresses(entry.rrset);
+        return blocked_ ? Stage::Blocked : Stage::Done;
+    }
+
+    bool write_link(const NodeEntry& entry) noexcept {
+        return writer_.rrset(Section::Answer, qname_, entry.rrset, entry.rrset.ttl());
+    }
+
+    /// The next name of the chain (RFC 1034, 4.3.2, step 3a).
+    Stage follow(NameView target) noexcept {
+        // The target may be borrowed from a buffer that is about to change hands.
+        chain_name_ = dns::Name(target);
+        qname_ = chain_name_;
+        return Stage::Again;
+    }
+
+    /// RFC 6672, 3.2: the DNAME, and a CNAME synthesized from it.
+    Stage redirect(const Walk& walk) noexcept {
+        const dns::RRsetView dname = walk.survey.dname.rrset;
+        const NameView owner = qname_.parent(qname_.label_count() - walk.owner_labels);
+        if (!writer_.rrset(Section::Answer, owner, dname, dname.ttl())) return truncate();
+        const auto target =
+            dns::Name::substitute(qname_, owner, dns::rdata_name(RRType::DNAME, *dname.begin()));
+        if (!target) {
+            report_.rcode = RCode::YXDomain;  // RFC 6672, 3.2: longer than a name may be
+            return Stage::Done;
+        }
+        if (!writer_.record(Section::Answer, qname_, RRType::CNAME, dns::RRClass::IN, dname.ttl(),
+                            target->octets())) {
+            return truncate();
+        }
+        if (qtype_ == RRType::CNAME || qtype_ == RRType::ANY) return Stage::Done;
+        return follow(target->view());
+    }
+
+    /// A referral: NS of the cut, and glue. In-domain glue must all be there (RFC 9471, 3.1).
+    Stage refer(const Walk& walk, bool first) noexcept {
+        const dns::RRsetView ns = walk.survey.ns.rrset;
+        const NameView cut = qname_.parent(qname_.label_count() - walk.owner_labels);
+        if (first) {
+            report_.authoritative = false;
+            report_.referral = true;
+        }
+        if (!writer_.rrset(Section::Authority, cut, ns, ns.ttl())) return truncate();
+        unsigned looked_at = 0;
+        // In-domain glue first: without it nobody can go on.
+        for (const bool in_domain : {true, false}) {
+            for (const base::Octets rdata : ns) {
+                const NameView host = dns::rdata_name(RRType::NS, rdata);
+                if (!host.is_at_or_below(zone_->apex)) continue;
+                if (host.is_at_or_below(cut) != in_domain) continue;
+                if (++looked_at > kMaxGlueNames) return Stage::Done;
+                const bool whole = write_addresses(host);
+                if (blocked_) return Stage::Blocked;
+                if (!whole && in_domain) return truncate();
+            }
+        }
+        return Stage::Done;
+    }
+
+    /// NXDOMAIN or NODATA: the SOA, with the TTL for negative answers (RFC 2308, 3 and 5).
+    Stage deny() noexcept {
+        OwnerNode apex;
+        const Look found = look(context_.nodes, layers_, base::Octets(), apex);
+        if (found == Look::Blocked) return Stage::Blocked;
+        const NodeEntry soa = found == Look::Found ? apex.find(RRType::SOA) : NodeEntry{};
+        if (!soa.rrset || soa.rrset.count() == 0) return fail();
+        const std::uint32_t minimum = dns::soa_numbers(*soa.rrset.begin()).minimum;
+        if (!writer_.rrset(Section::Authority, zone_->apex, soa.rrset,
+                           std::min(soa.rrset.ttl(), minimum))) {
+            return truncate();
+        }
+        return Stage::Done;
+    }
+
+    Stage answer_by_policy(const Walk& walk) noexcept {
+        policy_answered_ = false;
+        const PolicyTable& policies = *context_.published.policies;
+        const bool from_subnet = context_.subnet && context_.subnet->source_length > 0;
+        const base::IpAddress client = from_subnet ? context_.subnet->address : context_.source;
+        const unsigned known = from_subnet ? context_.subnet->source_length : client.bits();
+        // A wildcard's policy stands at the wildcard.
+        std::array<std::uint8_t, dns::kMaxNameOctets> wildcard;
+        base::Octets owner = walk.relative_owner;
+        if (walk.end == WalkEnd::Wildcard) {
+            wildcard[0] = 1;
+            wildcard[1] = '*';
+            std::copy(owner.begin(), owner.end(), wildcard.begin() + 2);
+            owner = base::Octets(wildcard.data(), owner.size() + 2);
+        }
+        PolicyDecision decision;
+        bool decided = false;
+        for (const ZoneId zone : {layers_.overlay, layers_.base}) {
+            if (zone == 0 || decided) continue;
+            decided = policies.decide(zone, owner, qtype_, client, known, context_.health,
+                                      context_.random, decision);
+        }
+        if (!decided) return Stage::Done;
+        policy_answered_ = true;
+        report_.policy_rule = decision.rule;
+        report_.policy_pool = decision.pool;
+        report_.policy_member = decision.member;
+        // Source length 0 means: use the transport address, scope 0 (RFC 7871, 7.1.2).
+        report_.scope_length = from_subnet ? decision.scope_length : std::uint8_t{0};
+        if (decision.servfail) return fail();
+        if (decision.target != nullptr) {
+            if (!writer_.record(Section::Answer, qname_, RRType::CNAME, dns::RRClass::IN,
+                                decision.ttl, decision.target->octets())) {
+                return truncate();
+            }
+            if (qtype_ == RRType::CNAME || qtype_ == RRType::ANY) return Stage::Done;
+            return follow(decision.target->view());
+        }
+        if (decision.count == 0) return deny();
+        const dns::MessageWriter::Mark before = writer_.mark();
+        const std::size_t size = qtype_ == RRType::A ? 4 : 16;
+        for (std::size_t i = 0; i < decision.count; ++i) {
+            if (!writer_.record(Section::Answer, qname_, qtype_, dns::RRClass::IN, decision.ttl,
+                                base::Octets(decision.addresses[i], size))) {
+                writer_.rollback(before);
+                return truncate();
+            }
+        }
+        return Stage::Done;
+    }
+
+    /// One entry as it is to be answered: weighted, rotated, or as it stands.
+    bool write_entry(Section section, NameView owner, const NodeEntry& entry) noexcept {
+        dns::MessageWriter::Selection selection;
+        const std::uint16_t count = entry.rrset.count();
+        std::array<std::uint16_t, kMaxWeightedRecords> picks;
+        if (entry.weights != nullptr && count > 0) {
+            std::array<std::uint32_t, kMaxWeightedRecords> weights;
+            const std::size_t records = std::min<std::size_t>(count, kMaxWeightedRecords);
+            for (std::size_t i = 0; i < records; ++i) weights[i] = entry.weight(i);
+            const std::size_t wanted = std::clamp<std::size_t>(entry.answer_count, 1, records);
+            selection.count = static_cast<std::uint16_t>(
+                draw_weighted({weights.data(), records}, context_.random, {picks.data(), wanted}));
+            selection.picks = picks.data();
+        } else if (count > 1) {
+            selection.first = context_.rotation;
+        }
+        return writer_.rrset_part(section, owner, entry.rrset, entry.rrset.ttl(), dns::RRClass::IN,
+                                  selection);
+    }
+
+    /// Addresses of what an answer names (RFC 1035, 3.3.9 and 3.3.11; RFC 2782). They are a
+    /// courtesy: what does not fit is left out, and TC stays unset (RFC 2181, 9).
+    void add_addresses(dns::RRsetView rrset) noexcept {
+        if (rrset.type() != RRType::MX && rrset.type() != RRType::NS &&
+            rrset.type() != RRType::SRV) {
+            return;
+        }
+        unsigned looked_at = 0;
+        for (const base::Octets rdata : rrset) {
+            const NameView host = dns::rdata_name(rrset.type(), rdata);
+            if (host.is_root() || !host.is_at_or_below(zone_->apex)) continue;
+            if (++looked_at > kMaxGlueNames) return;
+            static_cast<void>(write_addresses(host));
+            if (blocked_) return;
+        }
+    }
+
+    /// A and AAAA of a name in this zone, glue below cuts included; false if some did not fit.
+    bool write_addresses(NameView host) noexcept {
+        OwnerNode node;
+        const base::Octets owner = host.octets().first(host.size() - zone_->apex.size());
+        const Look found = look(context_.nodes, layers_, owner, node);
+        blocked_ |= found == Look::Blocked;
+        if (found != Look::Found) return true;
+        bool whole = true;
+        for (const RRType type : {RRType::A, RRType::AAAA}) {
+            const NodeEntry entry = node.find(type);
+            if (entry.rrset && entry.rrset.count() > 0) {
+                whole &= writer_.rrset(Section::Additional, host, entry.rrset, entry.rrset.ttl());
+            }
+        }
+        return whole;
+    }
+
+    Stage truncate() noexcept {
+        report_.truncated = true;
+        return Stage::Done;
+    }
+
+    Stage fail() noexcept {
+        report_.rcode = RCode::ServFail;
+        report_.authoritative = false;
+        return Stage::Done;
+    }
+
+    RRType qtype_;
+    const AnswerContext& context_;
+    dns::MessageWriter& writer_;
+    AnswerReport& report_;
+    const ZoneEntry* zone_ = nullptr;
+    ZoneLayers layers_;
+    NameView qname_;
+    dns::Name chain_name_;
+    bool blocked_ = false;
+    bool policy_answered_ = false;
+};
+
+}  // namespace
+
+AnswerOutcome answer(const dns::Request& request, const AnswerContext& context,
+                     dns::MessageWriter& writer, AnswerReport& report) noexcept {
+    return Composer(request, context, writer, report).run(request.qname);
+}
+
+}  // namespace zones
