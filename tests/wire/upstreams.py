@@ -45,6 +45,7 @@ ns.dns 300 IN A 127.0.1.6
 ns 300 IN A 127.0.1.5
 www 300 IN A 192.0.2.101
 www 300 IN AAAA 2001:db8::101
+fresh 300 IN A 192.0.2.104
 alias 300 IN CNAME www
 away 300 IN CNAME www.far.test.
 short 1 IN A 192.0.2.102
