@@ -1,0 +1,170 @@
+// A process that writes is killed at random moments: what it acknowledged is there afterwards,
+// and no change set is there by half. MERIDIAN_CRASH_ROUNDS asks for more rounds than usual.
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "tests/zones/store_fixture.h"
+
+extern char** environ;
+
+namespace zones_test {
+namespace {
+
+using dns::RRType;
+
+constexpr std::uint32_t kPairs = 25;
+constexpr int kBulkNames = 40;
+constexpr const char* kDirectoryVariable = "MERIDIAN_CRASH_DIRECTORY";
+constexpr int kPipe = 3;  // where the writer tells what was acknowledged
+
+zones::StoreOptions options(const std::string& directory) {
+    zones::StoreOptions options;
+    options.directory = directory;
+    options.block_cache_octets = std::size_t{8} << 20;
+    options.min_free_octets = 0;
+    return options;
+}
+
+std::vector<std::uint8_t> data(std::uint32_t number) {
+    std::vector<std::uint8_t> out(4);
+    base::store_be32(out.data(), number);
+    return out;
+}
+
+zones::PutRRset numbered(const std::string& owner, std::uint32_t number) {
+    return {name("example."), name(owner), RRType::A, "", {300, {data(number)}, {}, 1, false}};
+}
+
+std::string bulk_name(int i) {
+    return "n" + std::to_string(i) + ".bulk.";
+}
+
+zones::ChangeSet bulk(zones::Store& store, std::uint32_t number) {
+    auto loader = store.begin_load(name("bulk."));
+    EXPECT_TRUE(loader);
+    EXPECT_FALSE(
+        (*loader)->add(name("bulk."), RRType::SOA, 300,
+                       rdata(RRType::SOA, "ns. h. " + std::to_string(number) + " 1 2 3 4")));
+    EXPECT_FALSE((*loader)->add(name("bulk."), RRType::NS, 300, rdata(RRType::NS, "ns.test.")));
+    for (int i = 0; i < kBulkNames; ++i) {
+        EXPECT_FALSE((*loader)->add(name(bulk_name(i)), RRType::A, 300, data(number)));
+    }
+    const auto finished = (*loader)->finish();
+    EXPECT_TRUE(finished);
+    return changes(finished->operation);
+}
+
+std::uint32_t number(zones::StoreReader& reader, std::string_view apex, const std::string& owner) {
+    const auto found = reader.rrset(name(apex), "", name(owner), RRType::A);
+    EXPECT_TRUE(found);
+    return found && *found ? base::load_be32((*found)->value.records[0].data()) : 0;
+}
+
+/// The writer: run by the test below in a process of its own, until it is killed.
+TEST(DISABLED_StoreCrashWriter, WritesUntilItIsKilled) {
+    const char* directory = std::getenv(kDirectoryVariable);
+    ASSERT_NE(directory, nullptr);
+    auto opened = zones::Store::open(options(directory));
+    ASSERT_TRUE(opened) << opened.error().message;
+    zones::Store& store = **opened;
+    (void)store.commit(changes(zone("example.")));
+    std::uint32_t at = 0;
+    for (std::uint32_t i = 0; i < kPairs; ++i) {
+        at = std::max(at, number(*store.read(), "example.", "a" + std::to_string(i) + ".example."));
+    }
+    at = std::max(at, number(*store.read(), "bulk.", bulk_name(0)));
+    for (;;) {
+        ++at;
+        zones::ChangeSet set;
+        if (at % 16 == 0) {
+            set = bulk(store, at);
+        } else {
+            const std::string suffix = std::to_string(at % kPairs) + ".example.";
+            set = changes(numbered("a" + suffix, at), numbered("b" + suffix, at));
+        }
+        ASSERT_TRUE(store.commit(std::move(set)));
+        ASSERT_EQ(::write(kPipe, &at, sizeof at), static_cast<ssize_t>(sizeof at));
+    }
+}
+
+/// Starts the writer, kills it after a while, and gives the last number it acknowledged.
+std::uint32_t write_and_kill(const std::string& directory, std::chrono::microseconds after) {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], kPipe);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    const std::string program = "/proc/self/exe";
+    std::string filter = "--gtest_filter=DISABLED_StoreCrashWriter.*";
+    std::string disabled = "--gtest_also_run_disabled_tests";
+    std::string self = program;
+    char* arguments[] = {self.data(), filter.data(), disabled.data(), nullptr};
+    ::setenv(kDirectoryVariable, directory.c_str(), 1);
+    pid_t child = 0;
+    EXPECT_EQ(::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(ends[1]);
+
+    std::uint32_t last = 0;
+    std::uint32_t got = 0;
+    // The first acknowledgement, then some time, then the end.
+    if (::read(ends[0], &got, sizeof got) == static_cast<ssize_t>(sizeof got)) last = got;
+    std::this_thread::sleep_for(after);
+    ::kill(child, SIGKILL);
+    while (::read(ends[0], &got, sizeof got) == static_cast<ssize_t>(sizeof got)) last = got;
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself";
+    ::close(ends[0]);
+    return last;
+}
+
+TEST(StoreCrash, AcknowledgedChangesSurviveAndNoneByHalf) {
+    const char* wanted = std::getenv("MERIDIAN_CRASH_ROUNDS");
+    const int rounds = wanted != nullptr ? std::atoi(wanted) : 20;
+    const ScratchDirectory directory;
+    std::mt19937 random(9);
+    std::uint32_t acknowledged = 0;
+    for (int round = 0; round < rounds; ++round) {
+        acknowledged =
+            std::max(acknowledged,
+                     write_and_kill(directory.path(), std::chrono::microseconds(random() % 60000)));
+        auto opened = zones::Store::open(options(directory.path()));
+        ASSERT_TRUE(opened) << opened.error().message;
+        const auto reader = (*opened)->read();
+        std::uint32_t newest = 0;
+        for (std::uint32_t i = 0; i < kPairs; ++i) {
+            const std::string suffix = std::to_string(i) + ".example.";
+            const std::uint32_t a = number(*reader, "example.", "a" + suffix);
+            ASSERT_EQ(a, number(*reader, "example.", "b" + suffix));
+            newest = std::max(newest, a);
+        }
+        const std::uint32_t loaded = number(*reader, "bulk.", bulk_name(0));
+        for (int i = 1; i < kBulkNames; ++i) {
+            ASSERT_EQ(number(*reader, "bulk.", bulk_name(i)), loaded);
+        }
+        newest = std::max(newest, loaded);
+        // At most the one that was under way is there beyond what was acknowledged.
+        ASSERT_GE(newest, acknowledged);
+        ASSERT_LE(newest, acknowledged + 1);
+        acknowledged = newest;
+        // The journal is whole up to the revision.
+        const auto entries = reader->changes(0, 5, std::nullopt);
+        ASSERT_TRUE(entries);
+        ASSERT_FALSE(entries->empty());
+        ASSERT_EQ(entries->front().revision, reader->revision());
+    }
+    EXPECT_GT(acknowledged, static_cast<std::uint32_t>(rounds));
+}
+
+}  // namespace
+}  // namespace zones_test
