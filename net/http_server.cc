@@ -126,6 +126,7 @@ base::Result<base::Endpoint> HttpServer::listen(const base::Endpoint& endpoint,
                                                 std::shared_ptr<const TlsContext> tls) {
     auto entrance = std::make_unique<State::Entrance>(*state_, std::move(tls));
     TcpOptions options;
+    options.reuseport = false;  // one loop: a second server must be told that the address is taken
     options.limits = state_->stream_limits();
     auto listener = Listener::tcp(state_->shared.loop, endpoint, options, *entrance);
     if (!listener) return base::fail(listener.error().message);
