@@ -24,7 +24,8 @@ class WebSocket:
         key = base64.b64encode(os.urandom(16))
         lines = ["GET %s HTTP/1.1" % path, "Host: %s:%d" % address, "Upgrade: websocket",
                  "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-                 "Sec-WebSocket-Key: " + key.decode(), "Sec-WebSocket-Protocol: " + subprotocol]
+                 "Sec-WebSocket-Key: " + key.decode()]
+        lines += ["Sec-WebSocket-Protocol: " + subprotocol] if subprotocol else []
         lines += ["%s: %s" % item for item in (headers or {}).items()]
         self.sock.sendall("\r\n".join(lines + ["", ""]).encode())
         while b"\r\n\r\n" not in self.buffer:
