@@ -66,6 +66,10 @@ Meridian answers on 127.0.0.1 port 5300. Try, in another terminal:
     dig @127.0.0.1 -p 5300 www.demo.example A
     dig @127.0.0.1 -p 5300 +tcp demo.example MX
     dig @127.0.0.1 -p 5300 any.wild.demo.example A
+  a name, a type that are not there, and a delegation
+    dig @127.0.0.1 -p 5300 nothing.demo.example A
+    dig @127.0.0.1 -p 5300 www.demo.example MX
+    dig @127.0.0.1 -p 5300 +norecurse below.sub.demo.example A
   one name, two places (the locations are made up)
     dig @127.0.0.1 -p 5300 +subnet=198.51.100.0/25 geo.demo.example A
     dig @127.0.0.1 -p 5300 +subnet=203.0.113.0/24 geo.demo.example A
@@ -97,14 +101,15 @@ if [ "$check" = yes ]; then
         shift
         output=$("$@" 2>&1) || true
         if [[ $output == *"$expected"* ]]; then
-            echo "ok      $*"
+            echo "ok      ${*//$token/TOKEN}"
         else
-            printf 'FAILED  %s\n        wanted: %s\n%s\n' "$*" "$expected" "$output"
+            printf 'FAILED  %s\n        wanted: %s\n%s\n' "${*//$token/TOKEN}" "$expected" "$output"
             failed=1
         fi
     }
     dig=(dig @127.0.0.1 -p 5300 +tries=1)
-    auth="Authorization: Bearer $(cat "$data/admin.token")"
+    token=$(cat "$data/admin.token")
+    auth="Authorization: Bearer $token"
     url=$web/v1/zones/demo.example/rrsets/new/A
     json='Content-Type: application/json'
     echo
@@ -112,7 +117,7 @@ if [ "$check" = yes ]; then
     try "10 mail.demo.example." "${dig[@]}" +tcp demo.example MX
     try 192.0.2.99 "${dig[@]}" any.wild.demo.example A
     try "NXDOMAIN" "${dig[@]}" nothing.demo.example A
-    try "ns.sub.demo.example." "${dig[@]}" below.sub.demo.example A
+    try "ns.sub.demo.example." "${dig[@]}" +norecurse below.sub.demo.example A
     try 192.0.2.102 "${dig[@]}" +subnet=198.51.100.128/25 geo.demo.example A
     try 192.0.2.101 "${dig[@]}" +subnet=198.51.100.0/25 geo.demo.example A
     try 192.0.2.103 "${dig[@]}" +subnet=203.0.113.0/24 geo.demo.example A
