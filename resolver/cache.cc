@@ -18,6 +18,7 @@ constexpr base::Duration kFirstFailure = seconds(5);  // RFC 2308, 7; RFC 9520, 
 constexpr base::Duration kLongestFailure = seconds(300);
 constexpr std::size_t kOctetsPerBucket = 256;  // about one entry each
 constexpr std::size_t kMinBuckets = 16;
+constexpr std::size_t kBucketOctets = sizeof(void*);
 
 /// What the allocator takes for `octets`: an 8-octet header, rounded to 16 (glibc).
 constexpr std::size_t charged_octets(std::size_t octets) noexcept {
@@ -111,7 +112,7 @@ Cache::Cache(const Settings& settings)
     const std::size_t buckets = std::max(kMinBuckets, std::bit_floor(limit / kOctetsPerBucket));
     for (std::size_t i = 0; i < kShards; ++i) {
         shards_[i].buckets.resize(buckets);
-        shards_[i].octets = charged_octets(buckets * sizeof(Entry*));
+        shards_[i].octets = charged_octets(buckets * kBucketOctets);
         shards_[i].limit = limit;
     }
 }
@@ -269,7 +270,7 @@ Ref Cache::insert(Entry* made, base::MonoTime now) {
     const std::lock_guard lock(shard.mutex);
     bool keep =
         made->expires_ > now &&
-        made->charged_ + charged_octets(shard.buckets.size() * sizeof(Entry*)) <= shard.limit;
+        made->charged_ + charged_octets(shard.buckets.size() * kBucketOctets) <= shard.limit;
     for (Entry* at = shard.bucket(made->hash_); at != nullptr;) {
         Entry* const entry = at;
         at = at->next_;

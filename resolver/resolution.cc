@@ -201,7 +201,9 @@ void Resolution::keep_answer(Task& task, const Response& response, base::MonoTim
         const bool more = task.qtype == dns::RRType::ANY && end == ChainEnd::Complete;
         if (end != ChainEnd::Open && !more) break;
     }
-    if (end == ChainEnd::Open && response.kind != ResponseKind::Alias) {
+    const bool negative =
+        response.kind == ResponseKind::NoData || response.kind == ResponseKind::NXDomain;
+    if (end == ChainEnd::Open && negative) {
         const dns::NameView soa_owner = response.soa ? response.soa->owner.view() : dns::NameView();
         const dns::RRsetView soa = response.soa ? response.soa->records.view() : dns::RRsetView();
         const EntryKind kind =
