@@ -1,0 +1,142 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "dns/master_file.h"
+#include "dns/rdata.h"
+#include "tests/zones/store_fixture.h"
+#include "zones/answer.h"
+
+namespace zones_test {
+
+/// What a question brought, as text: records of a section as "owner TTL TYPE rdata", sorted.
+struct Answered {
+    zones::AnswerOutcome outcome{};
+    zones::AnswerReport report;
+    std::vector<std::string> answer, authority, additional;
+    std::size_t size = 0;
+};
+
+/// A row of a table of questions.
+struct AnswerCase {
+    const char* qname;
+    dns::RRType qtype;
+    dns::RCode rcode = dns::RCode::NoError;
+    std::vector<std::string> answer = {};
+    std::vector<std::string> authority = {};
+    std::vector<std::string> additional = {};
+};
+
+/// Zones loaded from master-file text into a real store, and questions asked of them.
+class AnswerTest : public StoreTest {
+  protected:
+    /// Loads a zone as an import does, validation included.
+    void load(std::string_view apex, std::string_view text) {
+        auto loader = store_->begin_load(name(apex));
+        ASSERT_TRUE(loader) << loader.error().message;
+        struct Sink final : dns::MasterSink {
+            explicit Sink(zones::ZoneLoader& to) : loader(to) {}
+            bool on_record(const dns::MasterRecord& record) override {
+                const auto fault = loader.add(record.owner, record.type, record.ttl, record.rdata);
+                EXPECT_FALSE(fault) << *fault;
+                return true;
+            }
+            bool on_fault(dns::MasterFault fault) override {
+                ADD_FAILURE() << fault.to_text();
+                return true;
+            }
+            zones::ZoneLoader& loader;
+        } sink(**loader);
+        dns::MasterScanner::Options options;
+        options.origin = name(apex);
+        dns::MasterScanner scanner(options, sink);
+        scanner.feed(base::as_octets(text));
+        scanner.finish();
+        auto finished = (*loader)->finish();
+        ASSERT_TRUE(finished) << finished.error().front();
+        if (!store_->published()->zones->find_exact(name(apex))) must(changes(zone(apex)));
+        must(changes(finished->operation));
+    }
+
+    Answered ask(std::string_view qname, dns::RRType qtype) {
+        Answered out;
+        dns::Request request;
+        const dns::Name asked = name(qname);
+        request.qname = asked;
+        request.qtype = qtype;
+        request.qclass = dns::RRClass::IN;
+        const zones::Published& published = *store_->published();
+        source_->use(published);
+        const zones::AnswerContext context{
+            published, *source_, health_,  random_, published.views->view_of(client_),
+            client_,   subnet_,  rotation_};
+        std::vector<std::uint8_t> buffer(65535);
+        dns::MessageWriter writer(buffer);
+        writer.set_limit(limit_);
+        writer.header(1, dns::kFlagQR);
+        EXPECT_TRUE(writer.question(asked, qtype, dns::RRClass::IN));
+        out.outcome = zones::answer(request, context, writer, out.report);
+        out.size = writer.finish();
+        EXPECT_LE(out.size, limit_);
+        rule_ = std::string(out.report.policy_rule);
+        pool_ = std::string(out.report.policy_pool);
+        member_ = std::string(out.report.policy_member);
+        read(base::Octets(buffer).first(out.size), out);
+        source_->release();
+        return out;
+    }
+
+    void check(const std::vector<AnswerCase>& cases) {
+        for (const AnswerCase& c : cases) {
+            SCOPED_TRACE(std::string(c.qname) + " " + dns::to_text(c.qtype));
+            const Answered got = ask(c.qname, c.qtype);
+            EXPECT_EQ(got.outcome, zones::AnswerOutcome::Answered);
+            EXPECT_EQ(got.report.rcode, c.rcode);
+            EXPECT_FALSE(got.report.truncated);
+            EXPECT_EQ(got.answer, sorted(c.answer));
+            EXPECT_EQ(got.authority, sorted(c.authority));
+            EXPECT_EQ(got.additional, sorted(c.additional));
+        }
+    }
+
+    static std::vector<std::string> sorted(std::vector<std::string> list) {
+        std::sort(list.begin(), list.end());
+        return list;
+    }
+
+    zones::HealthSnapshot health_;
+    base::Random random_{1};
+    base::IpAddress client_ = *base::IpAddress::parse("192.0.2.200");
+    std::optional<dns::ClientSubnet> subnet_;
+    std::uint16_t rotation_ = 0;
+    std::size_t limit_ = 65535;
+    std::string rule_, pool_, member_;
+
+  private:
+    static void read(base::Octets message, Answered& out) {
+        auto reader = dns::MessageReader::open(message);
+        ASSERT_TRUE(reader);
+        for (;;) {
+            const auto next = reader->next();
+            ASSERT_TRUE(next);
+            if (!*next) break;
+            const dns::Record& record = **next;
+            std::vector<std::uint8_t> rdata;
+            ASSERT_TRUE(
+                dns::read_rdata(record.type, message, record.rdata_offset, record.rdlength, rdata));
+            auto& section = record.section == dns::Section::Answer      ? out.answer
+                            : record.section == dns::Section::Authority ? out.authority
+                                                                        : out.additional;
+            section.push_back(record.owner.to_text() + " " + std::to_string(record.ttl) + " " +
+                              dns::to_text(record.type) + " " +
+                              dns::format_rdata(record.type, rdata));
+        }
+        for (auto* section : {&out.answer, &out.authority, &out.additional}) {
+            std::sort(section->begin(), section->end());
+        }
+    }
+};
+
+}  // namespace zones_test
