@@ -52,7 +52,7 @@ const std::vector<Library> kLibraries = {
     {"OpenSSL, digests", {"openssl/evp.h"}, {"net/websocket_handshake.cc", "admin/tokens.cc"}},
     {"RocksDB", {"rocksdb/"}, {"zones/store_kv.cc"}},
     {"libmaxminddb", {"maxminddb.h"}, {"zones/geo.cc"}},
-    {"JSON", {"nlohmann/"}, {"zones/documents.cc", "admin/json.cc"}},
+    {"JSON", {"nlohmann/"}, {"zones/documents.cc", "zones/policy_document.cc", "admin/json.cc"}},
     {"toml++", {"toml++/"}, {"server/config.cc"}},
     {"spdlog", {"spdlog/"}, {"server/log.cc"}},
     {"libcurl", {"curl/"}, {"admin/client.cc"}},
