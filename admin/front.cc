@@ -10,6 +10,7 @@
 #include "admin/tokens.h"
 #include "base/octets.h"
 #include "base/random.h"
+#include "server/log.h"
 
 namespace admin {
 
@@ -39,7 +40,7 @@ struct Live {
     bool responded = false;
     bool body_ended = false;  // nothing of the request is left on the connection
     std::string request_id;
-    std::function<std::string()> more;  // the rest of a body that is pulled
+    std::function<base::Result<std::string>()> more;  // the rest of a body that is pulled
 
     void send(Reply reply, bool close = false);
     void pump();
@@ -75,11 +76,15 @@ void Live::send(Reply reply, bool close) {
 
 void Live::pump() {
     while (exchange != nullptr && more) {
-        const std::string piece = more();
-        if (piece.empty()) {
+        const auto piece = more();
+        if (!piece) {
+            server::log_error("a response was broken off: " + piece.error().message);
+            more = nullptr;
+            exchange->reset();
+        } else if (piece->empty()) {
             more = nullptr;
             exchange->finish();
-        } else if (!exchange->write(base::as_octets(piece))) {
+        } else if (!exchange->write(base::as_octets(*piece))) {
             return;  // on_writable goes on
         }
     }

@@ -65,8 +65,9 @@ struct Reply {
     int status = 200;
     net::HeaderList headers;
     std::string body;
-    /// The next piece; empty when the body is complete. Called on the loop's thread.
-    std::function<std::string()> more;
+    /// The next piece; empty when the body is complete. On an error the exchange is reset, so that
+    /// no client takes half a body for the whole. Called on the loop's thread.
+    std::function<base::Result<std::string>()> more;
 
     [[nodiscard]] static Reply json(int status, std::string body);
     [[nodiscard]] static Reply empty(int status) {

@@ -39,20 +39,18 @@ class Exporter {
           view_(std::move(view)),
           own_view_(std::move(own_view)) {}
 
-    // Empty at the end. A read that fails ends the file with a comment that says so: the status
-    // has long been sent.
-    std::string next() {
+    // Empty at the end.
+    base::Result<std::string> next() {
         std::string out;
         if (!started_) {
             started_ = true;
-            out = header();
+            auto first = header();
+            if (!first) return first;
+            out = std::move(*first);
         }
         while (out.empty() && !done_) {
             const auto rrsets = reader_->rrsets(apex_, view_, after_, kRRsetsPerPiece);
-            if (!rrsets) {
-                done_ = true;
-                return "; INCOMPLETE: " + rrsets.error().message + "\n";
-            }
+            if (!rrsets) return base::fail(rrsets.error().message);
             done_ = rrsets->size() < kRRsetsPerPiece;
             for (const zones::RRsetInfo& rrset : *rrsets) {
                 if (rrset.type != dns::RRType::SOA) append(out, rrset);
@@ -66,13 +64,14 @@ class Exporter {
 
   private:
     // The SOA stands first, as readers of master files expect.
-    std::string header() {
+    base::Result<std::string> header() {
         std::string out = "; " + apex_.to_text() + " at revision " +
                           std::to_string(reader_->revision()) +
                           (view_.empty() ? "" : ", overlay of the view " + view_) + "\n";
         const auto soa = reader_->rrset(apex_, own_view_, apex_, dns::RRType::SOA);
         if (view_.empty() || view_ == own_view_) {
-            if (soa && *soa) append(out, **soa);
+            if (!soa) return base::fail(soa.error().message);
+            if (*soa) append(out, **soa);
         }
         return out;
     }
@@ -175,9 +174,10 @@ void get_zone(Context& context, const Request& request, const Respond& respond) 
     reply.headers.add("vary", "accept");
     if (!*spared) {
         reply.headers.add("content-type", "text/dns");
+        std::string view = request.query.get("view").value_or(zone->view);
+        if (view == "default") view.clear();  // the base zone's other name
         auto exporter =
-            std::make_shared<Exporter>(std::move(reader), zone->apex,
-                                       request.query.get("view").value_or(zone->view), zone->view);
+            std::make_shared<Exporter>(std::move(reader), zone->apex, std::move(view), zone->view);
         reply.more = [exporter] { return exporter->next(); };
     }
     respond(std::move(reply));

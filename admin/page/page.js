@@ -35,9 +35,8 @@ function cell(row, text, className) {
   if (className) td.className = className;
 }
 
-function addRow(event) {
+function addRow(event, result) {
   const row = byId("rows").insertRow(0);
-  const result = event.rcode || event.action;
   cell(row, event.ts.slice(11, 23));
   cell(row, event.client.addr);
   cell(row, event.qname || "");
@@ -46,7 +45,6 @@ function addRow(event) {
     result === "NOERROR" ? "good" : "bad");
   cell(row, event.answers.join(", "));
   cell(row, String(event.latency_us));
-  counts.set(result, (counts.get(result) || 0) + 1);
 }
 
 function showCounts() {
@@ -57,13 +55,14 @@ function showCounts() {
 
 function onBatch(message) {
   dropped += message.dropped;
-  if (!paused) {
-    for (const event of message.events) {
-      if (event.topic === "query") addRow(event);
-    }
-    const rows = byId("rows");
-    while (rows.rows.length > kRows) rows.deleteRow(-1);
+  for (const event of message.events) {
+    if (event.topic !== "query") continue;
+    const result = event.rcode || event.action;
+    counts.set(result, (counts.get(result) || 0) + 1);
+    if (!paused) addRow(event, result); // the counts go on while the table rests
   }
+  const rows = byId("rows");
+  while (rows.rows.length > kRows) rows.deleteRow(-1);
   showCounts();
 }
 
