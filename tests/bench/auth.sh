@@ -122,8 +122,12 @@ start gdnsd "$(PATH=$PATH:/usr/sbin command -v gdnsd)" -c "$work/gdnsd" start
 dig() { command dig "$@" || true; }
 for name in meridian nsd gdnsd; do ready "$name"; done
 
-# NSD answers in a child process; its CPU time is charged too.
-family() { echo "$1"; pgrep -P "$1" || true; }
+# NSD answers in a process two forks down; the whole family's CPU time is charged.
+family() {
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1" || true); do family "$child"; done
+}
 
 names=(floor meridian nsd gdnsd)
 echo "$rounds rounds of $queries queries, stream $stream, CPU microseconds per query:"
@@ -139,6 +143,10 @@ for ((round = 0; round <= rounds; round++)); do
         answered=$(sed -n 's/^answered \([0-9]*\) .*/\1/p' <<<"$output")
         if [ "$answered" -lt $((queries * 99 / 100)) ]; then
             echo "auth.sh: $name answered only $answered of $queries: $output" >&2
+            exit 1
+        fi
+        if [ "$figure" = 0.000 ]; then
+            echo "auth.sh: no CPU time was charged to $name (pids ${charged[*]})" >&2
             exit 1
         fi
         line+="$figure "
