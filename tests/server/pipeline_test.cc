@@ -1,0 +1,259 @@
+#include "server/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include "dns/presentation.h"
+#include "dns/rdata.h"
+#include "tests/zones/store_fixture.h"
+
+namespace server {
+namespace {
+
+using dns::RCode;
+using dns::RRType;
+using zones_test::changes;
+using zones_test::name;
+using zones_test::put;
+
+/// A reply taken apart.
+struct Reply {
+    Step step{};
+    std::size_t size = 0;
+    dns::Header header;
+    RCode rcode{};  // with the extended bits
+    bool opt = false;
+    std::uint16_t payload = 0;
+    std::vector<std::pair<dns::EdnsOption, std::vector<std::uint8_t>>> options;
+    std::vector<std::string> answer;
+
+    [[nodiscard]] const std::vector<std::uint8_t>* option(dns::EdnsOption code) const {
+        for (const auto& [found, value] : options) {
+            if (found == code) return &value;
+        }
+        return nullptr;
+    }
+};
+
+class PipelineTest : public zones_test::StoreTest {
+  protected:
+    void SetUp() override {
+        StoreTest::SetUp();
+        settings_.node = "node-1";
+        settings_.version_bind = "meridian";
+        settings_.ecs_trusted = {*base::IpPrefix::parse("0.0.0.0/0")};
+        settings_.recursion_allow = {*base::IpPrefix::parse("127.0.0.0/8")};
+        cache_ = std::make_unique<resolver::Cache>(resolver_settings_);
+        pipeline_ = std::make_unique<Pipeline>(settings_, *store_, *cache_, stats_, tap_, true);
+        must(changes(zones_test::zone("example.")));
+        must(changes(put("example.", "www.example.", RRType::A, {"192.0.2.1"})));
+        std::vector<std::string> many;
+        for (int i = 0; i < 60; ++i) many.push_back("10.0.0." + std::to_string(i));
+        must(changes(put("example.", "many.example.", RRType::A, many)));
+        must(changes(put("example.", "sub.example.", RRType::NS, {"ns.elsewhere."})));
+    }
+
+    /// A query message; `edns`: options, absent: no OPT.
+    static std::vector<std::uint8_t> message(std::string_view qname, RRType qtype,
+                                             std::uint16_t flags = 0,
+                                             const std::vector<std::uint8_t>* edns = nullptr,
+                                             std::uint16_t payload = 1232,
+                                             dns::RRClass qclass = dns::RRClass::IN) {
+        std::vector<std::uint8_t> out(4096);
+        dns::MessageWriter writer(out);
+        writer.header(0x1234, flags);
+        EXPECT_TRUE(writer.question(name(qname), qtype, qclass));
+        if (edns != nullptr) {
+            EXPECT_TRUE(writer.opt(payload, 0, false, *edns));
+        }
+        out.resize(writer.finish());
+        return out;
+    }
+
+    Reply run(const std::vector<std::uint8_t>& octets, Transport transport = Transport::Udp) {
+        Reply out;
+        Query query;
+        query.message = octets;
+        query.transport = transport;
+        query.role = role_;
+        query.client = *base::Endpoint::parse(client_);
+        query.received = base::mono_now();
+        std::vector<std::uint8_t> buffer(65535);
+        pipeline_->begin_batch(query.received);
+        out.step = pipeline_->run(query, buffer, out.size);
+        pipeline_->end_batch();
+        if (out.step != Step::Answered) return out;
+        const base::Octets reply = base::Octets(buffer).first(out.size);
+        out.header = dns::Header::read(reply);
+        out.rcode = out.header.rcode();
+        auto reader = dns::MessageReader::open(reply);
+        if (!reader) return out;  // without a question
+        for (;;) {
+            const auto next = reader->next();
+            EXPECT_TRUE(next);
+            if (!next || !*next) break;
+            const dns::Record& record = **next;
+            const base::Octets rdata = reply.subspan(record.rdata_offset, record.rdlength);
+            if (record.type == RRType::OPT) {
+                out.opt = true;
+                out.payload = record.rr_class;
+                out.rcode = static_cast<RCode>(static_cast<unsigned>(out.rcode) |
+                                               ((record.ttl >> 24) << 4));
+                for (base::Octets rest = rdata; rest.size() >= 4;) {
+                    const std::size_t length = base::load_be16(&rest[2]);
+                    const base::Octets value = rest.subspan(4, length);
+                    out.options.emplace_back(
+                        static_cast<dns::EdnsOption>(base::load_be16(rest.data())),
+                        std::vector<std::uint8_t>(value.begin(), value.end()));
+                    rest = rest.subspan(4 + length);
+                }
+            } else if (record.section == dns::Section::Answer) {
+                out.answer.push_back(dns::format_rdata(record.type, rdata));
+            }
+        }
+        return out;
+    }
+
+    static inline const std::vector<std::uint8_t> kNoOptions;
+    PipelineSettings settings_;
+    resolver::Settings resolver_settings_;
+    std::unique_ptr<resolver::Cache> cache_;
+    WorkerStats stats_;
+    Tap tap_;
+    std::unique_ptr<Pipeline> pipeline_;
+    Role role_ = Role::Both;
+    std::string client_ = "127.0.0.1:4000";
+};
+
+TEST_F(PipelineTest, AnswersWithTheIdAndFlagsOfTheQuery) {
+    const Reply reply = run(message("WWW.example.", RRType::A, dns::kFlagRD | dns::kFlagCD));
+    EXPECT_EQ(reply.header.id, 0x1234);
+    EXPECT_EQ(reply.header.flags,
+              dns::kFlagQR | dns::kFlagAA | dns::kFlagRD | dns::kFlagRA | dns::kFlagCD);
+    EXPECT_EQ(reply.answer, std::vector<std::string>{"192.0.2.1"});
+    EXPECT_FALSE(reply.opt);
+}
+
+TEST_F(PipelineTest, ErrorsOfEveryKind) {
+    std::vector<std::uint8_t> trailing = message("www.example.", RRType::A);
+    trailing.push_back(0);
+    EXPECT_EQ(run(trailing).rcode, RCode::FormErr);
+    std::vector<std::uint8_t> header_only(message("www.example.", RRType::A));
+    header_only.resize(12);
+    const Reply cut = run(header_only);
+    EXPECT_EQ(cut.rcode, RCode::FormErr);
+    EXPECT_EQ(cut.size, 12U);
+    EXPECT_EQ(run(message("www.example.", RRType::A, 4U << 11)).rcode, RCode::NotImp);
+    EXPECT_EQ(run(message("www.example.", RRType::A, dns::kFlagQR)).step, Step::Dropped);
+    EXPECT_EQ(run({1, 2, 3}).step, Step::Dropped);
+    EXPECT_EQ(run(message("www.example.", RRType::OPT)).rcode, RCode::FormErr);
+    EXPECT_EQ(run(message("www.example.", RRType::AXFR)).rcode, RCode::Refused);
+    EXPECT_EQ(run(message("www.example.", RRType::A, 0, nullptr, 0, dns::RRClass::HS)).rcode,
+              RCode::Refused);
+    std::vector<std::uint8_t> version1 = message("www.example.", RRType::A, 0, &kNoOptions);
+    version1[version1.size() - 5] = 1;  // OPT: ttl's second octet
+    const Reply badvers = run(version1);
+    EXPECT_EQ(badvers.rcode, RCode::BadVers);
+    EXPECT_TRUE(badvers.answer.empty());
+    EXPECT_EQ(stats_.dropped[static_cast<std::size_t>(DropReason::Response)].get(), 1U);
+    EXPECT_EQ(stats_.dropped[static_cast<std::size_t>(DropReason::Malformed)].get(), 1U);
+}
+
+TEST_F(PipelineTest, RecursionNeedsRoleRdAndPermission) {
+    const auto asked = message("www.elsewhere.", RRType::A, dns::kFlagRD, &kNoOptions);
+    EXPECT_EQ(run(asked).step, Step::DeferResolve);
+    EXPECT_EQ(pipeline_->wanted().qname.to_text(), "www.elsewhere.");
+    const auto refused = [&](const Reply& reply, dns::ExtendedError why) {
+        EXPECT_EQ(reply.rcode, RCode::Refused);
+        const auto* ede = reply.option(dns::EdnsOption::ExtendedError);
+        ASSERT_NE(ede, nullptr);
+        EXPECT_EQ(base::load_be16(ede->data()), static_cast<std::uint16_t>(why));
+    };
+    refused(run(message("www.elsewhere.", RRType::A, 0, &kNoOptions)),
+            dns::ExtendedError::NotAuthoritative);
+    client_ = "192.0.2.7:4000";
+    refused(run(asked), dns::ExtendedError::Prohibited);
+    EXPECT_EQ(run(message("www.example.", RRType::A, dns::kFlagRD)).header.flags & dns::kFlagRA, 0);
+    client_ = "127.0.0.1:4000";
+    role_ = Role::Auth;
+    refused(run(asked), dns::ExtendedError::NotAuthoritative);
+    // Below a delegation of ours who may recurse gets the answer, others the referral.
+    role_ = Role::Both;
+    EXPECT_EQ(run(message("x.sub.example.", RRType::A, dns::kFlagRD)).step, Step::DeferResolve);
+    EXPECT_EQ(run(message("x.sub.example.", RRType::A)).step, Step::Answered);
+}
+
+TEST_F(PipelineTest, ARestrictedViewHasNoRecursion) {
+    must(changes(zones::PutDocument{"views", "closed", R"({"name": "closed", "recursion": false})"},
+                 zones::PutDocument{"networks", "127.0.0.9/32",
+                                    R"({"prefix": "127.0.0.9/32", "view": "closed"})"}));
+    client_ = "127.0.0.9:4000";
+    EXPECT_EQ(run(message("www.elsewhere.", RRType::A, dns::kFlagRD)).rcode, RCode::Refused);
+}
+
+TEST_F(PipelineTest, SizesAreTheClientsAndOurs) {
+    const Reply plain = run(message("many.example.", RRType::A));
+    EXPECT_LE(plain.size, 512U);
+    EXPECT_NE(plain.header.flags & dns::kFlagTC, 0);
+    EXPECT_TRUE(plain.answer.empty());
+    const Reply edns = run(message("many.example.", RRType::A, 0, &kNoOptions, 4096));
+    EXPECT_LE(edns.size, 1232U);
+    EXPECT_EQ(edns.answer.size(), 60U);
+    EXPECT_EQ(edns.payload, 1232);
+    const Reply small = run(message("many.example.", RRType::A, 0, &kNoOptions, 600));
+    EXPECT_LE(small.size, 600U);
+    EXPECT_TRUE(small.opt);  // OPT is kept when the rest is truncated (RFC 6891, 7)
+    EXPECT_NE(small.header.flags & dns::kFlagTC, 0);
+    EXPECT_EQ(run(message("many.example.", RRType::A), Transport::Tcp).answer.size(), 60U);
+}
+
+TEST_F(PipelineTest, OptionsAreAnswered) {
+    const std::vector<std::uint8_t> options = {0, 3, 0, 0, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2};
+    const Reply reply = run(message("www.example.", RRType::A, 0, &options));
+    const auto* nsid = reply.option(dns::EdnsOption::NSID);
+    ASSERT_NE(nsid, nullptr);
+    EXPECT_EQ(base::as_text(*nsid), "node-1");
+    const auto* subnet = reply.option(dns::EdnsOption::ClientSubnet);
+    ASSERT_NE(subnet, nullptr);
+    EXPECT_EQ(*subnet, (std::vector<std::uint8_t>{0, 1, 24, 0, 192, 0, 2}));  // scope 0: static
+    const Reply without = run(message("www.example.", RRType::A, 0, &kNoOptions));
+    EXPECT_TRUE(without.options.empty());
+}
+
+TEST_F(PipelineTest, ChaosClass) {
+    const auto ask = [&](const char* qname, RRType type) {
+        return run(message(qname, type, 0, nullptr, 0, dns::RRClass::CH));
+    };
+    EXPECT_EQ(ask("ID.server.", RRType::TXT).answer, std::vector<std::string>{"\"node-1\""});
+    EXPECT_EQ(ask("version.bind.", RRType::TXT).answer, std::vector<std::string>{"\"meridian\""});
+    EXPECT_EQ(ask("version.bind.", RRType::A).rcode, RCode::Refused);
+    EXPECT_EQ(ask("www.example.", RRType::TXT).rcode, RCode::Refused);
+}
+
+TEST_F(PipelineTest, CountsAndTapsEachQuery) {
+    tap_.set_active(true);
+    static_cast<void>(run(message("www.example.", RRType::A)));
+    static_cast<void>(run(message("nothing.example.", RRType::AAAA)));
+    const auto count = [&](RRType type, RCode rcode) {
+        return stats_
+            .queries[0][static_cast<std::size_t>(Transport::Udp)][type_slot(type)]
+                    [static_cast<std::size_t>(rcode)]
+            .get();
+    };
+    EXPECT_EQ(count(RRType::A, RCode::NoError), 1U);
+    EXPECT_EQ(count(RRType::AAAA, RCode::NXDomain), 1U);
+    std::uint64_t timed = 0;
+    for (const auto& bucket : stats_.duration_buckets[0]) timed += bucket.get();
+    EXPECT_EQ(timed, 2U);
+    std::vector<std::string> seen;
+    tap_.drain(10, [&](const TapEvent& event) {
+        EXPECT_EQ(dns::NameView(event.zone).to_text(), "example.");
+        EXPECT_EQ(event.revision, store_->published()->revision);
+        dns::Request request;
+        EXPECT_EQ(dns::parse_request(event.request, request), dns::RequestOutcome::Answer);
+        seen.push_back(request.qname.to_text());
+    });
+    EXPECT_EQ(seen, (std::vector<std::string>{"www.example.", "nothing.example."}));
+}
+
+}  // namespace
+}  // namespace server
