@@ -92,17 +92,24 @@ struct MasterScanner::State {
             if (source.quoted) {
                 source.quoted = false;
                 source.depth = 0;
+                source.too_long = false;
                 if (!fault(source.file, line, "a quoted string has no end on its line")) {
                     return false;
                 }
                 source.entry.clear();
                 return true;
             }
-            if (source.depth > 0 && !source.escaped) {
+            if (source.escaped) {
+                source.escaped = false;
+                source.depth = 0;
+                source.too_long = false;
+                source.entry.clear();
+                return fault(source.file, line, "a backslash at the end of the line");
+            }
+            if (source.depth > 0) {
                 source.entry.push_back(' ');
                 return true;
             }
-            source.escaped = false;
             return end_entry(source, level);
         }
         if (source.comment) return true;
@@ -296,10 +303,12 @@ struct MasterScanner::State {
         // The origin outside is kept, and so is the owner (RFC 1035, 5.1).
         const Name outer_origin = origin;
         const Name outer_owner = owner;
+        const bool had_owner = have_owner;
         origin = inner_origin;
         const bool more = feed(inner, *text, level + 1) && finish(inner, level + 1);
         origin = outer_origin;
         owner = outer_owner;
+        have_owner = had_owner;
         return more;
     }
 

@@ -49,9 +49,11 @@ bool read_request_records(Octets message, std::size_t offset, Request& out) noex
             if (i < before || out.edns || message[owner] != 0) return false;
             out.edns = Edns::read(base::load_be16(fixed + 2), base::load_be32(fixed + 4), rdata);
             if (!out.edns) return false;
-        } else if (type == RRType::TSIG || type == RRType::SIG) {
-            if (type == RRType::TSIG && i + 1 != total) return false;  // RFC 8945, 5.2
+        } else if (type == RRType::TSIG) {
+            if (i < before || i + 1 != total) return false;  // RFC 8945, 5.2
             out.signed_by_key = true;
+        } else if (type == RRType::SIG && i >= before && i + 1 == total) {
+            out.signed_by_key = true;  // SIG(0) (RFC 2931, 3.1)
         }
     }
     return offset == message.size();
@@ -71,6 +73,13 @@ RequestOutcome parse_request(Octets message, Request& out) noexcept {
     if (message.size() < kHeaderOctets) return RequestOutcome::Drop;
     out.header = Header::read(message);
     if (out.header.response()) return RequestOutcome::Drop;
+    // The caller may use one Request for many messages.
+    out.qname = NameView();
+    out.qtype = RRType{};
+    out.qclass = RRClass{};
+    out.question = Octets();
+    out.edns.reset();
+    out.signed_by_key = false;
     bool question_read = false;
     std::size_t offset = kHeaderOctets;
     if (out.header.counts[0] == 1) {

@@ -133,7 +133,11 @@ bool MessageWriter::record_head(NameView owner, RRType type, std::uint16_t rr_cl
         const std::size_t at = used_;
         if (!name(owner, true)) return false;
         if (!owner.is_root() && at <= kMaxPointer) {
-            last_owner_offset_ = static_cast<std::uint16_t>(at);
+            // A name that became a pointer is pointed past: no chains of pointers.
+            const std::uint16_t start = base::load_be16(&buffer_[at]);
+            last_owner_offset_ = (start & 0xc000U) == 0xc000U
+                                     ? static_cast<std::uint16_t>(start & kMaxPointer)
+                                     : static_cast<std::uint16_t>(at);
         }
     }
     if (!fits(10)) return false;

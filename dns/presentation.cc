@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "base/ip.h"
 #include "dns/rdata.h"
+#include "dns/service_binding.h"
 
 namespace dns {
 
@@ -182,7 +184,7 @@ std::string format_generic(Octets rdata) {
     return out;
 }
 
-/// The words of `text`; false where quotes or escapes make that more than splitting at blanks.
+/// The words of `text`, with their escapes; false where there are quotes.
 bool split_words(std::string_view text, std::vector<std::string_view>& words) {
     std::size_t at = 0;
     while (at < text.size()) {
@@ -190,7 +192,7 @@ bool split_words(std::string_view text, std::vector<std::string_view>& words) {
         std::size_t end = at;
         while (end < text.size() && text[end] != ' ' && text[end] != '\t') {
             if (text[end] == '"') return false;
-            ++end;
+            end += text[end] == '\\' && end + 1 < text.size() ? 2U : 1U;
         }
         if (end > at) words.push_back(text.substr(at, end - at));
         at = end;
@@ -304,9 +306,78 @@ std::optional<Result<std::vector<std::uint8_t>>> parse_common(RRType type, std::
     return Out(std::move(out));
 }
 
+/// IPSECKEY (RFC 4025, 3): ours, because ldns leaks memory where the text is wrong.
+Result<std::vector<std::uint8_t>> parse_ipseckey(std::string_view text, NameView origin) {
+    std::vector<std::string_view> words;
+    if (!split_words(text, words) || words.size() < 4) {
+        return base::fail("IPSECKEY wants precedence, gateway type, algorithm, gateway and key");
+    }
+    std::vector<std::uint8_t> out;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto value = parse_number(words[i], i == 1 ? 3 : 255);
+        if (!value) return base::fail(value.error().message);
+        out.push_back(static_cast<std::uint8_t>(*value));
+    }
+    switch (out[1]) {
+        case 0:
+            if (words[3] != ".") return base::fail("gateway type 0 wants \".\"");
+            break;
+        case 3: {
+            const auto name = Name::parse(words[3], origin);
+            if (!name) return base::fail(name.error().message);
+            out.insert(out.end(), name->octets().begin(), name->octets().end());
+            break;
+        }
+        default: {
+            const auto address = base::IpAddress::parse(words[3]);
+            if (!address || address->is_v4() != (out[1] == 1)) {
+                return base::fail("the gateway is not of its type");
+            }
+            out.insert(out.end(), address->octets().begin(), address->octets().end());
+        }
+    }
+    std::string digits;
+    for (std::size_t i = 4; i < words.size(); ++i) digits += words[i];
+    const auto key = from_base64(digits);
+    if (!key) return base::fail("the key is not base64");
+    out.insert(out.end(), key->begin(), key->end());
+    return out;
+}
+
+/// ldns would take what stands after a semicolon for a comment and drop parentheses: the scanner
+/// of master files has done with both, so here they are mistakes. Empty: nothing is wrong.
+std::string_view line_fault(std::string_view text) {
+    bool quoted = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '\\') {
+            if (++at == text.size()) return "a backslash at the end";
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (c == '\r') {
+            return "a carriage return";
+        } else if (!quoted && (c == ';' || c == '(' || c == ')')) {
+            return "a bare semicolon or parenthesis";
+        }
+    }
+    return quoted ? "a quoted string has no end" : "";
+}
+
+/// ldns asks the C library for the names of protocols and services of WKS, which answers from
+/// static buffers; all else in it keeps its state to itself.
+std::unique_lock<std::mutex> lock_for(RRType type) {
+    static std::mutex mutex;
+    return type == RRType::WKS ? std::unique_lock<std::mutex>(mutex)
+                               : std::unique_lock<std::mutex>();
+}
+
 /// All other types by ldns, which wants a whole record line.
 Result<std::vector<std::uint8_t>> parse_by_ldns(RRType type, std::string_view text,
                                                 NameView origin) {
+    if (const std::string_view why = line_fault(text); !why.empty()) {
+        return base::fail("rdata with " + std::string(why));
+    }
+    const auto lock = lock_for(type);
     const std::string line = ". 0 IN " + to_text(type) + " " + std::string(text);
     ldns_rdf* raw_origin = ldns_dname_new_frm_str(origin.to_text().c_str());
     if (raw_origin == nullptr) return base::fail("the origin cannot be used");
@@ -330,6 +401,7 @@ Result<std::vector<std::uint8_t>> parse_by_ldns(RRType type, std::string_view te
 
 /// ldns's text of a record's rdata; empty where it cannot show it.
 std::string format_by_ldns(RRType type, Octets rdata) {
+    const auto lock = lock_for(type);
     std::vector<std::uint8_t> wire = {0};
     base::append_be16(wire, static_cast<std::uint16_t>(type));
     base::append_be16(wire, 1);
@@ -371,6 +443,10 @@ Result<std::vector<std::uint8_t>> parse_rdata(RRType type, std::string_view text
         out = std::move(*common);
     } else if (is_strings_type(type)) {
         out = parse_strings(text);
+    } else if (type == RRType::SVCB || type == RRType::HTTPS) {
+        out = parse_service_binding(text, origin);
+    } else if (type == RRType::IPSECKEY) {
+        out = parse_ipseckey(text, origin);
     } else if (is_unknown_to_ldns(type)) {
         return base::fail("rdata of type " + to_text(type) +
                           " is written as \\# LENGTH HEX (RFC 3597)");
@@ -417,6 +493,11 @@ std::string format_rdata(RRType type, Octets rdata) {
                 out += " " + std::to_string(number);
             }
             return out;
+        }
+        case RRType::SVCB:
+        case RRType::HTTPS: {
+            std::string out = format_service_binding(rdata);
+            return out.empty() ? format_generic(rdata) : out;
         }
         default:
             break;
