@@ -138,7 +138,8 @@ class Store {
     /// The same for callers that may wait (start-up, offline import, tests).
     [[nodiscard]] base::Result<Committed, ChangeError> commit(ChangeSet changes);
 
-    /// Writes a whole zone beside the one that is served; see ZoneLoader.
+    /// Writes a whole zone beside the one that is served; see ZoneLoader. Waits for the
+    /// committer: never from a `Done`.
     [[nodiscard]] virtual base::Result<std::unique_ptr<ZoneLoader>> begin_load(
         const dns::Name& apex) = 0;
 

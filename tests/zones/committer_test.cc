@@ -1,0 +1,163 @@
+// What happens when the database cannot be written: nobody is told otherwise, reads go on, and
+// the store recovers by itself.
+#include "zones/committer.h"
+
+#include <future>
+
+#include "tests/zones/store_fixture.h"
+
+namespace zones_test {
+namespace {
+
+using dns::RRType;
+using zones::Family;
+using zones::KeyValueStore;
+using Kind = zones::ChangeFault::Kind;
+
+/// A real database whose writes and recovery fail on demand.
+class FailingStore : public KeyValueStore {
+  public:
+    explicit FailingStore(std::unique_ptr<KeyValueStore> real) : real_(std::move(real)) {}
+
+    Read get(Family family, std::string_view key, const zones::StoreSnapshot* snapshot,
+             bool may_block, std::string& value) override {
+        if (reads_fail) return Read::Failed;
+        return real_->get(family, key, snapshot, may_block, value);
+    }
+    std::unique_ptr<Cursor> cursor(Family family,
+                                   std::shared_ptr<const zones::StoreSnapshot> snapshot,
+                                   bool may_block) override {
+        return real_->cursor(family, std::move(snapshot), may_block);
+    }
+    base::Result<void> write(const zones::KeyValueBatch& batch) override {
+        if (writes_fail) return base::fail("the disk is on fire");
+        return real_->write(batch);
+    }
+    base::Result<void> resume() override {
+        ++resumed;
+        if (writes_fail) return base::fail("still on fire");
+        return real_->resume();
+    }
+    base::Result<void> ingest(
+        Family family,
+        const std::function<bool(std::string& key, std::string& value)>& each) override {
+        return real_->ingest(family, each);
+    }
+    std::shared_ptr<const zones::StoreSnapshot> snapshot() override { return real_->snapshot(); }
+    std::optional<std::uint64_t> free_octets() const override { return free; }
+
+    std::atomic<bool> writes_fail{false};
+    std::atomic<bool> reads_fail{false};
+    std::atomic<std::uint64_t> free{~std::uint64_t{0}};
+    std::atomic<int> resumed{0};
+
+  private:
+    std::unique_ptr<KeyValueStore> real_;
+};
+
+class CommitterTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        options_.directory = directory_.path();
+        options_.min_free_octets = 1000;
+        auto real = KeyValueStore::open({directory_.path(), std::size_t{1} << 20, {}});
+        ASSERT_TRUE(real) << real.error().message;
+        store_ = std::make_unique<FailingStore>(std::move(*real));
+        zones::Published first;
+        first.snapshot = store_->snapshot();
+        first.zones = std::make_shared<const zones::ZoneTable>();
+        first.views = std::make_shared<const zones::ViewTable>();
+        first.policies = std::make_shared<const zones::PolicyTable>();
+        cache_ = std::make_unique<zones::NodeCache>(qsbr_, 0, std::size_t{1} << 20);
+        committer_ = std::make_unique<zones::Committer>(*store_, *cache_, qsbr_, options_,
+                                                        zones::Counters{}, std::move(first));
+    }
+    base::Result<zones::Committed, zones::ChangeError> commit(zones::ChangeSet set) {
+        std::promise<base::Result<zones::Committed, zones::ChangeError>> promise;
+        auto future = promise.get_future();
+        committer_->submit(std::move(set),
+                           [&promise](auto result) { promise.set_value(std::move(result)); });
+        return future.get();
+    }
+    zones::StoreStats stats() {
+        zones::StoreStats out;
+        committer_->fill_stats(out);
+        return out;
+    }
+
+    ScratchDirectory directory_;
+    zones::StoreOptions options_;
+    std::unique_ptr<FailingStore> store_;
+    base::Qsbr qsbr_;
+    std::unique_ptr<zones::NodeCache> cache_;
+    std::unique_ptr<zones::Committer> committer_;
+};
+
+TEST_F(CommitterTest, FailedWriteIsNotAcknowledgedAndTheStoreRecovers) {
+    ASSERT_TRUE(commit(changes(zone("example."))));
+    store_->writes_fail = true;
+    const auto failed = commit(changes(put("example.", "a.example.", RRType::A, {"192.0.2.1"})));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().faults[0].kind, Kind::Unavailable);
+    EXPECT_EQ(committer_->published()->revision, 1U);
+    EXPECT_FALSE(stats().writable);
+    EXPECT_EQ(stats().why_not, "still on fire");
+    // Refused without being written: recovery is not tried with each change set.
+    const auto refused = commit(changes(put("example.", "a.example.", RRType::A, {"192.0.2.1"})));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().faults[0].message, "still on fire");
+    EXPECT_EQ(store_->resumed.load(), 1);
+    // A dry run needs no writing.
+    auto dry = changes(put("example.", "a.example.", RRType::A, {"192.0.2.1"}));
+    dry.dry_run = true;
+    EXPECT_TRUE(commit(dry));
+
+    store_->writes_fail = false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    const auto done = commit(changes(put("example.", "b.example.", RRType::A, {"192.0.2.1"})));
+    ASSERT_TRUE(done) << faults(done);
+    EXPECT_EQ(done->revision, 2U);
+    EXPECT_TRUE(stats().writable);
+    EXPECT_EQ(store_->resumed.load(), 2);
+    // What failed left nothing behind.
+    auto again = changes(erase("example.", "a.example.", RRType::A));
+    EXPECT_FALSE(commit(again));
+}
+
+TEST_F(CommitterTest, ReservedSpaceIsLeftAlone) {
+    store_->free = 999;
+    const auto refused = commit(changes(zone("example.")));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().faults[0].kind, Kind::Unavailable);
+    EXPECT_FALSE(committer_->reserve_zone_id(name("example.")));
+    store_->free = 1000;
+    EXPECT_TRUE(commit(changes(zone("example."))));
+}
+
+TEST_F(CommitterTest, NothingIsDecidedFromAFailedRead) {
+    ASSERT_TRUE(commit(changes(zone("example."))));
+    store_->reads_fail = true;
+    // Absent would be the wrong conclusion: the zone is there.
+    const auto result = commit(changes(zone("example.")));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().faults[0].kind, Kind::Unavailable);
+    store_->reads_fail = false;
+    EXPECT_EQ(commit(changes(zone("example."))).error().faults[0].kind, Kind::Exists);
+}
+
+TEST_F(CommitterTest, PublishedIsReclaimedWhileNobodyCommits) {
+    base::Qsbr::Reader& reader = qsbr_.add_reader();
+    reader.online();
+    ASSERT_TRUE(commit(changes(zone("example."))));
+    ASSERT_TRUE(commit(changes(put("example.", "a.example.", RRType::A, {"192.0.2.1"}))));
+    EXPECT_GT(qsbr_.reclaim(), 0U);
+    reader.offline();
+    for (int i = 0; i < 100 && qsbr_.reclaim() > 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(qsbr_.reclaim(), 0U);
+    qsbr_.remove_reader(reader);
+}
+
+}  // namespace
+}  // namespace zones_test
