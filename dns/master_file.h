@@ -21,7 +21,7 @@ struct MasterRecord {
     std::uint32_t ttl = 0;
     std::vector<std::uint8_t> rdata;  // uncompressed wire form
     std::string_view file;
-    std::uint32_t line = 0;           // where the record starts
+    std::uint32_t line = 0;  // where the record starts
 };
 
 struct MasterFault {
@@ -34,7 +34,7 @@ struct MasterFault {
 
 /// Receives what a scanner finds, in order. Either call may return false to stop the scan.
 class MasterSink {
- public:
+  public:
     virtual ~MasterSink() = default;
     virtual bool on_record(const MasterRecord& record) = 0;
     virtual bool on_fault(MasterFault fault) = 0;
@@ -47,7 +47,7 @@ class MasterSink {
 /// units, TTL and class in either order, omitted owner. After a fault the scan goes on with the
 /// next entry, so that all faults of a file are found in one run. One thread.
 class MasterScanner {
- public:
+  public:
     static constexpr std::size_t kMaxEntryOctets = 1U << 20;
     static constexpr unsigned kMaxIncludeDepth = 10;
     static constexpr std::uint32_t kMaxGenerated = 1U << 20;  // records of one $GENERATE
@@ -75,7 +75,7 @@ class MasterScanner {
     /// How many faults there were.
     [[nodiscard]] std::uint64_t faults() const noexcept;
 
- private:
+  private:
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -100,7 +100,8 @@ class MessageWriter {
     std::size_t reserved_ = 0;
     std::array<std::uint16_t, 4> counts_{};
     std::uint16_t target_count_ = 0;
-    // Where the owner written last stands, so that the records of one RRset need no search; 0: none.
+    // Where the owner written last stands, so that the records of one RRset need no search; 0:
+    // none.
     std::uint16_t last_owner_offset_ = 0;
     std::array<Target, kMaxTargets> targets_;
 };

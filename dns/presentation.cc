@@ -377,6 +377,12 @@ Result<std::vector<std::uint8_t>> parse_by_ldns(RRType type, std::string_view te
     if (const std::string_view why = line_fault(text); !why.empty()) {
         return base::fail("rdata with " + std::string(why));
     }
+    // Certificate type 0 is reserved (RFC 4398, 2.1); ldns refuses it too, but leaks memory.
+    if (type == RRType::CERT && text.find_first_not_of('0') != 0 &&
+        text.substr(0, text.find_first_of(" \t")).find_first_not_of('0') ==
+            std::string_view::npos) {
+        return base::fail("certificate type 0 is reserved");
+    }
     const auto lock = lock_for(type);
     const std::string line = ". 0 IN " + to_text(type) + " " + std::string(text);
     ldns_rdf* raw_origin = ldns_dname_new_frm_str(origin.to_text().c_str());

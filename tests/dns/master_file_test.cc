@@ -175,6 +175,13 @@ TEST(MasterFile, OneEntryIsBoundedInMemory) {
     EXPECT_EQ(got.lines.size(), 1U);
 }
 
+TEST(MasterFile, AFaultInsideParenthesesEndsThere) {
+    const Collector got = scan("x TXT ( a\\\nok 1 A 192.0.2.7\n");
+    ASSERT_EQ(got.faults.size(), 1U);
+    EXPECT_NE(got.faults[0].find(":1: a backslash at the end"), std::string::npos) << got.faults[0];
+    EXPECT_EQ(got.lines.size(), 1U);
+}
+
 TEST(MasterFile, TheSinkMayStopTheScan) {
     Collector out;
     out.limit = 2;

@@ -134,6 +134,39 @@ TEST(Request, Outcomes) {
     }
 }
 
+TEST(Request, OneRequestServesManyMessages) {
+    Wire wire = query(0, 1);
+    append_opt(wire, 1232, 0x8000, {});
+    Request request;
+    ASSERT_EQ(outcome_of(wire, request), RequestOutcome::Answer);
+    ASSERT_EQ(outcome_of(wire, request), RequestOutcome::Answer);
+    EXPECT_TRUE(request.dnssec_ok());
+    ASSERT_EQ(outcome_of(query(), request), RequestOutcome::Answer);
+    EXPECT_FALSE(request.edns);
+    const Wire header_only(12, 0);
+    ASSERT_EQ(outcome_of(header_only, request), RequestOutcome::FormErr);
+    EXPECT_TRUE(request.question.empty());
+}
+
+TEST(Request, TsigStandsLastInTheAdditionalSection) {
+    // Owner ".", type TSIG, class ANY, TTL 0, no rdata.
+    const Wire tsig = {0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0};
+    Wire last = query(0, 2);
+    append_opt(last, 1232, 0, {});
+    last.insert(last.end(), tsig.begin(), tsig.end());
+    Request request;
+    EXPECT_EQ(outcome_of(last, request), RequestOutcome::Answer);
+    EXPECT_TRUE(request.signed_by_key);
+    Wire before_opt = query(0, 2);
+    before_opt.insert(before_opt.end(), tsig.begin(), tsig.end());
+    append_opt(before_opt, 1232, 0, {});
+    EXPECT_EQ(outcome_of(before_opt, request), RequestOutcome::FormErrQuestion);
+    Wire as_answer = query();
+    as_answer[7] = 1;
+    as_answer.insert(as_answer.end(), tsig.begin(), tsig.end());
+    EXPECT_EQ(outcome_of(as_answer, request), RequestOutcome::FormErrQuestion);
+}
+
 TEST(Request, NotImpKeepsTheQuestionThatCanBeRead) {
     Request request;
     const Wire wire = query(5U << 11);

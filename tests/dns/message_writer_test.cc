@@ -220,6 +220,31 @@ TEST(MessageWriter, WhatItWritesReadsBackWithAnyLimit) {
     }
 }
 
+/// An owner that became a pointer is not pointed to itself: readers would follow a chain.
+TEST(MessageWriter, PointersLeadToLabels) {
+    Wire buffer(512);
+    MessageWriter writer(buffer);
+    writer.header(1, kFlagQR);
+    ASSERT_TRUE(writer.question(name("a.example."), RRType::A, RRClass::IN));
+    ASSERT_TRUE(writer.rrset(Section::Answer, name("b.example."),
+                             rrset(RRType::A, 60, {"192.0.2.1"}).view(), 60));
+    ASSERT_TRUE(writer.rrset(Section::Answer, name("example."),
+                             rrset(RRType::A, 60, {"192.0.2.1", "192.0.2.2"}).view(), 60));
+    const std::size_t size = writer.finish();
+    auto reader = MessageReader::open(base::Octets(buffer).first(size));
+    ASSERT_TRUE(reader);
+    std::size_t owner = kHeaderOctets + 11 + 4;
+    for (int i = 0; i < 3; ++i) {
+        const auto record = reader->next();
+        ASSERT_TRUE(record && *record);
+        if ((buffer[owner] & 0xc0) == 0xc0) {
+            const std::size_t target = base::load_be16(&buffer[owner]) & 0x3fffU;
+            EXPECT_EQ(buffer[target] & 0xc0, 0) << i;
+        }
+        owner = (*record)->rdata_offset + (*record)->rdlength;
+    }
+}
+
 /// Where both accept a mutated message, both see the same records. ldns is the more lenient: it
 /// follows pointers forward and goes on behind rdata that is shorter than its rdlength, so ours
 /// may refuse what it accepts, but only some of it.
