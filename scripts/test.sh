@@ -96,6 +96,8 @@ run_programs() { # STAGE PROGRAM...
 programs_of() { find "build/$1/tests" -type f -name '*_tests' -perm -u+x | sort; }
 
 scripts/install-packages.sh build run test || exit 1
+# What ccache keeps serves every clone of the project on this machine, wherever it lies.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 mkdir -p "$logs"
 
 if build dev; then
