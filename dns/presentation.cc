@@ -492,6 +492,10 @@ std::string format_rdata(RRType type, Octets rdata) {
                    rdata_name(type, rdata).to_text();
         case RRType::SOA: {
             const SoaNumbers soa = soa_numbers(rdata);
+            // Times above 2^31-1 are none (RFC 2181, 8) and would not be read back.
+            for (const std::uint32_t time : {soa.refresh, soa.retry, soa.expire, soa.minimum}) {
+                if (time > 0x7fffffffU) return format_generic(rdata);
+            }
             std::string out =
                 rdata_name(type, rdata, 0).to_text() + " " + rdata_name(type, rdata, 1).to_text();
             for (const std::uint32_t number :

@@ -142,6 +142,14 @@ TEST(Presentation, AwkwardNamesReadBack) {
     }
 }
 
+TEST(Presentation, SoaWithTimesThatAreNoneIsGeneric) {
+    Wire rdata(22, 0);
+    rdata[21] = 1;
+    EXPECT_EQ(format_rdata(RRType::SOA, rdata), ". . 0 0 0 0 1");
+    rdata[18] = 0x80;
+    EXPECT_EQ(format_rdata(RRType::SOA, rdata), "\\# 22 " + base::to_hex(rdata));
+}
+
 TEST(Presentation, FormatOfARRset) {
     RRset set(RRType::MX, 300);
     ASSERT_TRUE(set.add(*parse_rdata(RRType::MX, "10 a.example.", NameView())));
