@@ -29,7 +29,13 @@ class ApiTest : public testing::Test {
         [[nodiscard]] std::string header(std::string_view name) const {
             return std::string(headers.get(name).value_or(""));
         }
-        [[nodiscard]] Json json() const { return Json::parse(body).value_or(Json()); }
+        // (No value_or: with the sanitizers GCC 12 takes its inlined move for a use of what was
+        // never set.)
+        [[nodiscard]] Json json() const {
+            auto document = Json::parse(body);
+            if (!document) return nullptr;
+            return std::move(*document);
+        }
         [[nodiscard]] std::string text(std::string_view key) const {
             const Json document = json();
             const Json* member = document.find(key);

@@ -15,7 +15,8 @@ const dns::Name kZone = name("example.com.");
 Json json(std::string_view text) {
     auto parsed = Json::parse(text);
     EXPECT_TRUE(parsed) << text;
-    return parsed.value_or(Json());
+    if (!parsed) return nullptr;
+    return std::move(*parsed);
 }
 
 std::vector<std::string> pointers(const Faults& faults) {

@@ -4,8 +4,9 @@
 
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "admin/router.h"
 
@@ -15,6 +16,19 @@ namespace {
 std::string content(const char* name) {
     const EmbeddedFile* file = find_embedded(name);
     return file == nullptr ? std::string() : std::string(file->content);
+}
+
+// What stands between each `before` and the next `after`. (Not <regex>: with the sanitizers GCC 12
+// takes its insides for uses of what was never set.)
+std::vector<std::string> all_between(std::string_view text, std::string_view before,
+                                     std::string_view after) {
+    std::vector<std::string> out;
+    for (std::size_t at = text.find(before); at != std::string_view::npos;
+         at = text.find(before, at + 1)) {
+        const std::size_t start = at + before.size();
+        out.emplace_back(text.substr(start, text.find(after, start) - start));
+    }
+    return out;
 }
 
 TEST(Page, IsEmbeddedOctetForOctet) {
@@ -31,10 +45,13 @@ TEST(Page, IsEmbeddedOctetForOctet) {
 // The policy forbids what the page must therefore not need.
 TEST(Page, KeepsItsContentSecurityPolicy) {
     const std::string html = content("index.html");
-    EXPECT_FALSE(std::regex_search(html, std::regex("<script(?![^>]*\\ssrc=)")));
-    EXPECT_FALSE(std::regex_search(html, std::regex("\\son[a-z]+\\s*=")));
-    EXPECT_FALSE(std::regex_search(html, std::regex("\\sstyle\\s*=|<style")));
-    EXPECT_FALSE(std::regex_search(html, std::regex("https?://")));
+    for (const std::string& tag : all_between(html, "<script", ">")) {
+        EXPECT_TRUE(tag.starts_with(" src=\"/")) << tag;
+    }
+    for (const char* inlined : {"<style", " style=", " onclick", " onload", " onsubmit", " onerror",
+                                "javascript:", "http://", "https://"}) {
+        EXPECT_EQ(html.find(inlined), std::string::npos) << inlined;
+    }
     EXPECT_EQ(kContentSecurityPolicy.find("unsafe"), std::string_view::npos);
     EXPECT_EQ(kContentSecurityPolicy.find('*'), std::string_view::npos);
     EXPECT_NE(kContentSecurityPolicy.find("default-src 'none'"), std::string_view::npos);
@@ -49,20 +66,20 @@ TEST(Page, KeepsItsContentSecurityPolicy) {
 
 TEST(Page, RefersOnlyToWhatIsServed) {
     const std::string html = content("index.html");
-    const std::regex reference("(?:src|href)=\"([^\"]+)\"");
-    for (std::sregex_iterator at(html.begin(), html.end(), reference), end; at != end; ++at) {
-        const Match found = match((*at)[1].str());
-        EXPECT_NE(found.find("GET"), nullptr) << (*at)[1];
+    for (const char* attribute : {"src=\"", "href=\""}) {
+        for (const std::string& target : all_between(html, attribute, "\"")) {
+            EXPECT_NE(match(target).find("GET"), nullptr) << target;
+        }
     }
     const std::string script = content("page.js");
-    const std::regex fetched("fetch\\(\"([^\"]+)\"");
-    for (std::sregex_iterator at(script.begin(), script.end(), fetched), end; at != end; ++at) {
-        EXPECT_FALSE(match((*at)[1].str()).methods.empty()) << (*at)[1];
+    for (const std::string& target : all_between(script, "fetch(\"", "\"")) {
+        EXPECT_FALSE(match(target).methods.empty()) << target;
     }
     // Every element the script looks up is there.
-    const std::regex looked("byId\\(\"([^\"]+)\"\\)");
-    for (std::sregex_iterator at(script.begin(), script.end(), looked), end; at != end; ++at) {
-        EXPECT_NE(html.find("id=\"" + (*at)[1].str() + '"'), std::string::npos) << (*at)[1];
+    const auto looked_up = all_between(script, "byId(\"", "\"");
+    EXPECT_FALSE(looked_up.empty());
+    for (const std::string& id : looked_up) {
+        EXPECT_NE(html.find("id=\"" + id + '"'), std::string::npos) << id;
     }
 }
 
@@ -72,9 +89,8 @@ TEST(Page, WorksInLightAndDarkAndSmall) {
     EXPECT_NE(content("page.css").find(":focus-visible"), std::string::npos);
     // Every input has its label.
     const std::string html = content("index.html");
-    const std::regex input("<input id=\"([^\"]+)\"");
-    for (std::sregex_iterator at(html.begin(), html.end(), input), end; at != end; ++at) {
-        EXPECT_NE(html.find("<label for=\"" + (*at)[1].str()), std::string::npos) << (*at)[1];
+    for (const std::string& id : all_between(html, "<input id=\"", "\"")) {
+        EXPECT_NE(html.find("<label for=\"" + id + '"'), std::string::npos) << id;
     }
 }
 
