@@ -21,9 +21,8 @@ ViewTable::ViewTable() : ViewTable({}, {}) {}
 
 ViewTable::ViewTable(std::vector<View> views, std::vector<Network> networks)
     : views_(std::move(views)), networks_(std::move(networks)) {
-    const bool has_default = std::any_of(views_.begin(), views_.end(), [](const View& view) {
-        return view.id == kDefaultView;
-    });
+    const bool has_default = std::any_of(views_.begin(), views_.end(),
+                                         [](const View& view) { return view.id == kDefaultView; });
     if (!has_default) views_.insert(views_.begin(), View{});
     std::sort(views_.begin(), views_.end(),
               [](const View& a, const View& b) { return a.id < b.id; });

@@ -14,7 +14,8 @@ namespace zones {
 ///
 /// Returns how many were drawn: all wanted, or as many as there are weights. O(draws x weights),
 /// no allocation.
-[[nodiscard]] std::size_t draw_weighted(std::span<std::uint32_t> weights, base::RandomSource& random,
+[[nodiscard]] std::size_t draw_weighted(std::span<std::uint32_t> weights,
+                                        base::RandomSource& random,
                                         std::span<std::uint16_t> picks) noexcept;
 
 }  // namespace zones
