@@ -180,13 +180,17 @@ Step Pipeline::answer(Run& run) {
     const zones::AnswerOutcome outcome = answer_from_zones(run);
     if (outcome == zones::AnswerOutcome::WouldBlock) return Step::DeferRead;
     if (outcome == zones::AnswerOutcome::Answered) {
-        // Below a delegation our authority ends: who may recurse gets the answer, not the way.
-        const bool below_a_cut = run.report.referral && request.recursion_desired();
-        if (!below_a_cut || !recursion_permitted(run)) return Step::Answered;
-        run.writer.rollback(before);
-        run.report = {};
-        run.flags &= static_cast<std::uint16_t>(~(dns::kFlagAA | dns::kFlagTC));
-        return recurse(run);
+        if (!request.recursion_desired() || !recursion_permitted(run)) return Step::Answered;
+        if (run.report.referral) {
+            // Below a delegation our authority ends: who may recurse gets the answer, not the way.
+            run.writer.rollback(before);
+            run.report = {};
+            run.flags &= static_cast<std::uint16_t>(~(dns::kFlagAA | dns::kFlagTC));
+            return recurse(run, request.qname);
+        }
+        // An alias of ours that leads elsewhere: the rest of the chain is looked up and added.
+        const bool leads_elsewhere = run.report.chain_target && !run.report.truncated;
+        return leads_elsewhere ? recurse(run, *run.report.chain_target) : Step::Answered;
     }
     if (run.query.role == Role::Auth || !request.recursion_desired()) {
         refuse(run, dns::ExtendedError::NotAuthoritative);
@@ -196,7 +200,7 @@ Step Pipeline::answer(Run& run) {
         refuse(run, dns::ExtendedError::Prohibited);
         return Step::Answered;
     }
-    return recurse(run);
+    return recurse(run, request.qname);
 }
 
 zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
@@ -231,10 +235,10 @@ bool Pipeline::recursion_permitted(const Run& run) const {
 }
 
 /// From the cache, or with what a resolution has found out; else the network is to be asked.
-Step Pipeline::recurse(Run& run) {
+Step Pipeline::recurse(Run& run, dns::NameView qname) {
     run.role = Role::Recursive;
     run.flags |= dns::kFlagRA;
-    wanted_.qname = dns::Name(run.request.qname);
+    wanted_.qname = dns::Name(qname);
     wanted_.qtype = run.request.qtype;
     wanted_.checking_disabled = (run.request.header.flags & dns::kFlagCD) != 0;
     resolver::Answer cached;

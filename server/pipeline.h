@@ -77,7 +77,7 @@ class Pipeline {
     void start_reply(Run& run);
     Step answer(Run& run);
     zones::AnswerOutcome answer_from_zones(Run& run);
-    Step recurse(Run& run);
+    Step recurse(Run& run, dns::NameView qname);
     void answer_chaos(Run& run);
     void refuse(Run& run, dns::ExtendedError why);
     void fail(Run& run, dns::RCode rcode);

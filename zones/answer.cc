@@ -34,7 +34,8 @@ class Composer {
         for (unsigned link = 0; link <= kMaxChainLinks; ++link) {
             if (!enter_zone()) {
                 if (link == 0) return AnswerOutcome::NotOurs;
-                return AnswerOutcome::Answered;  // the chain leaves our zones; who asks goes on
+                report_.chain_target = chain_name_;
+                return AnswerOutcome::Answered;
             }
             if (link == 0) {
                 report_.zone = zone_;

@@ -38,6 +38,9 @@ struct AnswerReport {
     std::optional<std::uint8_t> scope_length;  // a policy looked at the client (RFC 7871, 7.2.1)
     const ZoneEntry* zone = nullptr;
     bool referral = false;
+    /// A chain of ours ended at this name, which is not in our zones: whoever recurses goes on
+    /// there.
+    std::optional<dns::Name> chain_target;
     std::string_view policy_rule, policy_pool, policy_member;  // borrowed from Published
 };
 

@@ -182,6 +182,25 @@ TEST_F(PipelineTest, RecursionNeedsRoleRdAndPermission) {
     EXPECT_EQ(run(message("x.sub.example.", RRType::A)).step, Step::Answered);
 }
 
+TEST_F(PipelineTest, AnAliasThatLeadsElsewhereIsFollowedForWhoMayRecurse) {
+    must(changes(put("example.", "far.example.", RRType::CNAME, {"www.elsewhere."})));
+    const auto asked = message("far.example.", RRType::A, dns::kFlagRD);
+    EXPECT_EQ(run(asked).step, Step::DeferResolve);
+    EXPECT_EQ(pipeline_->wanted().qname.to_text(), "www.elsewhere.");
+    dns::RRset known(RRType::A, 60);
+    known.add(zones_test::rdata(RRType::A, "198.51.100.9"));
+    static_cast<void>(cache_->put_rrset(0, name("www.elsewhere."), known.view(),
+                                        resolver::Rank::Authoritative, base::mono_now()));
+    const Reply whole = run(asked);
+    EXPECT_EQ(whole.rcode, RCode::NoError);
+    ASSERT_EQ(whole.answer.size(), 2U);
+    EXPECT_EQ(whole.answer[1], "198.51.100.9");
+    EXPECT_EQ(run(message("far.example.", RRType::A)).answer.size(), 1U);  // without RD
+    EXPECT_EQ(run(message("far.example.", RRType::CNAME, dns::kFlagRD)).answer.size(), 1U);
+    client_ = "192.0.2.7:4000";
+    EXPECT_EQ(run(asked).answer.size(), 1U);
+}
+
 TEST_F(PipelineTest, ARestrictedViewHasNoRecursion) {
     must(changes(zones::PutDocument{"views", "closed", R"({"name": "closed", "recursion": false})"},
                  zones::PutDocument{"networks", "127.0.0.9/32",

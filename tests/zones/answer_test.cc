@@ -130,6 +130,14 @@ TEST_F(Answer, CnameChainsAreFollowedInsideOurZones) {
     });
 }
 
+TEST_F(Answer, AChainThatLeavesOurZonesSaysWhere) {
+    const Answered got = ask("far.example.", RRType::A);
+    ASSERT_TRUE(got.report.chain_target);
+    EXPECT_EQ(got.report.chain_target->to_text(), "www.elsewhere.net.");
+    EXPECT_FALSE(ask("far.example.", RRType::CNAME).report.chain_target);
+    EXPECT_FALSE(ask("other.example.", RRType::A).report.chain_target);
+}
+
 TEST_F(Answer, CnameLoopEnds) {
     const Answered got = ask("loop1.example.", RRType::A);
     EXPECT_EQ(got.outcome, zones::AnswerOutcome::Answered);
