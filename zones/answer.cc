@@ -18,6 +18,8 @@ using dns::Section;
 
 constexpr std::size_t kMaxWeightedRecords = 256;  // of larger RRsets the first ones are drawn from
 
+constexpr std::uint32_t kHinfoTtl = 3600;
+
 enum class Stage : std::uint8_t { Done, Again, Blocked };
 
 /// One answer in the making: the question as it stands after the links followed so far.
@@ -105,9 +107,15 @@ class Composer {
         return deny();
     }
 
-    /// RFC 8482, 4.1: one RRset of those there are.
+    /// RFC 8482, 4.1: one RRset of those there are; 4.2: HINFO where a policy alone holds data.
     Stage answer_any(const Walk& walk) noexcept {
         const NodeEntry entry = walk.node.first();
+        if (!entry.rrset && walk.node.has(kNodePolicy)) {
+            static constexpr std::uint8_t kHinfo[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
+            const bool fits = writer_.record(Section::Answer, qname_, RRType::HINFO,
+                                             dns::RRClass::IN, kHinfoTtl, kHinfo);
+            return fits ? Stage::Done : truncate();
+        }
         if (!entry.rrset) return deny();
         return write_answer(entry);
     }
@@ -122,19 +130,35 @@ class Composer {
         return writer_.rrset(Section::Answer, qname_, entry.rrset, entry.rrset.ttl());
     }
 
-    /// The next name of the chain (RFC 1034, 4.3.2, step 3a).
+    /// The next name of the chain (RFC 1034, 4.3.2, step 3a). A name that was there already ends
+    /// it: nothing new would follow, and no record stands in an answer twice.
     Stage follow(NameView target) noexcept {
+        if (visited_count_ == 0) static_cast<void>(is_new(visited_, visited_count_, qname_));
+        if (!is_new(visited_, visited_count_, target)) return Stage::Done;
         // The target may be borrowed from a buffer that is about to change hands.
         chain_name_ = dns::Name(target);
         qname_ = chain_name_;
         return Stage::Again;
     }
 
+    /// Names by their seeded hashes: two that collide would only end a chain early.
+    using Seen = std::array<std::uint64_t, kMaxChainLinks + 2>;
+    static bool is_new(Seen& seen, std::size_t& count, NameView name) noexcept {
+        const std::uint64_t hash = name.hash(dns::NameHash::seed());
+        const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
+        if (std::find(seen.begin(), end, hash) != end || count == seen.size()) return false;
+        seen[count++] = hash;
+        return true;
+    }
+
     /// RFC 6672, 3.2: the DNAME, and a CNAME synthesized from it.
     Stage redirect(const Walk& walk) noexcept {
         const dns::RRsetView dname = walk.survey.dname.rrset;
         const NameView owner = qname_.parent(qname_.label_count() - walk.owner_labels);
-        if (!writer_.rrset(Section::Answer, owner, dname, dname.ttl())) return truncate();
+        if (is_new(dnames_, dname_count_, owner) &&
+            !writer_.rrset(Section::Answer, owner, dname, dname.ttl())) {
+            return truncate();
+        }
         const auto target =
             dns::Name::substitute(qname_, owner, dns::rdata_name(RRType::DNAME, *dname.begin()));
         if (!target) {
@@ -168,6 +192,7 @@ class Composer {
                 if (++looked_at > kMaxGlueNames) return Stage::Done;
                 const bool whole = write_addresses(host);
                 if (blocked_) return Stage::Blocked;
+                if (failed_ && in_domain) return fail();
                 if (!whole && in_domain) return truncate();
             }
         }
@@ -217,7 +242,9 @@ class Composer {
         report_.policy_pool = decision.pool;
         report_.policy_member = decision.member;
         // Source length 0 means: use the transport address, scope 0 (RFC 7871, 7.1.2).
-        report_.scope_length = from_subnet ? decision.scope_length : std::uint8_t{0};
+        // Along a chain the longest over everything consulted counts.
+        const std::uint8_t scope = from_subnet ? decision.scope_length : std::uint8_t{0};
+        report_.scope_length = std::max(report_.scope_length.value_or(0), scope);
         if (decision.servfail) return fail();
         if (decision.target != nullptr) {
             if (!writer_.record(Section::Answer, qname_, RRType::CNAME, dns::RRClass::IN,
@@ -272,7 +299,12 @@ class Composer {
             const NameView host = dns::rdata_name(rrset.type(), rdata);
             if (host.is_root() || !host.is_at_or_below(zone_->apex)) continue;
             if (++looked_at > kMaxGlueNames) return;
-            static_cast<void>(write_addresses(host));
+            bool again = false;  // several records may name one host
+            for (const base::Octets earlier : rrset) {
+                if (earlier.data() == rdata.data()) break;
+                again |= dns::rdata_name(rrset.type(), earlier).equals(host);
+            }
+            if (!again) static_cast<void>(write_addresses(host));
             if (blocked_) return;
         }
     }
@@ -283,6 +315,7 @@ class Composer {
         const base::Octets owner = host.octets().first(host.size() - zone_->apex.size());
         const Look found = look(context_.nodes, layers_, owner, node);
         blocked_ |= found == Look::Blocked;
+        failed_ |= found == Look::Failed;
         if (found != Look::Found) return true;
         bool whole = true;
         for (const RRType type : {RRType::A, RRType::AAAA}) {
@@ -302,6 +335,8 @@ class Composer {
     Stage fail() noexcept {
         report_.rcode = RCode::ServFail;
         report_.authoritative = false;
+        report_.referral = false;
+        report_.truncated = false;
         return Stage::Done;
     }
 
@@ -313,7 +348,12 @@ class Composer {
     ZoneLayers layers_;
     NameView qname_;
     dns::Name chain_name_;
+    Seen visited_;
+    std::size_t visited_count_ = 0;
+    Seen dnames_;
+    std::size_t dname_count_ = 0;
     bool blocked_ = false;
+    bool failed_ = false;
     bool policy_answered_ = false;
 };
 

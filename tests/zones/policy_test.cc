@@ -289,6 +289,21 @@ TEST_F(Policy, CnamePoliciesAnswerEveryType) {
     EXPECT_EQ(from("198.51.100.1", "cn.example.", RRType::MX).answer.size(), 1U);
 }
 
+TEST_F(Policy, TheLongestScopeOfAChainCounts) {
+    policy("cn.example.", R"({"rules": [
+        {"id": "narrow", "when": {"subnets": ["203.0.113.0/28"]}, "pools": ["names"]},
+        {"id": "r", "when": "any", "pools": ["names"]}]})",
+           "CNAME");
+    policy("target.example.", R"({"rules": [{"id": "r", "when": "any", "pools": ["two"]}]})");
+    EXPECT_EQ(with_subnet("203.0.113.0/24", "cn.example.").report.scope_length, std::uint8_t{28});
+}
+
+TEST_F(Policy, AnyIsNeverNoData) {
+    policy("only.example.", R"({"rules": [{"id": "r", "when": "any", "pools": ["one"]}]})");
+    EXPECT_EQ(from("198.51.100.1", "only.example.", RRType::ANY).answer,
+              std::vector<std::string>{"only.example. 3600 HINFO \"RFC8482\" \"\""});
+}
+
 TEST_F(Policy, WithoutDatabaseGeoRulesDoNotMatch) {
     policy("geo.example.", R"({"rules": [{"id": "eu", "when": {"geo": ["EU"]}, "pools": ["two"]},
                                          {"id": "r", "when": "any", "pools": ["one"]}]})");
