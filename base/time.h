@@ -25,6 +25,8 @@ using Duration = std::chrono::steady_clock::duration;
 [[nodiscard]] inline std::int64_t to_unix_us(WallTime at) {
     return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
+/// The clock counts nanoseconds, so times end in the year 2262: `us` must be within this.
+inline constexpr std::int64_t kMaxUnixUs = INT64_MAX / 1000;
 [[nodiscard]] inline WallTime from_unix_us(std::int64_t us) {
     return WallTime{std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds{us})};
 }

@@ -236,7 +236,9 @@ std::optional<JournalRecord> JournalRecord::parse(std::string_view value) {
     record.author = in.text();
     record.request_id = in.text();
     record.message = in.text();
-    record.time = base::from_unix_us(static_cast<std::int64_t>(in.u64()));
+    const auto unix_us = static_cast<std::int64_t>(in.u64());
+    if (unix_us > base::kMaxUnixUs || unix_us < -base::kMaxUnixUs) return std::nullopt;
+    record.time = base::from_unix_us(unix_us);
     for (std::uint32_t left = in.u32(); left > 0 && !in.failed(); --left) {
         record.zones.push_back(in.text());
     }
