@@ -260,12 +260,6 @@ TEST_F(Answer, TruncationKeepsWholeRRsets) {
     EXPECT_TRUE(referral.report.truncated);
 }
 
-TEST_F(Answer, RecordsRotate) {
-    must(changes(put("example.", "r.example.", RRType::A, {"10.0.0.1", "10.0.0.2", "10.0.0.3"})));
-    limit_ = 65535;
-    EXPECT_EQ(ask("r.example.", RRType::A).answer.size(), 3U);
-}
-
 TEST_F(Answer, WeightsDecideHowOften) {
     zones::PutRRset weighted =
         put("example.", "w.example.", RRType::A, {"10.0.0.1", "10.0.0.2", "10.0.0.3"});
