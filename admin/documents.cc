@@ -245,6 +245,7 @@ Json zone_json(const zones::ZoneInfo& zone) {
     out.set("serial", zone.serial);
     out.set("soa_edit", zone.soa_edit);
     out.set("comment", zone.comment);
+    out.set("signed", zone.signed_elsewhere ? Json("elsewhere") : Json());
     out.set("revision", zone.revision);
     return out;
 }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "zones/key.h"
+#include "zones/node_rules.h"
 
 namespace zones {
 
@@ -77,6 +78,7 @@ Proposal::Zone& Proposal::load(const dns::Name& apex) {
             zone.record = std::move(*record);
             zone.exists = true;
             zone.serial_before = serial_of(zone.record).value_or(0);
+            zone.sealed = is_sealed(zone.record);
         } else {
             damaged_ = true;
         }
@@ -110,6 +112,21 @@ std::string Proposal::view_name(ViewId id) {
     return "#" + std::to_string(id);
 }
 
+bool Proposal::is_sealed(const ZoneRecord& zone) {
+    auto apex = node(zone.own_id(), {});
+    return apex && signed_elsewhere(NodeView(apex->pack().data()));
+}
+
+bool Proposal::refuse_sealed(const Zone& zone) {
+    if (!zone.sealed) return false;
+    fault(ChangeFault::Kind::Invalid, "",
+          "the zone " + zone.record.apex.to_text() +
+              " was signed elsewhere (it has DNSKEY and RRSIG at its apex): any change made here "
+              "would break its signatures (RFC 4035, 2.2). Change it where it is signed and import "
+              "it whole again, or import it unsigned");
+    return true;
+}
+
 Octets Proposal::Target::owner() const {
     return relative_owner(name, zone->record.apex);
 }
@@ -123,6 +140,7 @@ std::optional<Proposal::Target> Proposal::target(const dns::Name& apex, const dn
               name.to_text() + " is out of the zone " + apex.to_text() + " (RFC 1035, 5.2)");
         return std::nullopt;
     }
+    if (refuse_sealed(*zone)) return std::nullopt;
     Target target{zone, zone->record.own_view(), name};
     if (!view.empty()) {
         const auto id = view_id(view);

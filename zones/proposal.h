@@ -13,6 +13,7 @@
 #include "zones/node.h"
 #include "zones/policy_table.h"
 #include "zones/records.h"
+#include "zones/zone_targets.h"
 
 namespace zones {
 
@@ -45,6 +46,7 @@ class Proposal {
         bool data_changed = false;  // RRsets: the serial advances
         bool created = false;
         bool replaced = false;
+        bool sealed = false;  // signed elsewhere: nothing in it can be changed here
         std::uint32_t serial_before = 0;
     };
     struct Touched {
@@ -52,6 +54,10 @@ class Proposal {
         Zone* zone = nullptr;
         ViewId view = kDefaultView;
         dns::Name name;
+        std::vector<dns::RRType> types;  // whose RRsets were changed
+        bool all_types = false;          // what lies below them was replaced
+
+        [[nodiscard]] bool concerns(dns::RRType type) const;
     };
     /// Where an operation on an RRset or policy goes.
     struct Target {
@@ -79,6 +85,9 @@ class Proposal {
     [[nodiscard]] std::optional<Target> target(const dns::Name& apex, const dns::Name& name,
                                                const std::string& view);
 
+    [[nodiscard]] bool is_sealed(const ZoneRecord& zone);
+    [[nodiscard]] bool refuse_sealed(const Zone& zone);
+
     // proposal_zones.cc
     void perform(const PutZone& put);
     void perform(const DeleteZone& remove);
@@ -105,7 +114,7 @@ class Proposal {
     void prune(const Target& target, Octets owner);
     void set_policy_flag(const Target& target, bool on);
     [[nodiscard]] bool has_descendant(ZoneId id, Octets owner);
-    void touch(const Target& target);
+    void touch(const Target& target, dns::RRType type = {});
 
     // proposal_documents.cc
     void perform(const PutPolicy& put);
@@ -114,17 +123,24 @@ class Proposal {
     void perform(const DeleteDocument& remove);
     void erase_policy(const PolicyRecord& policy);
 
-    // proposal_finish.cc
+    // proposal_rules.cc
     void check_touched();
+    void touch_overlays(Zone& zone);
     void check_name(const Touched& touched, ViewId view);
+    bool check_above(const Touched& touched, ViewId view, NodeView node, const std::string& where,
+                     TargetCheck& targets, const FindingReport& report);
+    void check_below(const Touched& touched, ViewId view, NodeView node, const std::string& where);
+    void check_policies(const Touched& touched, ViewId view, const NodeParts& seen_node);
+    [[nodiscard]] std::optional<NodeParts> seen(const ZoneRecord& zone, ViewId view, Octets owner);
+    void warn(std::string message);
+
+    // proposal_finish.cc
     void check_views();
     void check_deleted_view(const std::string& name, ViewId id);
-    void check_policies(const Touched& touched, ViewId view, const NodeParts& seen_node);
     void settle_zones();
     void advance_serial(Zone& zone);
     void drop_empty_overlays(Zone& zone);
     void compile();
-    [[nodiscard]] std::optional<NodeParts> seen(const ZoneRecord& zone, ViewId view, Octets owner);
     [[nodiscard]] std::optional<std::uint32_t> serial_of(const ZoneRecord& zone);
 
     Draft draft_;

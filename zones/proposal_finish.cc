@@ -8,14 +8,6 @@ namespace zones {
 
 using dns::RRType;
 
-std::optional<NodeParts> Proposal::seen(const ZoneRecord& zone, ViewId view, Octets owner) {
-    auto own = node(zone.own_id(), owner);
-    if (view == zone.own_view()) return own;
-    auto overlay = node(zone.id_of(view), owner);
-    if (!own && !overlay) return std::nullopt;
-    return merge_nodes(own, overlay);
-}
-
 std::optional<std::uint32_t> Proposal::serial_of(const ZoneRecord& zone) {
     auto apex = node(zone.own_id(), {});
     const NodeParts::Entry* soa = apex ? apex->find(RRType::SOA) : nullptr;
@@ -32,13 +24,13 @@ void Proposal::advance_serial(Zone& zone) {
     const std::string was = "the serial " + std::to_string(*current) + " of " +
                             zone.record.apex.to_text() + " is not newer than the one served, " +
                             std::to_string(zone.serial_before);
-    if (zone.record.soa_edit == "keep") {
+    if (zone.record.soa_edit == "keep" || zone.sealed) {
         outcome_.warnings.push_back(was + ": secondaries will not see this change");
         return;
     }
     const std::uint32_t serial =
         next_serial(zone.serial_before, zone.record.soa_edit, changes_.time);
-    if (zone.replaced) {
+    if (zone.replaced || *current != zone.serial_before) {
         outcome_.warnings.push_back(was + ": advanced to " + std::to_string(serial));
     }
     const Target apex{&zone, zone.record.own_view(), zone.record.apex};
@@ -115,83 +107,6 @@ void Proposal::check_deleted_view(const std::string& name, ViewId id) {
         fault(ChangeFault::Kind::Exists, "",
               "the view " + name + " is in use by the zone " + zone->apex.to_text());
         return;
-    }
-}
-
-void Proposal::check_touched() {
-    for (const auto& item : touched_) {
-        const Touched& touched = item.second;
-        const ZoneRecord& zone = touched.zone->record;
-        if (!touched.zone->exists) continue;
-        operation_ = touched.operation;
-        check_name(touched, touched.view);
-        if (touched.view != zone.own_view()) continue;
-        for (const ZoneEntry::Variant& variant : zone.variants) {
-            if (variant.view != zone.own_view()) check_name(touched, variant.view);
-        }
-    }
-}
-
-void Proposal::check_name(const Touched& touched, ViewId view) {
-    const ZoneRecord& zone = touched.zone->record;
-    const Octets owner = relative_owner(touched.name, zone.apex);
-    const auto here = seen(zone, view, owner);
-    if (!here) return;
-    const std::string where =
-        touched.name.to_text() + (view == zone.own_view() ? "" : " in the view " + view_name(view));
-    for (const std::string& message : check_node(*here, owner.empty())) {
-        fault(ChangeFault::Kind::Invalid, "", where + ": " + message);
-    }
-    check_policies(touched, view, *here);
-
-    NodeParts parts = *here;
-    const ZoneId overlay = view == zone.own_view() ? 0 : zone.id_of(view);
-    if (parts.find(RRType::DNAME) != nullptr &&
-        (has_descendant(zone.own_id(), owner) || has_descendant(overlay, owner))) {
-        fault(ChangeFault::Kind::Invalid, "",
-              where + ": a DNAME, and names below it (RFC 6672, 2.4)");
-    }
-    if (parts.entries.empty()) return;
-    for (Octets above = owner; !above.empty();) {
-        above = parent_owner(above);
-        auto parent = seen(zone, view, above);
-        if (parent && parent->find(RRType::DNAME) != nullptr) {
-            fault(ChangeFault::Kind::Invalid, "", where + ": stands below a DNAME (RFC 6672, 2.4)");
-        }
-    }
-}
-
-void Proposal::check_policies(const Touched& touched, ViewId view, const NodeParts& seen_node) {
-    const ZoneRecord& zone = touched.zone->record;
-    bool address = false;
-    bool cname = false;
-    for (const ViewId where : {zone.own_view(), view}) {
-        PolicyRecord policy{0, zone.apex, touched.name, where, "ADDRESS", ""};
-        address = address || draft_.get(Family::Config, policy.key()).has_value();
-        policy.type = "CNAME";
-        cname = cname || draft_.get(Family::Config, policy.key()).has_value();
-    }
-    if (!address && !cname) return;
-    const std::string name = touched.name.to_text();
-    NodeParts parts = seen_node;
-    if (address && cname) {
-        fault(ChangeFault::Kind::Invalid, "/type",
-              name + ": an ADDRESS and a CNAME policy on one name");
-    }
-    if (cname && !parts.entries.empty()) {
-        fault(ChangeFault::Kind::Invalid, "/type",
-              name + ": a CNAME policy and other data: " +
-                  dns::to_text(parts.entries.front().rrset.type()) +
-                  " (RFC 1034, 3.6.2; RFC 2181, 10.1)");
-    }
-    if (address && parts.find(RRType::CNAME) != nullptr) {
-        fault(ChangeFault::Kind::Invalid, "/type",
-              name + ": an ADDRESS policy and a CNAME (RFC 1034, 3.6.2)");
-    }
-    for (const RRType type : {RRType::A, RRType::AAAA}) {
-        if (!address || parts.find(type) == nullptr) continue;
-        outcome_.warnings.push_back(name + " " + dns::to_text(type) +
-                                    " is not served while a policy stands there");
     }
 }
 

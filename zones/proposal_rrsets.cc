@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "dns/rdata.h"
 #include "zones/key.h"
 #include "zones/node_rules.h"
@@ -86,10 +88,19 @@ void Proposal::make_variant(const Target& target) {
     target.zone->record.variants.push_back({target.view, outcome_.counters.next_zone++});
 }
 
-void Proposal::touch(const Target& target) {
-    touched_.try_emplace(node_key(target.id(), target.owner()),
-                         Touched{operation_, target.zone, target.view, target.name});
+/// A name whose RRset of this type was changed; without a type: its policy.
+void Proposal::touch(const Target& target, dns::RRType type) {
+    Touched& touched =
+        touched_
+            .try_emplace(node_key(target.id(), target.owner()),
+                         Touched{operation_, target.zone, target.view, target.name, {}, false})
+            .first->second;
+    if (type != dns::RRType{} && !touched.concerns(type)) touched.types.push_back(type);
     target.zone->changed = true;
+}
+
+bool Proposal::Touched::concerns(dns::RRType type) const {
+    return all_types || std::find(types.begin(), types.end(), type) != types.end();
 }
 
 void Proposal::set_policy_flag(const Target& target, bool on) {
@@ -149,7 +160,7 @@ void Proposal::write(const Target& target, dns::RRType type,
     effect.type = type;
     effect.view = view_name(target.view);
     outcome_.effects.push_back(std::move(effect));
-    touch(target);
+    touch(target, type);
     target.zone->data_changed = true;
 }
 

@@ -44,6 +44,12 @@ void Proposal::perform(const PutZone& put) {
         fault(ChangeFault::Kind::Invalid, "/view", "the view of a zone cannot be changed");
         return;
     }
+    if (zone.sealed && put.soa_edit && *put.soa_edit != "keep") {
+        fault(ChangeFault::Kind::Invalid, "/soa_edit",
+              "the zone " + put.apex.to_text() +
+                  " was signed elsewhere, its serial is part of what was signed: keep");
+        return;
+    }
     ZoneRecord after = zone.record;
     if (put.soa_edit) after.soa_edit = *put.soa_edit;
     if (put.comment) after.comment = *put.comment;
@@ -209,8 +215,24 @@ void Proposal::perform(const ReplaceZone& replace) {
     zone.data_changed = true;
     zone.replaced = true;
 
+    const std::vector<PolicyRecord> policies = policies_of(replace.apex);
+    zone.sealed = is_sealed(zone.record);
+    const bool overlaid =
+        zone.record.base != 0 &&
+        std::any_of(zone.record.variants.begin(), zone.record.variants.end(),
+                    [&](const auto& variant) { return variant.view != zone.record.own_view(); });
+    if (zone.sealed && (overlaid || !policies.empty())) {
+        fault(ChangeFault::Kind::Invalid, "",
+              "the new data of " + replace.apex.to_text() + " is signed, and the zone has " +
+                  (overlaid ? "RRsets of views" : "policies") +
+                  ", whose answers no signature would cover (RFC 4035, 2.2): delete them first, or "
+                  "import it unsigned");
+        return;
+    }
+    touch_overlays(zone);
+
     // Policies belong to names, not to the data that was replaced.
-    for (const PolicyRecord& policy : policies_of(replace.apex)) {
+    for (const PolicyRecord& policy : policies) {
         steering_ = steering_.value_or(operation_);
         if (policy.view != zone.record.own_view()) continue;
         const Target target{&zone, policy.view, policy.name};

@@ -38,6 +38,7 @@ struct ZoneInfo {
     std::string view;  // not empty: a zone of this view alone
     std::string soa_edit;
     std::string comment;
+    bool signed_elsewhere = false;  // only whole replacement; soa_edit shows as keep
     std::uint32_t serial = 0;
     Revision revision = 0;  // that last changed anything in the zone
 };

@@ -269,6 +269,8 @@ class Reader : public StoreReader {
         const auto soa = node ? node->find(dns::RRType::SOA) : std::optional<NodeEntry>();
         if (!soa || soa->rrset.count() == 0) return damaged("zone without a SOA");
         info.serial = dns::soa_numbers(*soa->rrset.begin()).serial;
+        info.signed_elsewhere = signed_elsewhere(*node);
+        if (info.signed_elsewhere) info.soa_edit = "keep";
         return info;
     }
 

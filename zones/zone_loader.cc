@@ -6,6 +6,7 @@
 #include "zones/node_rules.h"
 #include "zones/records.h"
 #include "zones/store_parts.h"
+#include "zones/zone_check.h"
 
 namespace zones {
 
@@ -58,7 +59,7 @@ class Loader : public ZoneLoader {
         if (entry == nullptr) {
             node.entries.push_back({dns::RRset(type, ttl), 0, 0, {}});
             entry = &node.entries.back();
-        } else if (entry->rrset.view().ttl() != ttl) {
+        } else if (entry->rrset.view().ttl() != ttl && type != dns::RRType::RRSIG) {
             warn(owner.to_text() + " " + dns::to_text(type) +
                  ": records with several TTLs, the first one is taken (RFC 2181, 5.2)");
         }
@@ -100,26 +101,38 @@ class Loader : public ZoneLoader {
     }
 
     void check(std::vector<std::string>& faults) {
-        const std::string* dname_key = nullptr;
-        for (auto& item : nodes_) {
-            const std::string& key = item.first;
-            NodeParts& node = item.second;
-            const auto owner = absolute_owner(node.relative_owner, apex_);
-            const std::string where = owner ? owner->to_text() : std::string();
-            const auto report = [&faults, &where](const std::string& message) {
-                if (faults.size() < kMaxFaults) faults.push_back(where + ": " + message);
-            };
-            for (const std::string& message : check_node(node, node.relative_owner.empty())) {
-                report(message);
-            }
-            for (const NodeParts::Entry& entry : node.entries) {
-                if (const auto message = check_rrset(entry)) report(*message);
-            }
-            if (dname_key != nullptr && key.starts_with(*dname_key)) {
-                report("stands below a DNAME (RFC 6672, 2.4)");
+        const auto fault = [&faults](std::string message) {
+            if (faults.size() < kMaxFaults) faults.push_back(std::move(message));
+        };
+        ZoneCheck check(apex_, [this, &fault](const Finding& finding) {
+            if (finding.severity == Finding::Severity::Error) {
+                fault(finding.to_text());
             } else {
-                dname_key = node.find(dns::RRType::DNAME) != nullptr ? &key : nullptr;
+                warn(finding.to_text());
             }
+        });
+        std::vector<std::uint8_t> octets;
+        for (auto& item : nodes_) {
+            octets = item.second.pack();
+            const NodeView node(octets.data());
+            for (const NodeParts::Entry& entry : item.second.entries) {
+                if (const auto message = check_rrset(entry)) {
+                    fault(owner_of(node, apex_).to_text() + " " + *message);
+                }
+            }
+            check.add(node);
+        }
+        check.finish([this, &octets](Octets relative) {
+            const auto node = nodes_.find(node_key(id_, relative));
+            if (node == nodes_.end()) return NodeView();
+            octets = node->second.pack();
+            return NodeView(octets.data());
+        });
+        if (!check.wants_second_pass()) return;
+        std::vector<std::uint8_t> second;
+        for (auto& item : nodes_) {
+            second = item.second.pack();
+            check.add_targets(NodeView(second.data()));
         }
     }
 

@@ -145,7 +145,9 @@ TEST_F(AdminTest, ListsOfZonesAreImported) {
     std::string list;
     for (int i = 0; i < 20; ++i) {
         const std::string zone = "z" + std::to_string(i) + ".example";
-        list += zone + '\t' + file(zone + ".zone", "@ 60 IN SOA ns h 1 2 3 4 5\n@ 60 IN NS ns\n") +
+        list += zone + '\t' +
+                file(zone + ".zone",
+                     "@ 60 IN SOA ns h 1 2 3 4 5\n@ 60 IN NS ns\nns 60 IN A 192.0.2.1\n") +
                 '\n';
     }
     const Ran ran = run({"zone", "import", "--list", file("list", list)});

@@ -30,7 +30,7 @@ deep.x.wild A 192.0.2.10
 *.cwild CNAME www
 sub     NS ns.sub
         NS ns1
-        DS 1 8 2 ABCD
+        DS 1 8 250 ABCD
 ns.sub  A 192.0.2.77
 below.sub A 192.0.2.78
 unglued NS ns.elsewhere.net.
@@ -201,7 +201,7 @@ TEST_F(Answer, ReferralsCarryGlue) {
          .authority = {"unglued.example. 300 NS ns.elsewhere.net."}},
         {.qname = "sub.example.",
          .qtype = RRType::DS,
-         .answer = {"sub.example. 300 DS 1 8 2 abcd"}},
+         .answer = {"sub.example. 300 DS 1 8 250 abcd"}},
         {.qname = "unglued.example.", .qtype = RRType::DS, .authority = {kSoa}},
     });
     const Answered got = ask("below.sub.example.", RRType::A);
@@ -234,7 +234,7 @@ TEST_F(Answer, AnyIsOneRRset) {
 TEST_F(Answer, DsAtTheChildsApexIsTheParents) {
     load("sub.example.", "@ 60 SOA ns host 1 2 3 4 5\n 60 NS ns\nns 60 A 192.0.2.77\n");
     EXPECT_EQ(ask("sub.example.", RRType::DS).answer,
-              std::vector<std::string>{"sub.example. 300 DS 1 8 2 abcd"});
+              std::vector<std::string>{"sub.example. 300 DS 1 8 250 abcd"});
     EXPECT_EQ(ask("sub.example.", RRType::SOA).answer.size(), 1U);
     // The parent of `other.` is not ours, so its own zone says that there is none.
     EXPECT_EQ(ask("other.", RRType::DS).authority.size(), 1U);

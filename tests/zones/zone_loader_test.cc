@@ -101,7 +101,7 @@ TEST_F(ZoneLoaderTest, FaultsOfRecordsAndOfTheWhole) {
               "example.: no SOA at the apex (RFC 1035, 5.2)\n"
               "example.: no NS at the apex (RFC 1034, 4.2.1)\n"
               "c.example.: CNAME and other data: A (RFC 1034, 3.6.2; RFC 2181, 10.1)\n"
-              "x.d.example.: stands below a DNAME (RFC 6672, 2.4)\n");
+              "x.d.example.: stands below the DNAME at d.example. (RFC 6672, 2.4)\n");
 }
 
 TEST_F(ZoneLoaderTest, SeveralTtlsAreWarnedOf) {
