@@ -188,6 +188,13 @@ void write_store(const zones::Store& store, zones::Revision revision, Exposition
                stats.cache_octets);
     out.single("meridian_node_cache_nodes", "gauge", "Nodes held by the node cache.",
                stats.cache_nodes);
+    out.single("meridian_node_cache_evictions", "counter",
+               "Nodes evicted to stay within limits.memory_mb.", stats.cache_evictions);
+    out.single("meridian_node_cache_complete", "gauge",
+               "1 while every node of the store is in memory.",
+               std::uint64_t{stats.cache_complete ? 1U : 0U});
+    out.single("meridian_node_cache_filter_bytes", "gauge",
+               "Octets of the filter that knows which names do not exist.", stats.filter_octets);
 }
 
 void write_resolver(server::Service& service, Exposition& out) {

@@ -30,8 +30,7 @@ std::size_t Qsbr::reclaim() {
     std::size_t waiting = 0;
     {
         const std::lock_guard lock(mutex_);
-        std::uint64_t oldest = kOffline;
-        for (const Reader& reader : readers_) oldest = std::min(oldest, reader.seen_.load());
+        const std::uint64_t oldest = oldest_seen();
         while (!retired_.empty() && retired_.front().epoch < oldest) {
             ready.push_back(retired_.front());
             retired_.pop_front();
@@ -40,6 +39,17 @@ std::size_t Qsbr::reclaim() {
     }
     for (const Retired& item : ready) item.free(item.object);
     return waiting;
+}
+
+bool Qsbr::passed(std::uint64_t ticket) {
+    const std::lock_guard lock(mutex_);
+    return ticket < oldest_seen();
+}
+
+std::uint64_t Qsbr::oldest_seen() const noexcept {
+    std::uint64_t oldest = kOffline;
+    for (const Reader& reader : readers_) oldest = std::min(oldest, reader.seen_.load());
+    return oldest;
 }
 
 }  // namespace base

@@ -68,6 +68,11 @@ class Qsbr {
     /// Frees what no reader can hold any more. Returns how many objects still wait.
     std::size_t reclaim();
 
+    /// A moment for `passed`: of the last store of a shared root before this call, say.
+    [[nodiscard]] std::uint64_t ticket() noexcept { return epoch_.fetch_add(1); }
+    /// Has every reader gone through a quiescent state since the moment of the ticket?
+    [[nodiscard]] bool passed(std::uint64_t ticket);
+
   private:
     static constexpr std::uint64_t kOffline = ~std::uint64_t{0};
 
@@ -76,6 +81,9 @@ class Qsbr {
         void* object;
         void (*free)(void*);
     };
+
+    /// What every reader has seen; kOffline if all are. Under mutex_.
+    [[nodiscard]] std::uint64_t oldest_seen() const noexcept;
 
     std::atomic<std::uint64_t> epoch_{1};
     std::mutex mutex_;

@@ -348,8 +348,9 @@ void read_root(TableReader& root, Config& config) {
         reader.number("tcp_backlog", config.tcp_backlog, 1, 65535);
         reader.number("udp_rcvbuf", config.udp_rcvbuf, 4096, 1 << 30);
         reader.number("min_free_mb", config.min_free_mb, 0, 1 << 20);
+        reader.number("memory_mb", config.memory_mb, 0, 1 << 24);
         reader.not_built({"tcp_clients_per_prefix", "responses_per_second", "rrl_slip",
-                          "rrl_exempt", "memory_mb"});
+                          "rrl_exempt"});
     });
     root.table("log", [&config](TableReader& reader) {
         reader.choice("level", config.log_level, {"debug", "info", "warn", "error"});

@@ -52,6 +52,7 @@ struct Config {
     std::uint32_t tcp_idle_ms = 10000;
     std::uint32_t tcp_backlog = 4096;
     std::uint32_t udp_rcvbuf = 4194304;
+    std::uint64_t memory_mb = 0;  // node cache and what belongs to it; 0: a quarter of the machine
     std::uint64_t min_free_mb = 256;
     std::uint32_t head_timeout_ms = 10000;
     std::uint32_t body_timeout_ms = 10000;

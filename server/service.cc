@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
@@ -34,6 +35,16 @@ void raise_descriptor_limit() {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// What this machine, or the control group this process lives in, has of memory.
+std::size_t machine_memory() {
+    const auto pages = static_cast<std::size_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
+    std::size_t octets = pages * static_cast<std::size_t>(std::max(0L, sysconf(_SC_PAGESIZE)));
+    std::ifstream group("/sys/fs/cgroup/memory.max");  // "max" where there is no limit
+    std::size_t limit = 0;
+    if (group >> limit && limit > 0) octets = std::min(octets, limit);
+    return octets;
 }
 
 class RunningService final : public Service {
@@ -66,6 +77,9 @@ class RunningService final : public Service {
         }
         zones::StoreOptions options;
         options.directory = config_.data_dir + "/store";
+        options.memory_octets = config_.memory_mb != 0
+                                    ? static_cast<std::size_t>(config_.memory_mb) << 20
+                                    : machine_memory() / 4;
         options.min_free_octets = config_.min_free_mb << 20;
         options.log = [](std::string_view level, const std::string& message) {
             log_at(level, message);

@@ -42,10 +42,10 @@ ChangeError unavailable(const std::string& message) {
 
 }  // namespace
 
-Committer::Committer(KeyValueStore& store, NodeCache& cache, base::Qsbr& qsbr,
+Committer::Committer(KeyValueStore& store, Residency& residency, base::Qsbr& qsbr,
                      const StoreOptions& options, const Counters& counters, Published first)
     : store_(store),
-      cache_(cache),
+      residency_(residency),
       qsbr_(qsbr),
       options_(options),
       counters_(counters),
@@ -115,6 +115,18 @@ base::Result<ZoneId> Committer::reserve_zone_id(const dns::Name& apex) {
     };
     enqueue(std::move(item));
     return future.get();
+}
+
+void Committer::run_between(const std::function<void()>& task) {
+    std::promise<void> promise;
+    auto done = promise.get_future();
+    Item item;
+    item.task = [&promise, &task] {
+        task();
+        promise.set_value();
+    };
+    enqueue(std::move(item));
+    done.get();
 }
 
 Published Committer::current() const {
@@ -292,19 +304,25 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
         }
         changes.push_back(std::move(change));
     }
-    cache_.insert(counters_.revision, changes);
+    std::vector<ZoneId> attached;
+    std::vector<ZoneId> dropped;
+    for (const Result& result : results) {
+        if (!result.merged) continue;
+        const Proposal::Outcome& outcome = *result.outcome;
+        attached.insert(attached.end(), outcome.attached.begin(), outcome.attached.end());
+        dropped.insert(dropped.end(), outcome.dropped.begin(), outcome.dropped.end());
+    }
+    residency_.before_publish(counters_.revision, changes, attached);
 
     Published next = current();
     next.revision = counters_.revision;
     next.snapshot = store_.snapshot();
     bool views = false;
-    std::vector<ZoneId> dropped;
     for (const Result& result : results) {
         if (!result.merged) continue;
         const Proposal::Outcome& outcome = *result.outcome;
         views = views || outcome.views;
         if (outcome.policies) next.policies = outcome.policies;
-        dropped.insert(dropped.end(), outcome.dropped.begin(), outcome.dropped.end());
         for (const dns::Name& apex : outcome.zones) {
             const auto row = draft.rows(Family::Zones).find(ZoneRecord::key(apex));
             if (row == draft.rows(Family::Zones).end()) continue;
@@ -324,8 +342,7 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
                                                        std::move(documents.networks));
     }
     publish(std::move(next));
-    cache_.settle();
-    for (const ZoneId id : dropped) cache_.drop_zone(id);
+    residency_.after_publish(dropped);
 }
 
 void Committer::publish(Published next) {

@@ -13,8 +13,8 @@
 #include "base/qsbr.h"
 #include "base/time.h"
 #include "zones/draft.h"
-#include "zones/node_cache.h"
 #include "zones/proposal.h"
+#include "zones/residency.h"
 #include "zones/store.h"
 
 namespace zones {
@@ -32,8 +32,8 @@ namespace zones {
 class Committer {
   public:
     /// All referred to must outlive the committer. Starts the thread.
-    Committer(KeyValueStore& store, NodeCache& cache, base::Qsbr& qsbr, const StoreOptions& options,
-              const Counters& counters, Published first);
+    Committer(KeyValueStore& store, Residency& residency, base::Qsbr& qsbr,
+              const StoreOptions& options, const Counters& counters, Published first);
     /// Commits what was submitted, then stops.
     ~Committer();
     Committer(const Committer&) = delete;
@@ -44,6 +44,8 @@ class Committer {
     void set_geo(std::shared_ptr<const GeoDatabases> geo);
     /// A new zone id with its LoadRecord written; waits for the committer.
     [[nodiscard]] base::Result<ZoneId> reserve_zone_id(const dns::Name& apex);
+    /// Runs a task between two groups and waits for it. Never from the committer's own thread.
+    void run_between(const std::function<void()>& task);
     [[nodiscard]] const Published* published() const noexcept { return published_.load(); }
     /// The newest revision for threads that are not online in the Qsbr.
     [[nodiscard]] Published current() const;
@@ -78,7 +80,7 @@ class Committer {
     void log(std::string_view level, const std::string& message) const;
 
     KeyValueStore& store_;
-    NodeCache& cache_;
+    Residency& residency_;
     base::Qsbr& qsbr_;
     const StoreOptions& options_;
 

@@ -75,6 +75,12 @@ class KeyValueStore {
     [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(
         Family family, std::shared_ptr<const StoreSnapshot> snapshot, bool may_block) = 0;
 
+    /// For a walk over much that will not be read again soon: leaves the block cache as it is.
+    [[nodiscard]] virtual std::unique_ptr<Cursor> scan(
+        Family family, std::shared_ptr<const StoreSnapshot> snapshot) = 0;
+    /// Roughly how many keys a family holds.
+    [[nodiscard]] virtual std::uint64_t estimate_keys(Family family) = 0;
+
     /// Durable when it returns. After a failure the database may refuse further writes until
     /// `resume` succeeds; reads go on.
     [[nodiscard]] virtual base::Result<void> write(const KeyValueBatch& batch) = 0;

@@ -32,7 +32,8 @@ class Proposal {
         std::vector<std::string> warnings;
         std::vector<Effect> effects;
         std::vector<dns::Name> zones;                 // whose record changed
-        std::vector<ZoneId> dropped;                  // ids that nothing refers to any more
+        std::vector<ZoneId> dropped;                  // ids that are served no more
+        std::vector<ZoneId> attached;                 // ids that came with data written before
         bool views = false;                           // views or networks changed
         std::shared_ptr<const PolicyTable> policies;  // null: as before
     };

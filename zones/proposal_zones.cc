@@ -203,6 +203,7 @@ void Proposal::perform(const ReplaceZone& replace) {
     effect.view = view_name(zone.created ? kDefaultView : zone.record.own_view());
     outcome_.effects.push_back(std::move(effect));
     draft_.erase(Family::Default, load_key);
+    outcome_.attached.push_back(replace.loaded);
 
     const bool in_base = zone.created || zone.record.base != 0;
     if (in_base) {

@@ -1,5 +1,6 @@
 #include "zones/store.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -12,14 +13,33 @@ namespace zones {
 
 namespace {
 
+// How the memory budget is divided: RocksDB's blocks serve misses only, and get little; the rest
+// is the node cache's, of which the filter takes what its names need, at most this share.
+constexpr std::size_t kBlockCacheShare = 8;
+constexpr std::size_t kMaxBlockCacheOctets = std::size_t{64} << 20;
+constexpr std::size_t kFilterShare = 8;
+
+std::size_t block_cache_octets(std::size_t memory_octets) {
+    return std::min(memory_octets / kBlockCacheShare, kMaxBlockCacheOctets);
+}
+
 class StoreImpl : public Store {
   public:
     StoreImpl(StoreOptions options, std::unique_ptr<KeyValueStore> store, const Counters& counters,
               Published first)
         : options_(std::move(options)),
           store_(std::move(store)),
-          cache_(qsbr_, counters.revision, options_.node_cache_octets),
-          committer_(*store_, cache_, qsbr_, options_, counters, std::move(first)) {}
+          residency_(*store_, qsbr_,
+                     {options_.memory_octets - block_cache_octets(options_.memory_octets),
+                      options_.memory_octets / kFilterShare, options_.log}),
+          committer_(*store_, residency_, qsbr_, options_, counters, std::move(first)) {
+        residency_.start(
+            {[this] { return committer_.current(); },
+             [this](const std::function<void()>& task) { committer_.run_between(task); }});
+    }
+    ~StoreImpl() override { residency_.stop(); }
+    StoreImpl(const StoreImpl&) = delete;
+    StoreImpl& operator=(const StoreImpl&) = delete;
 
     [[nodiscard]] const Published* published() const noexcept override {
         return committer_.published();
@@ -34,11 +54,12 @@ class StoreImpl : public Store {
         const dns::Name& apex) override {
         const auto id = committer_.reserve_zone_id(apex);
         if (!id) return base::fail(id.error());
-        return make_zone_loader(*store_, *id, apex);
+        residency_.begin_load(*id);
+        return make_zone_loader(*store_, residency_, *id, apex);
     }
 
     [[nodiscard]] std::unique_ptr<Source> make_source(bool may_block) override {
-        return make_store_source(*store_, cache_, source_counters_, options_.log, may_block);
+        return make_store_source(*store_, residency_, source_counters_, options_.log, may_block);
     }
 
     [[nodiscard]] std::unique_ptr<StoreReader> read() override {
@@ -53,9 +74,17 @@ class StoreImpl : public Store {
         StoreStats stats;
         committer_.fill_stats(stats);
         source_counters_.fill_stats(stats);
-        const NodeCache::Size size = cache_.size();
+        const NodeCache::Size size = residency_.cache().size();
         stats.cache_octets = size.octets;
         stats.cache_nodes = size.nodes;
+        stats.cache_evictions = size.evictions;
+        const Residency::Progress progress = residency_.progress();
+        stats.cache_complete = progress.complete;
+        stats.cache_scanning = progress.scanning;
+        stats.cache_nodes_seen = progress.nodes_seen;
+        stats.cache_nodes_estimate = progress.estimate;
+        stats.filter_octets = progress.filter_octets;
+        stats.damaged_nodes = progress.damaged;
         return stats;
     }
 
@@ -64,7 +93,7 @@ class StoreImpl : public Store {
     const StoreOptions options_;
     const std::unique_ptr<KeyValueStore> store_;
     base::Qsbr qsbr_;
-    NodeCache cache_;
+    mutable Residency residency_;  // its cache counts under locks
     SourceCounters source_counters_;
     Committer committer_;
 };
@@ -121,7 +150,8 @@ base::Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
     const auto log = [&options](const std::string& message) {
         if (options.log) options.log("error", message);
     };
-    auto store = KeyValueStore::open({options.directory, options.block_cache_octets, options.log});
+    auto store = KeyValueStore::open(
+        {options.directory, block_cache_octets(options.memory_octets), options.log});
     if (!store) return base::fail(std::move(store.error()));
     const auto format = check_format(**store, options.directory);
     if (!format) return base::fail(format.error());

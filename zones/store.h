@@ -24,8 +24,9 @@ using StoreLog = std::function<void(std::string_view level, const std::string& m
 
 struct StoreOptions {
     std::string directory;
-    std::size_t block_cache_octets = std::size_t{256} << 20;
-    std::size_t node_cache_octets = std::size_t{256} << 20;    // then nothing more is cached
+    /// Node cache, absence filter and RocksDB's block cache together. The database's write
+    /// buffers and what belongs to a revision (zone table, policies) come on top.
+    std::size_t memory_octets = std::size_t{512} << 20;
     std::uint64_t min_free_octets = std::uint64_t{256} << 20;  // writes are refused below
     StoreLog log;                                              // any thread; must not block
     std::shared_ptr<const GeoDatabases> geo;  // may be empty: geo rules match nothing
@@ -109,6 +110,12 @@ struct StoreStats {
     double commit_seconds_sum = 0;
     std::vector<std::uint64_t> commit_seconds_buckets;  // upper bounds in kCommitBuckets
     std::uint64_t cache_hits = 0, cache_misses = 0, cache_octets = 0, cache_nodes = 0;
+    std::uint64_t cache_evictions = 0;
+    bool cache_complete = false;  // every node is in memory
+    bool cache_scanning = false;  // the store is being read into memory: so many of about so many
+    std::uint64_t cache_nodes_seen = 0, cache_nodes_estimate = 0;
+    std::uint64_t filter_octets = 0;
+    std::uint64_t damaged_nodes = 0;  // met while the store was read into memory
     bool writable = true;
     std::string why_not;
 };

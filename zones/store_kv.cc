@@ -25,6 +25,7 @@ constexpr const char* kFamilyNames[kFamilies] = {"default", "zones",  "nodes", "
 constexpr std::size_t kSmallBufferOctets = std::size_t{8} << 20;
 constexpr std::size_t kNodesBufferOctets = std::size_t{64} << 20;
 constexpr std::uint64_t kMaxLogOctets = std::uint64_t{256} << 20;
+constexpr std::size_t kScanReadaheadOctets = std::size_t{1} << 20;
 constexpr double kBloomBitsPerKey = 10;
 
 /// RocksDB's own logger writes into the data directory and aborts the process when the disk is
@@ -114,11 +115,10 @@ rocksdb::ReadOptions read_options(const StoreSnapshot* snapshot, bool may_block)
 class RocksCursor : public KeyValueStore::Cursor {
   public:
     RocksCursor(std::shared_ptr<Database> database, Family family,
-                std::shared_ptr<const StoreSnapshot> snapshot, bool may_block)
+                std::shared_ptr<const StoreSnapshot> snapshot, const rocksdb::ReadOptions& options)
         : database_(std::move(database)),
           snapshot_(std::move(snapshot)),
-          iterator_(database_->db->NewIterator(read_options(snapshot_.get(), may_block),
-                                               database_->handle(family))) {}
+          iterator_(database_->db->NewIterator(options, database_->handle(family))) {}
 
     void seek(std::string_view key) override { iterator_->Seek(slice(key)); }
     void seek_before(std::string_view key) override {
@@ -161,7 +161,25 @@ class RocksStore : public KeyValueStore {
     [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family,
                                                  std::shared_ptr<const StoreSnapshot> snapshot,
                                                  bool may_block) override {
-        return std::make_unique<RocksCursor>(database_, family, std::move(snapshot), may_block);
+        const rocksdb::ReadOptions options = read_options(snapshot.get(), may_block);
+        return std::make_unique<RocksCursor>(database_, family, std::move(snapshot), options);
+    }
+
+    [[nodiscard]] std::unique_ptr<Cursor> scan(
+        Family family, std::shared_ptr<const StoreSnapshot> snapshot) override {
+        rocksdb::ReadOptions options = read_options(snapshot.get(), true);
+        options.fill_cache = false;
+        options.readahead_size = kScanReadaheadOctets;
+        return std::make_unique<RocksCursor>(database_, family, std::move(snapshot), options);
+    }
+
+    [[nodiscard]] std::uint64_t estimate_keys(Family family) override {
+        std::uint64_t keys = 0;
+        if (!db().GetIntProperty(database_->handle(family),
+                                 rocksdb::DB::Properties::kEstimateNumKeys, &keys)) {
+            return 0;
+        }
+        return keys;
     }
 
     [[nodiscard]] base::Result<void> write(const KeyValueBatch& batch) override {

@@ -8,7 +8,7 @@
 
 #include "zones/committer.h"
 #include "zones/kv.h"
-#include "zones/node_cache.h"
+#include "zones/residency.h"
 #include "zones/store.h"
 
 namespace zones {
@@ -37,12 +37,13 @@ class SourceCounters {
 // The parts behind Store's factories. Each must be gone before the store.
 
 [[nodiscard]] std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store,
-                                                               NodeCache& cache,
+                                                               Residency& residency,
                                                                SourceCounters& counters,
                                                                const StoreLog& log, bool may_block);
 [[nodiscard]] std::unique_ptr<StoreReader> make_store_reader(KeyValueStore& store,
                                                              const Published& published);
-[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store, ZoneId id,
+[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store,
+                                                           Residency& residency, ZoneId id,
                                                            const dns::Name& apex);
 
 }  // namespace zones

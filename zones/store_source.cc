@@ -12,9 +12,14 @@ constexpr auto kDamageLogInterval = std::chrono::seconds(1);
 
 class StoreSource : public Store::Source {
   public:
-    StoreSource(KeyValueStore& store, NodeCache& cache, SourceCounters& counters,
+    StoreSource(KeyValueStore& store, Residency& residency, SourceCounters& counters,
                 const StoreLog& log, bool may_block)
-        : store_(store), cache_(cache), counters_(counters), log_(log), may_block_(may_block) {
+        : store_(store),
+          cache_(residency.cache()),
+          filter_(residency.filter()),
+          counters_(counters),
+          log_(log),
+          may_block_(may_block) {
         counters_.add(own_);
     }
     ~StoreSource() override { counters_.remove(own_); }
@@ -26,10 +31,14 @@ class StoreSource : public Store::Source {
 
     [[nodiscard]] NodeFound find(ZoneId zone, Octets relative_owner) override {
         if (zone == 0) return {};
-        const NodeCache::Found found = cache_.find(zone, relative_owner, published_->revision);
-        if (found.hit == NodeCache::Hit::Miss) return read(zone, relative_owner);
+        const std::uint64_t hash = cache_.hash(zone, relative_owner);
+        const NodeCache::Found found =
+            cache_.find(hash, zone, relative_owner, published_->revision);
+        if (found.hit == NodeCache::Hit::Miss && !filter_.absent(hash)) {
+            return read(zone, relative_owner);
+        }
         SourceCounters::Own::count(own_.hits);
-        if (found.hit == NodeCache::Hit::Absent) return {};
+        if (found.hit != NodeCache::Hit::Present) return {};
         return {Presence::Present, found.node};
     }
 
@@ -87,6 +96,7 @@ class StoreSource : public Store::Source {
 
     KeyValueStore& store_;
     NodeCache& cache_;
+    const AbsenceFilter& filter_;
     SourceCounters& counters_;
     const StoreLog& log_;
     const bool may_block_;
@@ -98,10 +108,10 @@ class StoreSource : public Store::Source {
 
 }  // namespace
 
-std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store, NodeCache& cache,
+std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store, Residency& residency,
                                                  SourceCounters& counters, const StoreLog& log,
                                                  bool may_block) {
-    return std::make_unique<StoreSource>(store, cache, counters, log, may_block);
+    return std::make_unique<StoreSource>(store, residency, counters, log, may_block);
 }
 
 }  // namespace zones

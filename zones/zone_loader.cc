@@ -19,8 +19,8 @@ constexpr std::size_t kMaxFaults = 100;  // of which `finish` tells
 
 class Loader : public ZoneLoader {
   public:
-    Loader(KeyValueStore& store, ZoneId id, const dns::Name& apex)
-        : store_(store), id_(id), apex_(apex) {}
+    Loader(KeyValueStore& store, Residency& residency, ZoneId id, const dns::Name& apex)
+        : store_(store), residency_(residency), id_(id), apex_(apex) {}
 
     [[nodiscard]] std::optional<std::string> add(const dns::Name& owner, dns::RRType type,
                                                  std::uint32_t ttl, Octets rdata) override {
@@ -148,6 +148,12 @@ class Loader : public ZoneLoader {
         };
         auto ingested = store_.ingest(Family::Nodes, each);
         if (!ingested) return ingested;
+        std::vector<std::uint64_t> hashes;
+        hashes.reserve(nodes_.size());
+        for (const auto& item : nodes_) {
+            hashes.push_back(residency_.cache().hash(id_, item.second.relative_owner));
+        }
+        residency_.add_loaded(hashes);
         // Now there is something to take over.
         KeyValueBatch batch;
         batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, records_}.pack());
@@ -155,6 +161,7 @@ class Loader : public ZoneLoader {
     }
 
     KeyValueStore& store_;
+    Residency& residency_;
     const ZoneId id_;
     const dns::Name apex_;
     std::map<std::string, NodeParts> nodes_;  // by node key
@@ -166,9 +173,9 @@ class Loader : public ZoneLoader {
 
 }  // namespace
 
-std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store, ZoneId id,
+std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store, Residency& residency, ZoneId id,
                                              const dns::Name& apex) {
-    return std::make_unique<Loader>(store, id, apex);
+    return std::make_unique<Loader>(store, residency, id, apex);
 }
 
 }  // namespace zones

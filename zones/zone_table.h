@@ -56,6 +56,15 @@ class ZoneTable {
     [[nodiscard]] const ZoneEntry* find_exact(dns::NameView apex) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
+    template <class Each>
+    void for_each(const Each& each) const {
+        for (const auto& shard : shards_) {
+            for (const auto& entry : *shard) {
+                if (entry != nullptr) each(*entry);
+            }
+        }
+    }
+
     [[nodiscard]] std::shared_ptr<const ZoneTable> with(ZoneEntry entry) const;
     [[nodiscard]] std::shared_ptr<const ZoneTable> without(dns::NameView apex) const;
 

@@ -29,6 +29,11 @@ class FailingStore : public KeyValueStore {
                                    bool may_block) override {
         return real_->cursor(family, std::move(snapshot), may_block);
     }
+    std::unique_ptr<Cursor> scan(Family family,
+                                 std::shared_ptr<const zones::StoreSnapshot> snapshot) override {
+        return real_->scan(family, std::move(snapshot));
+    }
+    std::uint64_t estimate_keys(Family family) override { return real_->estimate_keys(family); }
     base::Result<void> write(const zones::KeyValueBatch& batch) override {
         if (writes_fail) return base::fail("the disk is on fire");
         return real_->write(batch);
@@ -68,8 +73,9 @@ class CommitterTest : public testing::Test {
         first.zones = std::make_shared<const zones::ZoneTable>();
         first.views = std::make_shared<const zones::ViewTable>();
         first.policies = std::make_shared<const zones::PolicyTable>();
-        cache_ = std::make_unique<zones::NodeCache>(qsbr_, 0, std::size_t{1} << 20);
-        committer_ = std::make_unique<zones::Committer>(*store_, *cache_, qsbr_, options_,
+        residency_ = std::make_unique<zones::Residency>(
+            *store_, qsbr_, zones::Residency::Options{std::size_t{1} << 20, 1 << 16, {}});
+        committer_ = std::make_unique<zones::Committer>(*store_, *residency_, qsbr_, options_,
                                                         zones::Counters{}, std::move(first));
     }
     base::Result<zones::Committed, zones::ChangeError> commit(zones::ChangeSet set) {
@@ -89,7 +95,7 @@ class CommitterTest : public testing::Test {
     zones::StoreOptions options_;
     std::unique_ptr<FailingStore> store_;
     base::Qsbr qsbr_;
-    std::unique_ptr<zones::NodeCache> cache_;
+    std::unique_ptr<zones::Residency> residency_;
     std::unique_ptr<zones::Committer> committer_;
 };
 

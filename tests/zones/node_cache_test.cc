@@ -36,7 +36,7 @@ std::uint32_t mark(const NodeCache::Found& found) {
 
 TEST(NodeCache, ReaderTakesTheNewestNotAboveItsRevision) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 0, kBudget);
+    NodeCache cache(qsbr, kBudget);
     cache.insert(1, {{7, owner("www"), node("www", 10)}});
     cache.settle();
     cache.insert(2, {{7, owner("WWW"), node("www", 20)}});
@@ -55,7 +55,7 @@ TEST(NodeCache, ReaderTakesTheNewestNotAboveItsRevision) {
 
 TEST(NodeCache, DeletionsAreTombstones) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 0, kBudget);
+    NodeCache cache(qsbr, kBudget);
     cache.insert(1, {{7, owner("a"), node("a", 1)}});
     cache.settle();
     cache.insert(2, {{7, owner("a"), {}}, {7, {}, {}}});
@@ -65,27 +65,104 @@ TEST(NodeCache, DeletionsAreTombstones) {
     cache.settle();
 }
 
+TEST(NodeCache, TombstonesGoAfterAGracePeriod) {
+    base::Qsbr qsbr;
+    base::Qsbr::Reader& reader = qsbr.add_reader();
+    NodeCache cache(qsbr, kBudget);
+    cache.insert(1, {{7, owner("a"), node("a", 1)}, {7, owner("b"), node("b", 1)}});
+    cache.settle();
+    reader.online();
+    cache.insert(2, {{7, owner("a"), {}}});
+    cache.settle();
+    EXPECT_TRUE(cache.tidy()) << "a reader may still be at revision 1";
+    EXPECT_EQ(cache.size().nodes, 2U);
+    EXPECT_EQ(cache.find(7, owner("a"), 1).hit, Hit::Miss);
+    reader.quiescent();
+    EXPECT_FALSE(cache.tidy());
+    EXPECT_EQ(cache.size().nodes, 1U);
+    EXPECT_EQ(mark(cache.find(7, owner("b"), 2)), 1U);
+    reader.offline();
+    // What was read before the deletion comes too late.
+    const auto old = node("a", 1);
+    EXPECT_EQ(cache.fill(1, 7, NodeView(old.data())), NodeCache::Filled::Stale);
+    EXPECT_EQ(cache.find(7, owner("a"), 2).hit, Hit::Miss);
+    // A tombstone that was replaced before its time is left alone.
+    cache.insert(3, {{7, owner("b"), {}}});
+    cache.settle();
+    cache.insert(4, {{7, owner("b"), node("b", 4)}});
+    cache.settle();
+    EXPECT_FALSE(cache.tidy());
+    EXPECT_EQ(mark(cache.find(7, owner("b"), 4)), 4U);
+}
+
 TEST(NodeCache, FillsNeverHideAChange) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 5, kBudget);
+    NodeCache cache(qsbr, kBudget);
+    using Filled = NodeCache::Filled;
     const auto old = node("a", 1);
-    cache.fill(4, 7, NodeView(old.data()));  // of an older revision
-    EXPECT_EQ(cache.find(7, owner("a"), 9).hit, Hit::Miss);
-    cache.fill(5, 7, NodeView(old.data()));
+    EXPECT_EQ(cache.fill(5, 7, NodeView(old.data())), Filled::Taken);
     EXPECT_EQ(mark(cache.find(7, owner("a"), 5)), 1U);
     EXPECT_EQ(cache.find(7, owner("a"), 4).hit, Hit::Miss);
     cache.insert(6, {{7, owner("b"), node("b", 2)}});
     const auto stale = node("b", 1);
-    cache.fill(5, 7, NodeView(stale.data()));  // read before 6, arrives after it
-    cache.fill(6, 7, NodeView(stale.data()));  // something stands there already
+    EXPECT_EQ(cache.fill(5, 7, NodeView(stale.data())), Filled::Standing);
+    EXPECT_EQ(cache.fill(6, 7, NodeView(stale.data())), Filled::Standing);
     EXPECT_EQ(mark(cache.find(7, owner("b"), 6)), 2U);
     EXPECT_EQ(cache.find(7, owner("b"), 5).hit, Hit::Miss);
     cache.settle();
+    // A long scan at an old revision goes on during commits elsewhere.
+    const auto other = node("c", 1);
+    EXPECT_EQ(cache.fill(5, 7, NodeView(other.data())), Filled::Taken);
+    EXPECT_EQ(mark(cache.find(7, owner("c"), 6)), 1U);
+}
+
+TEST(NodeCache, CompleteSaysAbsent) {
+    base::Qsbr qsbr;
+    NodeCache cache(qsbr, kBudget);
+    const std::uint64_t token = cache.begin_loading();
+    const auto filled = node("a", 1);
+    cache.fill(1, 7, NodeView(filled.data()));
+    EXPECT_EQ(cache.find(7, owner("b"), 1).hit, Hit::Miss);
+    EXPECT_TRUE(cache.end_loading(token));
+    EXPECT_EQ(cache.find(7, owner("b"), 1).hit, Hit::Absent);
+    EXPECT_EQ(cache.find(7, owner("a"), 1).hit, Hit::Present);
+    // Commits keep it complete; what is too new is not absent before.
+    cache.insert(2, {{7, owner("b"), node("b", 2)}, {7, owner("a"), {}}});
+    EXPECT_EQ(cache.find(7, owner("b"), 1).hit, Hit::Miss);
+    EXPECT_EQ(cache.find(7, owner("b"), 2).hit, Hit::Present);
+    cache.settle();
+    EXPECT_EQ(cache.find(7, owner("a"), 1).hit, Hit::Miss);
+    EXPECT_EQ(cache.find(7, owner("a"), 2).hit, Hit::Absent);
+    EXPECT_FALSE(cache.tidy());
+    EXPECT_EQ(cache.find(7, owner("a"), 2).hit, Hit::Absent);
+    EXPECT_TRUE(cache.complete());
+    // A zone comes whose nodes are not here.
+    cache.incomplete();
+    EXPECT_EQ(cache.find(8, owner("b"), 2).hit, Hit::Miss);
+    const std::uint64_t second = cache.begin_loading();
+    cache.incomplete();
+    EXPECT_FALSE(cache.end_loading(second)) << "something came between";
+    EXPECT_FALSE(cache.complete());
+}
+
+TEST(NodeCache, EvictionEndsCompleteness) {
+    base::Qsbr qsbr;
+    NodeCache cache(qsbr, std::size_t{1} << 20);
+    ASSERT_TRUE(cache.end_loading(cache.begin_loading()));
+    for (Revision i = 1; cache.size().evictions == 0; ++i) {
+        ASSERT_LT(i, 100000U);
+        const std::string label = "n" + std::to_string(i);
+        cache.insert(i, {{1, owner(label), node(label, 1)}});
+        cache.settle();
+        qsbr.reclaim();
+    }
+    EXPECT_FALSE(cache.complete());
+    EXPECT_EQ(cache.find(1, owner("n0"), 100000).hit, Hit::Miss);
 }
 
 TEST(NodeCache, GrowsAndKeepsAll) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 0, kBudget);
+    NodeCache cache(qsbr, kBudget);
     constexpr std::uint32_t kNodes = 5000;
     for (std::uint32_t i = 1; i <= kNodes; ++i) {
         const std::string label = "n" + std::to_string(i);
@@ -97,6 +174,9 @@ TEST(NodeCache, GrowsAndKeepsAll) {
     }
     EXPECT_EQ(cache.size().nodes, kNodes);
     cache.drop_zone(2);
+    cache.drop_zone(3);
+    cache.keep_zone(3);  // it came back before the sweep
+    EXPECT_FALSE(cache.tidy());
     EXPECT_EQ(cache.find(2, owner("n1"), kNodes).hit, Hit::Miss);
     EXPECT_EQ(mark(cache.find(3, owner("n2"), kNodes)), 2U);
     EXPECT_EQ(cache.size().nodes, kNodes - (kNodes + 2) / 3);
@@ -104,7 +184,8 @@ TEST(NodeCache, GrowsAndKeepsAll) {
 
 TEST(NodeCache, DroppingAndInsertingForeverDoesNotGrow) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 0, kBudget);
+    NodeCache cache(qsbr, kBudget);
+    const std::size_t empty = cache.size().octets;
     Revision revision = 0;
     for (ZoneId zone = 1; zone <= 300; ++zone) {
         std::vector<NodeCache::Change> changes;
@@ -115,35 +196,60 @@ TEST(NodeCache, DroppingAndInsertingForeverDoesNotGrow) {
         cache.insert(++revision, changes);
         cache.settle();
         cache.drop_zone(zone);
+        cache.tidy();
         qsbr.reclaim();
     }
     EXPECT_EQ(cache.size().nodes, 0U);
-    EXPECT_LE(cache.size().octets, 16U * 1024);
+    EXPECT_LE(cache.size().octets, empty + std::size_t{64} * 1024);
+}
+
+constexpr std::size_t kSmallBudget = std::size_t{2} << 20;
+
+/// Fills as a worker does after a miss.
+void ask(NodeCache& cache, const std::string& label) {
+    if (cache.find(1, owner(label), 1).hit != Hit::Miss) return;
+    const auto read = node(label, 1);
+    cache.fill(1, 1, NodeView(read.data()));
 }
 
 TEST(NodeCache, BudgetHolds) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 0, 1 << 16);
-    for (Revision i = 1; i <= 2000; ++i) {
-        const std::string label = std::to_string(i);
+    NodeCache cache(qsbr, kSmallBudget);
+    for (Revision i = 1; i <= 40000; ++i) {
+        const std::string label = "commit" + std::to_string(i);
         cache.insert(i, {{1, owner(label), node(label, 1)}});
         EXPECT_EQ(mark(cache.find(1, owner(label), i)), 1U);
         cache.settle();
+        qsbr.reclaim();
+        ASSERT_LE(cache.size().octets, kSmallBudget + kSmallBudget / 50) << i;
     }
-    EXPECT_LE(cache.size().octets, std::size_t{1 << 16} + 32768);
-    for (int i = 0; i < 2000; ++i) {
-        const auto more = node("fill" + std::to_string(i), 1);
-        cache.fill(2000, 1, NodeView(more.data()));
+    EXPECT_GT(cache.size().evictions, 0U);
+    for (int i = 0; i < 40000; ++i) ask(cache, "fill" + std::to_string(i));
+    EXPECT_LE(cache.size().octets, kSmallBudget + kSmallBudget / 50);
+}
+
+TEST(NodeCache, WhatIsAskedForStays) {
+    base::Qsbr qsbr;
+    NodeCache cache(qsbr, kSmallBudget);
+    constexpr int kHot = 1000;
+    for (int i = 0; i < kHot; ++i) ask(cache, "hot" + std::to_string(i));
+    for (int i = 0; i < 100000; ++i) {
+        ask(cache, "cold" + std::to_string(i));
+        ask(cache, "hot" + std::to_string(i % kHot));
     }
-    EXPECT_LE(cache.size().octets, std::size_t{1 << 16} + 32768);
-    EXPECT_EQ(cache.find(1, owner("fill1999"), 2000).hit, Hit::Miss);
+    EXPECT_GT(cache.size().evictions, 50000U);
+    int kept = 0;
+    for (int i = 0; i < kHot; ++i) {
+        if (cache.find(1, owner("hot" + std::to_string(i)), 1).hit == Hit::Present) ++kept;
+    }
+    EXPECT_GT(kept, kHot * 98 / 100);
 }
 
 /// A writer changes two owners together; readers at the published revision must see both of the
 /// same change, or (settled away, older revision) nothing.
 TEST(NodeCache, ReadersNeverSeeHalfOfACommit) {
     base::Qsbr qsbr;
-    NodeCache cache(qsbr, 0, kBudget);
+    NodeCache cache(qsbr, kBudget);
     cache.insert(1, {{1, owner("a"), node("a", 1)}, {1, owner("b"), node("b", 1)}});
     std::atomic<Revision> published{1};
     cache.settle();
@@ -174,6 +280,7 @@ TEST(NodeCache, ReadersNeverSeeHalfOfACommit) {
         published.store(i);
         cache.settle();
         if (i % 500 == 0) cache.drop_zone(2);
+        if (i % 7 == 0) cache.tidy();
         qsbr.reclaim();
     }
     stop.store(true);

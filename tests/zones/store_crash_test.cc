@@ -28,7 +28,7 @@ constexpr int kPipe = 3;  // where the writer tells what was acknowledged
 zones::StoreOptions options(const std::string& directory) {
     zones::StoreOptions options;
     options.directory = directory;
-    options.block_cache_octets = std::size_t{8} << 20;
+    options.memory_octets = std::size_t{32} << 20;
     options.min_free_octets = 0;
     return options;
 }

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "dns/presentation.h"
@@ -106,19 +108,28 @@ class StoreTest : public testing::Test {
         reopen();
     }
 
-    void reopen() {
+    // Not in TearDown: members of derived fixtures may use the store until they go.
+    ~StoreTest() override { close(); }
+
+    void close() {
         source_.reset();
+        if (reader_ != nullptr && store_ != nullptr) store_->qsbr().remove_reader(*reader_);
+        reader_ = nullptr;
         store_.reset();
+    }
+    void reopen() {
+        close();
         auto opened = zones::Store::open(options());
         ASSERT_TRUE(opened) << opened.error().message;
         store_ = std::move(*opened);
         source_ = store_->make_source(true);
+        reader_ = &store_->qsbr().add_reader();
     }
 
     virtual zones::StoreOptions options() {
         zones::StoreOptions options;
         options.directory = directory_.path();
-        options.block_cache_octets = std::size_t{8} << 20;
+        options.memory_octets = std::size_t{32} << 20;
         options.min_free_octets = 0;
         return options;
     }
@@ -165,6 +176,27 @@ class StoreTest : public testing::Test {
     /// "Present", "ENT", "Absent": what the query path finds, with '*' for a wildcard child.
     std::string find(std::string_view apex, std::string_view owner,
                      zones::ViewId view = zones::kDefaultView) {
+        reader_->online();
+        const std::string out = find_online(apex, owner, view);
+        source_->release();
+        reader_->offline();
+        return out;
+    }
+    /// Until all of the store is in memory.
+    void wait_until_complete() {
+        for (int i = 0; i < 2000 && !store_->stats().cache_complete; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        EXPECT_TRUE(store_->stats().cache_complete);
+    }
+
+    ScratchDirectory directory_;
+    std::unique_ptr<zones::Store> store_;
+    std::unique_ptr<zones::Store::Source> source_;
+    base::Qsbr::Reader* reader_ = nullptr;
+
+  private:
+    std::string find_online(std::string_view apex, std::string_view owner, zones::ViewId view) {
         const zones::Published& published = *store_->published();
         source_->use(published);
         const dns::Name zone_name = name(apex);
@@ -186,13 +218,8 @@ class StoreTest : public testing::Test {
                 if (found.node.has(zones::kNodeWildcardChild)) out += '*';
                 break;
         }
-        source_->release();
         return out;
     }
-
-    ScratchDirectory directory_;
-    std::unique_ptr<zones::Store> store_;
-    std::unique_ptr<zones::Store::Source> source_;
 };
 
 }  // namespace zones_test

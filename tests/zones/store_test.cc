@@ -371,7 +371,7 @@ TEST_F(FullDisk, WritesAreRefusedBelowTheReserve) {
 class SmallCache : public StoreTest {
     zones::StoreOptions options() override {
         zones::StoreOptions options = StoreTest::options();
-        options.node_cache_octets = 0;
+        options.memory_octets = 0;
         return options;
     }
 };
@@ -382,7 +382,7 @@ TEST_F(SmallCache, ServesWithoutCaching) {
         must(changes(put("example.", "a.example.", RRType::A, {"192.0.2." + std::to_string(i)})));
         EXPECT_EQ(find("example.", "a.example."), "Present");
     }
-    EXPECT_EQ(store_->stats().cache_nodes, 0U);
+    EXPECT_LE(store_->stats().cache_nodes, 2U);  // of the newest commit
     EXPECT_EQ(rrset("example.", "a.example.", RRType::A), "300 192.0.2.99");
 }
 

@@ -1,0 +1,140 @@
+// What the store keeps in memory, seen from the query path: which look-ups reach the database.
+#include "zones/residency.h"
+
+#include "tests/zones/store_fixture.h"
+
+namespace zones_test {
+namespace {
+
+using dns::RRType;
+
+class ResidencyTest : public StoreTest {
+  protected:
+    std::uint64_t misses() { return store_->stats().cache_misses; }
+
+    /// A zone with so many names, through a loader.
+    void load(std::string_view apex, int names, std::string_view prefix = "h") {
+        auto loader = store_->begin_load(name(apex));
+        ASSERT_TRUE(loader);
+        const auto take = [&](const std::string& owner, RRType type, const std::string& data) {
+            const auto fault = (*loader)->add(name(owner), type, 300, rdata(type, data));
+            EXPECT_FALSE(fault) << *fault;
+        };
+        take(std::string(apex), RRType::SOA, "ns. h. 10 1 2 3 4");
+        take(std::string(apex), RRType::NS, "ns.test.");
+        for (int i = 0; i < names; ++i) {
+            take(std::string(prefix) + std::to_string(i) + "." + std::string(apex), RRType::A,
+                 "192.0.2.1");
+        }
+        const auto finished = (*loader)->finish();
+        ASSERT_TRUE(finished);
+        must(changes(finished->operation));
+    }
+};
+
+TEST_F(ResidencyTest, AfterStartEverythingIsReadIntoMemory) {
+    load("example.", 500);
+    must(changes(zone("other.")));
+    reopen();
+    wait_until_complete();
+    EXPECT_EQ(store_->stats().cache_nodes_seen, 502U);
+    for (int i = 0; i < 500; ++i) {
+        EXPECT_EQ(find("example.", "h" + std::to_string(i) + ".example."), "Present");
+        EXPECT_EQ(find("example.", "x" + std::to_string(i) + ".example."), "Absent");
+    }
+    EXPECT_EQ(misses(), 0U) << "neither presence nor absence needed the database";
+}
+
+TEST_F(ResidencyTest, CommitsKeepItComplete) {
+    wait_until_complete();
+    must(changes(zone("example."), put("example.", "a.example.", RRType::A, {"192.0.2.1"})));
+    EXPECT_EQ(find("example.", "a.example."), "Present");
+    EXPECT_EQ(find("example.", "b.example."), "Absent");
+    must(changes(erase("example.", "a.example.", RRType::A)));
+    EXPECT_EQ(find("example.", "a.example."), "Absent");
+    must(changes(put("example.", "a.example.", RRType::A, {"192.0.2.2"})));
+    EXPECT_EQ(find("example.", "a.example."), "Present");
+    EXPECT_TRUE(store_->stats().cache_complete);
+    EXPECT_EQ(misses(), 0U);
+}
+
+TEST_F(ResidencyTest, AZoneThatIsSwappedInIsReadToo) {
+    wait_until_complete();
+    load("example.", 300);
+    EXPECT_EQ(find("example.", "h7.example."), "Present");
+    wait_until_complete();
+    const std::uint64_t before = misses();
+    for (int i = 0; i < 300; ++i) {
+        EXPECT_EQ(find("example.", "h" + std::to_string(i) + ".example."), "Present");
+        EXPECT_EQ(find("example.", "x" + std::to_string(i) + ".example."), "Absent");
+    }
+    EXPECT_EQ(misses(), before);
+    // Replaced: the old one's nodes leave memory.
+    load("example.", 10, "g");
+    wait_until_complete();
+    for (int i = 0; i < 2000 && store_->stats().cache_nodes > 11; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_EQ(store_->stats().cache_nodes, 11U);
+    EXPECT_EQ(find("example.", "h7.example."), "Absent");
+    EXPECT_EQ(find("example.", "g7.example."), "Present");
+}
+
+/// More data than memory.
+class SmallBudget : public ResidencyTest {
+  protected:
+    static constexpr int kNames = 60000;
+    zones::StoreOptions options() override {
+        zones::StoreOptions options = ResidencyTest::options();
+        options.memory_octets = std::size_t{2} << 20;
+        return options;
+    }
+    void wait_for_filter() {
+        for (int i = 0; i < 2000; ++i) {
+            const zones::StoreStats stats = store_->stats();
+            if (!stats.cache_scanning && stats.filter_octets > 0) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+};
+
+TEST_F(SmallBudget, FloodOfNamesThatDoNotExistEvictsNothing) {
+    load("example.", kNames);
+    reopen();
+    wait_for_filter();
+    EXPECT_FALSE(store_->stats().cache_complete);
+    const std::uint64_t evictions = store_->stats().cache_evictions;
+    const std::uint64_t before = misses();
+    constexpr std::uint64_t kFlood = 20000;
+    for (std::uint64_t i = 0; i < kFlood; ++i) {
+        ASSERT_EQ(find("example.", "x" + std::to_string(i) + ".example."), "Absent");
+    }
+    EXPECT_EQ(store_->stats().cache_evictions, evictions);
+    EXPECT_LT(misses() - before, kFlood / 20) << "the filter answers";
+    EXPECT_LE(store_->stats().cache_octets, std::size_t{2} << 20);
+}
+
+TEST_F(SmallBudget, EverythingIsFoundAndTheBudgetKept) {
+    load("example.", kNames);
+    reopen();
+    wait_for_filter();
+    for (int i = 0; i < kNames; ++i) {
+        ASSERT_EQ(find("example.", "h" + std::to_string(i) + ".example."), "Present");
+    }
+    const zones::StoreStats stats = store_->stats();
+    EXPECT_GT(stats.cache_evictions, 1000U);
+    EXPECT_LE(stats.cache_octets, (std::size_t{2} << 20) * 102 / 100);
+    // New names are known at once, though the filter was built without them.
+    for (int i = 0; i < 100; ++i) {
+        const std::string owner = "new" + std::to_string(i) + ".example.";
+        must(changes(put("example.", owner, RRType::A, {"192.0.2.1"})));
+        ASSERT_EQ(find("example.", owner), "Present");
+    }
+    load("second.", 2000);
+    for (int i = 0; i < 2000; ++i) {
+        ASSERT_EQ(find("second.", "h" + std::to_string(i) + ".second."), "Present");
+    }
+}
+
+}  // namespace
+}  // namespace zones_test

@@ -1,0 +1,326 @@
+#include "zones/residency.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/time.h"
+#include "zones/key.h"
+
+namespace zones {
+
+namespace {
+
+constexpr int kNiceness = 10;
+constexpr auto kIdleInterval = std::chrono::milliseconds(200);
+constexpr auto kBusyInterval = std::chrono::milliseconds(10);
+constexpr auto kDamageLogInterval = std::chrono::seconds(1);
+// A scan that found no room for everything is tried again when much has gone, at most so often.
+constexpr auto kRescanInterval = std::chrono::seconds(60);
+constexpr std::size_t kChunk = 256;    // hashes per call of the filter
+constexpr std::size_t kBreath = 4096;  // nodes between two looks at what else there is to do
+// Names that a filter has room for beyond those there are: a quarter, and some.
+constexpr std::size_t kSpareShare = 4;
+constexpr std::size_t kSpareNames = 4096;
+
+ZoneId zone_of(std::string_view node_key) {
+    return node_key.size() < 4 ? 0 : base::load_be32(base::as_octets(node_key).data());
+}
+
+/// Zone ids that are served, ascending.
+std::vector<ZoneId> live_ids(const ZoneTable& zones) {
+    std::vector<ZoneId> ids;
+    ids.reserve(zones.size());
+    zones.for_each([&ids](const ZoneEntry& entry) {
+        if (entry.base != 0) ids.push_back(entry.base);
+        for (const ZoneEntry::Variant& variant : entry.variants) ids.push_back(variant.id);
+    });
+    std::sort(ids.begin(), ids.end());
+    return ids;
+}
+
+}  // namespace
+
+Residency::Residency(KeyValueStore& store, base::Qsbr& qsbr, const Options& options)
+    : store_(store),
+      qsbr_(qsbr),
+      log_(options.log),
+      cache_(qsbr, options.cache_octets),
+      filter_(qsbr, options.filter_octets) {}
+
+Residency::~Residency() {
+    stop();
+}
+
+void Residency::start(Hooks hooks) {
+    hooks_ = std::move(hooks);
+    thread_ = std::thread([this] { run(); });
+}
+
+void Residency::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Residency::stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+}
+
+void Residency::before_publish(Revision revision, const std::vector<NodeCache::Change>& changes,
+                               const std::vector<ZoneId>& attached) {
+    std::vector<std::uint64_t> hashes;
+    hashes.reserve(changes.size());
+    for (const NodeCache::Change& change : changes) {
+        if (change.node.empty()) continue;
+        hashes.push_back(cache_.hash(change.zone, change.relative_owner));
+    }
+    filter_.add(hashes);
+    if (!attached.empty()) {
+        const std::lock_guard lock(mutex_);
+        for (const ZoneId zone : attached) {
+            attached_.push_back(zone);
+            const auto load = loading_.find(zone);
+            if (load == loading_.end()) continue;  // it was here before: its bits are still set
+            // Some of its owners may be in neither the filter in use nor the one being built.
+            if (load->second != filter_.generation()) filter_.forget();
+            loading_.erase(load);
+        }
+    }
+    for (const ZoneId zone : attached) cache_.keep_zone(zone);
+    if (!attached.empty()) cache_.incomplete();
+    cache_.insert(revision, changes);
+}
+
+void Residency::after_publish(const std::vector<ZoneId>& detached) {
+    cache_.settle();
+    for (const ZoneId zone : detached) cache_.drop_zone(zone);
+    {
+        const std::lock_guard lock(mutex_);
+        tidy_ = true;
+    }
+    wake_.notify_one();
+}
+
+void Residency::reset() {
+    filter_.forget();
+    cache_.clear();
+    const std::lock_guard lock(mutex_);
+    attached_.clear();
+    scan_wanted_ = true;
+}
+
+void Residency::begin_load(ZoneId zone) {
+    const std::lock_guard lock(mutex_);
+    loading_[zone] = filter_.generation();
+}
+
+/// Sleeps until there is something to do. False: stop.
+bool Residency::wait() {
+    std::unique_lock lock(mutex_);
+    const auto interval = tidy_ ? kBusyInterval : kIdleInterval;
+    wake_.wait_for(lock, interval,
+                   [this] { return stopping_ || scan_wanted_ || !attached_.empty(); });
+    return !stopping_;
+}
+
+void Residency::run() {
+    // Of this thread alone: on Linux priorities belong to threads.
+    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness);
+    do {
+        {
+            const std::lock_guard lock(mutex_);
+            tidy_ = false;
+        }
+        const bool tidy_left = cache_.tidy();
+        const bool memory_left = qsbr_.reclaim() > 0;
+        bool scan_now = false;
+        ZoneId zone = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            tidy_ = tidy_ || tidy_left || memory_left;
+            const bool room = full_ &&
+                              cache_.size().octets < cache_.budget() - cache_.budget() / 4 &&
+                              base::mono_now() - scanned_ > kRescanInterval;
+            scan_now = scan_wanted_ || room || filter_.wants_build();
+            if (scan_now) {
+                scan_wanted_ = false;
+                attached_.clear();
+            } else if (!attached_.empty()) {
+                zone = attached_.front();
+                attached_.pop_front();
+            }
+        }
+        Step step = Step::Done;
+        if (scan_now) {
+            step = scan_all();
+        } else if (zone != 0) {
+            step = scan_zone(zone);
+        }
+        charge_filter();
+        if (step == Step::Stopped) return;
+        if (step == Step::Failed || step == Step::GivenUp) {
+            const std::lock_guard lock(mutex_);
+            scan_wanted_ = true;
+        }
+        if (step == Step::Failed) {
+            // The store says why; it is tried again, not at once.
+            std::unique_lock lock(mutex_);
+            wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
+        }
+    } while (wait());
+}
+
+Residency::Step Residency::scan_all() {
+    scanning_ = true;
+    full_ = false;
+    holes_ = false;
+    all_in_ = false;
+    nodes_seen_ = 0;
+    Published at;
+    std::uint64_t token = 0;
+    const std::size_t names = store_.estimate_keys(Family::Nodes);
+    estimate_ = names;
+    hooks_.on_committer([&] {
+        filter_.begin_build(names + names / kSpareShare + kSpareNames);
+        token = cache_.begin_loading();
+        at = hooks_.current();
+    });
+    charge_filter();
+    evictions_at_scan_ = cache_.size().evictions;
+    const std::vector<ZoneId> live = live_ids(*at.zones);
+    Step step = scan(at, std::string(), std::string(), &live, true);
+    at = Published{};
+    scanned_ = base::mono_now();
+    if (step == Step::Done && !wait_for_readers()) step = Step::Stopped;
+    if (step == Step::Done && !filter_.finish_build()) step = Step::GivenUp;
+    if (step != Step::Done) filter_.give_up_build();
+    scanning_ = false;
+    if (step == Step::Done) {
+        all_in_ = !full_ && !holes_;
+        complete_if_all_in(token);
+    }
+    return step;
+}
+
+Residency::Step Residency::scan_zone(ZoneId zone) {
+    Published at = hooks_.current();
+    const std::uint64_t token = cache_.begin_loading();
+    const Step step = scan(at, zone_prefix(zone), zone_prefix(zone + 1), nullptr, false);
+    if (step == Step::Done) complete_if_all_in(token);
+    return step;
+}
+
+void Residency::complete_if_all_in(std::uint64_t token) {
+    if (!all_in_ || full_ || holes_ || cache_.size().evictions != evictions_at_scan_) return;
+    {
+        const std::lock_guard lock(mutex_);
+        // What comes after this look makes the token worthless.
+        if (!attached_.empty()) return;
+    }
+    (void)cache_.end_loading(token);
+}
+
+Residency::Step Residency::scan(Published& at, const std::string& from, const std::string& to,
+                                const std::vector<ZoneId>* live, bool build) {
+    std::vector<std::uint64_t> hashes;
+    hashes.reserve(kChunk);
+    auto cursor = store_.scan(Family::Nodes, at.snapshot);
+    cursor->seek(from);
+    std::size_t live_at = 0;
+    std::size_t breath = 0;
+    while (cursor->valid() && (to.empty() || cursor->key() < to)) {
+        const std::string_view key = cursor->key();
+        const ZoneId zone = zone_of(key);
+        const auto node = NodeView::check(base::as_octets(cursor->value()));
+        if (zone == 0 || !node) {
+            damaged_.fetch_add(1, std::memory_order_relaxed);
+            report_damage(key);
+            // Whoever asks for it shall find out at the store: the filter must let that through.
+            const auto parts = parse_node_key(key);
+            if (parts) hashes.push_back(cache_.hash(parts->zone, parts->relative_owner));
+            holes_ = true;
+            cursor->next();
+            continue;
+        }
+        bool wanted = live == nullptr;
+        if (live != nullptr) {
+            while (live_at < live->size() && (*live)[live_at] < zone) ++live_at;
+            wanted = live_at < live->size() && (*live)[live_at] == zone;
+        }
+        if (wanted && !full_) {
+            const NodeCache::Filled filled = cache_.fill(at.revision, zone, *node, true);
+            if (filled == NodeCache::Filled::Full) full_ = true;
+            if (filled == NodeCache::Filled::Stale) {
+                const std::string again(key);
+                at = hooks_.current();
+                cursor = store_.scan(Family::Nodes, at.snapshot);
+                cursor->seek(again);
+                continue;
+            }
+        }
+        if (build) {
+            hashes.push_back(cache_.hash(zone, node->relative_owner()));
+            if (hashes.size() == kChunk) {
+                if (!filter_.add_to_build(hashes)) return Step::GivenUp;
+                hashes.clear();
+            }
+        } else if (full_) {
+            return Step::Done;
+        }
+        nodes_seen_.fetch_add(1, std::memory_order_relaxed);
+        if (++breath % kBreath == 0) {
+            if (stopping()) return Step::Stopped;
+            (void)cache_.tidy();
+            (void)qsbr_.reclaim();
+        }
+        cursor->next();
+    }
+    if (build && !filter_.add_to_build(hashes)) return Step::GivenUp;
+    return cursor->status() == KeyValueStore::Read::Found ? Step::Done : Step::Failed;
+}
+
+/// Until no reader is at a revision older than the one that was scanned. False: stop.
+bool Residency::wait_for_readers() {
+    const std::uint64_t ticket = qsbr_.ticket();
+    while (!qsbr_.passed(ticket)) {
+        std::unique_lock lock(mutex_);
+        if (wake_.wait_for(lock, kBusyInterval, [this] { return stopping_; })) return false;
+    }
+    return true;
+}
+
+void Residency::charge_filter() {
+    const auto now = static_cast<std::ptrdiff_t>(filter_.octets());
+    cache_.charge(now - filter_charged_);
+    filter_charged_ = now;
+}
+
+void Residency::report_damage(std::string_view key) {
+    const base::MonoTime now = base::mono_now();
+    if (!log_ || now - damage_logged_ < kDamageLogInterval) return;
+    damage_logged_ = now;
+    log_("error", "the store holds a damaged node, key " + base::to_hex(base::as_octets(key)));
+}
+
+Residency::Progress Residency::progress() const {
+    Progress out;
+    out.complete = cache_.complete();
+    out.nodes_seen = nodes_seen_;
+    out.estimate = estimate_;
+    out.scanning = scanning_;
+    out.full = full_;
+    out.damaged = damaged_;
+    out.filter_octets = filter_.octets();
+    return out;
+}
+
+}  // namespace zones

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/qsbr.h"
+#include "zones/absence_filter.h"
+#include "zones/kv.h"
+#include "zones/node_cache.h"
+#include "zones/published.h"
+#include "zones/store.h"
+
+namespace zones {
+
+/// What of the store is in memory: the node cache, the filter that knows what the store does not
+/// hold, and the one thread, of low priority, that fills them.
+///
+/// After start-up the thread scans all nodes at one revision: every owner goes into the filter,
+/// every node of a served zone into the cache as long as there is room. If all had room the cache
+/// is complete. Later it loads zones that were swapped in, takes away what a commit left behind
+/// (NodeCache::tidy), reclaims memory, and builds the filter anew when it is too full. Nothing
+/// waits for it: until it is done, misses are read from the store.
+class Residency {
+  public:
+    struct Options {
+        std::size_t cache_octets = 0;   // the filter included
+        std::size_t filter_octets = 0;  // the most that one filter takes
+        StoreLog log;
+    };
+    /// Both outlive this.
+    Residency(KeyValueStore& store, base::Qsbr& qsbr, const Options& options);
+    ~Residency();
+    Residency(const Residency&) = delete;
+    Residency& operator=(const Residency&) = delete;
+
+    [[nodiscard]] NodeCache& cache() noexcept { return cache_; }
+    [[nodiscard]] const AbsenceFilter& filter() const noexcept { return filter_; }
+
+    struct Hooks {
+        std::function<Published()> current;  // the newest revision
+        /// Runs a task on the committer's thread, between two groups, and waits for it.
+        std::function<void(const std::function<void()>&)> on_committer;
+    };
+    /// Starts the thread; `stop` before what the hooks need goes.
+    void start(Hooks hooks);
+    void stop();
+
+    // The committer's thread: before a revision is published, and after. `attached`: zone ids that
+    // came with data which is not among the changes; `detached`: those that are served no more.
+    void before_publish(Revision revision, const std::vector<NodeCache::Change>& changes,
+                        const std::vector<ZoneId>& attached);
+    void after_publish(const std::vector<ZoneId>& detached);
+    /// Everything is forgotten and read anew: the store was opened again.
+    void reset();
+
+    /// Owners of a zone id that is written past the committer, before it is attached. Any thread.
+    void begin_load(ZoneId zone);
+    /// Hashes as NodeCache::hash makes them.
+    void add_loaded(std::span<const std::uint64_t> hashes) { filter_.add(hashes); }
+
+    struct Progress {
+        bool complete = false;         // everything is in memory
+        std::uint64_t nodes_seen = 0;  // by the scan under way, or the last one
+        std::uint64_t estimate = 0;    // of nodes in all, when that scan began
+        bool scanning = false;
+        bool full = false;          // not all had room
+        std::uint64_t damaged = 0;  // nodes that made no sense
+        std::size_t filter_octets = 0;
+    };
+    [[nodiscard]] Progress progress() const;
+
+  private:
+    enum class Step : std::uint8_t { Done, Stopped, Failed, GivenUp };
+
+    void run();
+    [[nodiscard]] bool wait();
+    [[nodiscard]] bool stopping() const;
+    /// All nodes, with a new filter.
+    Step scan_all();
+    Step scan_zone(ZoneId zone);
+    /// Fills from the nodes between two keys; `each` is told of every owner's hash.
+    Step scan(Published& at, const std::string& from, const std::string& to,
+              const std::vector<ZoneId>* live, bool build);
+    [[nodiscard]] bool wait_for_readers();
+    void complete_if_all_in(std::uint64_t token);
+    void charge_filter();
+    void report_damage(std::string_view key);
+
+    KeyValueStore& store_;
+    base::Qsbr& qsbr_;
+    const StoreLog log_;
+    NodeCache cache_;
+    AbsenceFilter filter_;
+    Hooks hooks_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<ZoneId> attached_;              // guarded by mutex_: to be loaded
+    std::map<ZoneId, std::uint64_t> loading_;  // guarded by mutex_: filter's generation at begin
+    bool stopping_ = false;                    // guarded by mutex_
+    bool tidy_ = false;                        // guarded by mutex_: a commit left something
+    bool scan_wanted_ = true;                  // guarded by mutex_
+
+    // The thread alone.
+    std::uint64_t evictions_at_scan_ = 0;
+    bool all_in_ = false;  // when the last scan ended
+    bool holes_ = false;   // damaged nodes were left out
+    base::MonoTime scanned_{};
+    std::ptrdiff_t filter_charged_ = 0;
+    base::MonoTime damage_logged_{};
+
+    std::atomic<std::uint64_t> nodes_seen_{0}, estimate_{0}, damaged_{0};
+    std::atomic<bool> scanning_{false}, full_{false};
+    std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace zones
