@@ -41,6 +41,9 @@ class ClientCommands {
     int zone_import_offline(const std::string& zone, const std::string& file,
                             const std::string& list_file);
 
+    /// The rules of an import, without a server or a store; every finding with file and line.
+    int zone_check(const std::string& zone, const std::string& file);
+
     int record_list(const std::string& zone, const std::string& name, const std::string& type);
     int record_set(const std::string& zone, const std::string& name, const std::string& type,
                    std::optional<std::uint32_t> ttl, const std::vector<std::string>& rdata);

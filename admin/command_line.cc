@@ -126,6 +126,10 @@ class Parser {
         required(sub, "ZONE", a_.zone, "the zone's name");
         sub->add_option("FILE", a_.file, "default: standard output");
         view(sub);
+        sub = command(zone, "check", "check a master file, without a server",
+                      [this](auto& c) { return c.zone_check(a_.zone, a_.file); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        required(sub, "FILE", a_.file, "the master file; - for standard input");
         import(zone);
     }
 

@@ -156,6 +156,42 @@ TEST_F(AdminTest, ListsOfZonesAreImported) {
     EXPECT_EQ(run({"zone", "import", "--list", file("list", "no-tab\n")}).status, 1);
 }
 
+TEST_F(AdminTest, ZonesAreCheckedWithoutAServer) {
+    const std::string head = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
+    const std::string good = file("good.zone", head);
+    Ran ran = run({"zone", "check", "c.example", good});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out, "c.example.: 3 records, 0 errors, 0 warnings\n");
+
+    file("more.zone", "w CNAME ns\n");
+    const std::string bad =
+        file("bad.zone", head + "@ MX 1 nx\n$INCLUDE more.zone\nw TXT x\nv A 1.2.3\n");
+    ran = run({"zone", "check", "c.example", bad});
+    EXPECT_EQ(ran.status, 1);
+    EXPECT_EQ(ran.out,
+              bad + ":8: error: \"1.2.3\" is not an IPv4 address\n" +
+                  "more.zone:1: error: w.c.example.: CNAME and other data: TXT (RFC 1034, 3.6.2; "
+                  "RFC 2181, 10.1)\n" +
+                  bad +
+                  ":5: warning: c.example. MX: nx.c.example. has no address (RFC 2181, 10.3)\n");
+    EXPECT_EQ(ran.err, "meridian: " + bad + ": c.example.: 6 records, 2 errors, 1 warning\n");
+
+    ran = run({"--json", "zone", "check", "c.example", bad});
+    EXPECT_EQ(ran.status, 1);
+    const auto document = Json::parse(ran.out);
+    ASSERT_TRUE(document);
+    EXPECT_EQ(document->find("findings")->items().size(), 3U);
+    EXPECT_EQ(document->find("findings")->items()[2].dump(),
+              "{\"file\":\"" + bad +
+                  "\",\"line\":5,\"severity\":\"warning\",\"name\":\"c.example.\",\"type\":"
+                  "\"MX\",\"message\":\"nx.c.example. has no address (RFC 2181, 10.3)\"}");
+
+    EXPECT_EQ(run({"zone", "check", "c.example", directory_.path + "/none"}).status, 1);
+    EXPECT_EQ(run({"zone", "check", "c.example", directory_.path}).status, 1);
+    EXPECT_EQ(run({"zone", "check", "a..b", good}).status, 1);
+    EXPECT_EQ(run({"zone", "check", "c.example"}).status, 2);
+}
+
 TEST_F(AdminTest, TheFeedStreams) {
     const auto reader = client(admin_->socket_path(), "");
     const auto writer = client(admin_->socket_path(), "");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dns/rdata.h"
 #include "zones/node_rules.h"
 
 namespace zones {
@@ -102,6 +103,29 @@ TEST(NodeRules, SerialIsAlwaysNewerUnlessKept) {
     EXPECT_EQ(next_serial(7, "epoch", now), 1767614400U);
     EXPECT_EQ(next_serial(1767614400, "epoch", now), 1767614401U);
     EXPECT_EQ(next_serial(7, "keep", now), 7U);
+}
+
+// RFC 1982, 3.2: what is wanted counts only if it is newer than what was served.
+TEST(NodeRules, SerialsAtTheEdges) {
+    const base::WallTime now = base::from_unix_us(std::int64_t{1767614400} * 1000000);
+    // Ahead of the clock: one more, not back.
+    EXPECT_EQ(next_serial(1767614500, "epoch", now), 1767614501U);
+    EXPECT_EQ(next_serial(2026010501, "date", now), 2026010502U);
+    EXPECT_EQ(next_serial(2027123199, "date", now), 2027123200U);
+    // Beyond half of the circle the clock is newer again.
+    EXPECT_EQ(next_serial(1767614400U + 0x80000001U, "epoch", now), 1767614400U);
+    // Exactly half of it is neither newer nor older: one more.
+    EXPECT_EQ(next_serial(1767614400U + 0x80000000U, "epoch", now), 1767614401U + 0x80000000U);
+    EXPECT_EQ(next_serial(0, "increment", now), 1U);
+    EXPECT_EQ(next_serial(0xfffffffe, "increment", now), 0xffffffffU);
+    EXPECT_EQ(next_serial(0xffffffff, "keep", now), 0xffffffffU);
+    for (const std::uint32_t serial :
+         {0U, 1U, 0x7fffffffU, 0x80000000U, 0xffffffffU, 2026010599U}) {
+        for (const char* edit : {"increment", "date", "epoch"}) {
+            EXPECT_TRUE(dns::serial_newer(next_serial(serial, edit, now), serial))
+                << serial << " " << edit;
+        }
+    }
 }
 
 TEST(NodeRules, OverlayReplacesByTypeAndHides) {
