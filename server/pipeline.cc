@@ -388,7 +388,7 @@ void Pipeline::record(const Run& run, std::size_t reply_size) {
     event.request = run.query.message;
     event.response = run.writer.octets();
     event.response_size = static_cast<std::uint32_t>(reply_size);
-    if (run.report.zone != nullptr) event.zone = run.report.zone->apex.octets();
+    if (run.report.zone != nullptr) event.zone = run.report.zone->apex().octets();
     event.rule = run.report.policy_rule;
     event.pool = run.report.policy_pool;
     event.member = run.report.policy_member;

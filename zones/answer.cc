@@ -187,7 +187,7 @@ class Composer {
         for (const bool in_domain : {true, false}) {
             for (const base::Octets rdata : ns) {
                 const NameView host = dns::rdata_name(RRType::NS, rdata);
-                if (!host.is_at_or_below(zone_->apex)) continue;
+                if (!host.is_at_or_below(zone_->apex())) continue;
                 if (host.is_at_or_below(cut) != in_domain) continue;
                 if (++looked_at > kMaxGlueNames) return Stage::Done;
                 const bool whole = write_addresses(host);
@@ -207,7 +207,7 @@ class Composer {
         const NodeEntry soa = found == Look::Found ? apex.find(RRType::SOA) : NodeEntry{};
         if (!soa.rrset || soa.rrset.count() == 0) return fail();
         const std::uint32_t minimum = dns::soa_numbers(*soa.rrset.begin()).minimum;
-        if (!writer_.rrset(Section::Authority, zone_->apex, soa.rrset,
+        if (!writer_.rrset(Section::Authority, zone_->apex(), soa.rrset,
                            std::min(soa.rrset.ttl(), minimum))) {
             return truncate();
         }
@@ -297,7 +297,7 @@ class Composer {
         unsigned looked_at = 0;
         for (const base::Octets rdata : rrset) {
             const NameView host = dns::rdata_name(rrset.type(), rdata);
-            if (host.is_root() || !host.is_at_or_below(zone_->apex)) continue;
+            if (host.is_root() || !host.is_at_or_below(zone_->apex())) continue;
             if (++looked_at > kMaxGlueNames) return;
             bool again = false;  // several records may name one host
             for (const base::Octets earlier : rrset) {
@@ -312,7 +312,7 @@ class Composer {
     /// A and AAAA of a name in this zone, glue below cuts included; false if some did not fit.
     bool write_addresses(NameView host) noexcept {
         OwnerNode node;
-        const base::Octets owner = host.octets().first(host.size() - zone_->apex.size());
+        const base::Octets owner = host.octets().first(host.size() - zone_->apex().size());
         const Look found = look(context_.nodes, layers_, owner, node);
         blocked_ |= found == Look::Blocked;
         failed_ |= found == Look::Failed;

@@ -39,16 +39,16 @@ void look_for_wildcard(NodeSource& nodes, const ZoneLayers& layers, base::Octets
 }  // namespace
 
 ZoneLayers layers_of(const ZoneEntry& zone, ViewId view) noexcept {
-    return ZoneLayers{zone.variant(view), zone.base};
+    return ZoneLayers{zone.variant(view), zone.base()};
 }
 
 Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
                dns::NameView qname, dns::RRType qtype, bool at_parent_side) noexcept {
     Walk out;
     const dns::LabelOffsets labels(qname);
-    const std::size_t apex_labels = zone.apex.view().label_count();
+    const std::size_t apex_labels = zone.apex().label_count();
     const std::size_t depth = labels.count - apex_labels;
-    const base::Octets below_apex = qname.octets().first(qname.size() - zone.apex.size());
+    const base::Octets below_apex = qname.octets().first(qname.size() - zone.apex().size());
 
     OwnerNode encloser;
     bool encloser_known = false;

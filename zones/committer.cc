@@ -318,6 +318,7 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
     next.revision = counters_.revision;
     next.snapshot = store_.snapshot();
     bool views = false;
+    std::vector<ZoneTable::Edit> edits;
     for (const Result& result : results) {
         if (!result.merged) continue;
         const Proposal::Outcome& outcome = *result.outcome;
@@ -329,12 +330,13 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
             const auto record = row->second ? ZoneRecord::parse(*row->second) : std::nullopt;
             const ZoneEntry* before = next.zones->find_exact(apex);
             if (!record) {
-                next.zones = next.zones->without(apex);
-            } else if (before == nullptr || !before->same_ids(record->entry())) {
-                next.zones = next.zones->with(record->entry());
+                edits.push_back({{apex, 0, {}}, true});
+            } else if (before == nullptr || !record->row().same_ids(*before)) {
+                edits.push_back({record->row(), false});
             }
         }
     }
+    if (!edits.empty()) next.zones = next.zones->edited(edits);
     if (views) {
         Draft written(store_);
         ViewDocuments documents = read_views(written);

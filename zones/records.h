@@ -32,7 +32,7 @@ struct ZoneRecord {
     /// The view whose data has apex, SOA and NS: the default one unless the zone has no base.
     [[nodiscard]] ViewId own_view() const;
     [[nodiscard]] ZoneId own_id() const { return id_of(own_view()); }
-    [[nodiscard]] ZoneEntry entry() const { return {apex, base, variants}; }
+    [[nodiscard]] ZoneRow row() const { return {apex, base, variants}; }
     [[nodiscard]] static std::string key(dns::NameView apex);
 };
 

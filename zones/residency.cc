@@ -36,8 +36,8 @@ std::vector<ZoneId> live_ids(const ZoneTable& zones) {
     std::vector<ZoneId> ids;
     ids.reserve(zones.size());
     zones.for_each([&ids](const ZoneEntry& entry) {
-        if (entry.base != 0) ids.push_back(entry.base);
-        for (const ZoneEntry::Variant& variant : entry.variants) ids.push_back(variant.id);
+        if (entry.base() != 0) ids.push_back(entry.base());
+        for (const ZoneEntry::Variant& variant : entry.variants()) ids.push_back(variant.id);
     });
     std::sort(ids.begin(), ids.end());
     return ids;

@@ -164,12 +164,12 @@ base::Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
 
     Published first;
     first.revision = counters->revision;
-    std::vector<ZoneEntry> entries;
+    ZoneTable::Builder zones;
     const auto cursor = (*store)->cursor(Family::Zones, nullptr, true);
     for (cursor->seek(""); cursor->valid(); cursor->next()) {
         const auto record = ZoneRecord::parse(cursor->value());
         if (record) {
-            entries.push_back(record->entry());
+            zones.add(record->row());
         } else {
             log("store " + options.directory + ": a damaged zone record is left out, key " +
                 base::to_hex(base::as_octets(cursor->key())));
@@ -178,7 +178,7 @@ base::Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
     if (cursor->status() != KeyValueStore::Read::Found) {
         return base::fail("store " + options.directory + ": the zones cannot be read");
     }
-    first.zones = ZoneTable::build(std::move(entries));
+    first.zones = zones.finish();
 
     ViewDocuments views = read_views(draft);
     first.views =

@@ -1,10 +1,16 @@
 #include "zones/zone_table.h"
 
 #include <algorithm>
+#include <cstring>
+#include <map>
+#include <new>
 
 namespace zones {
 
 namespace {
+
+constexpr std::uint32_t kPlaceMask = 0x00ffffff;  // of words: entries of 64 MiB a shard
+constexpr std::size_t kWord = sizeof(std::uint32_t);
 
 std::uint64_t hash_of(dns::NameView name) noexcept {
     return name.hash(dns::NameHash::seed());
@@ -13,44 +19,66 @@ std::size_t shard_of(std::uint64_t hash) noexcept {
     return static_cast<std::size_t>(hash >> 52);  // the top 12 bits; slots use the low ones
 }
 static_assert(ZoneTable::kShards == std::size_t{1} << 12);
-
-using EntryPointer = std::shared_ptr<const ZoneEntry>;
-
-const EntryPointer* find_in(const std::vector<EntryPointer>& shard, dns::NameView apex,
-                            std::uint64_t hash) noexcept {
-    if (shard.empty()) return nullptr;
-    const std::size_t mask = shard.size() - 1;
-    for (std::size_t at = static_cast<std::size_t>(hash) & mask; shard[at] != nullptr;
-         at = (at + 1) & mask) {
-        if (shard[at]->apex.view().equals(apex)) return &shard[at];
-    }
-    return nullptr;
+std::uint32_t tag_of(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 20) & ~kPlaceMask;
 }
-
-/// At most half full, so that every search ends at an empty slot.
-std::vector<EntryPointer> make_shard(const std::vector<EntryPointer>& entries) {
-    if (entries.empty()) return {};
-    std::size_t capacity = 2;
-    while (capacity < 2 * entries.size()) capacity *= 2;
-    std::vector<EntryPointer> shard(capacity);
-    for (const EntryPointer& entry : entries) {
-        std::size_t at = static_cast<std::size_t>(hash_of(entry->apex)) & (capacity - 1);
-        while (shard[at] != nullptr) at = (at + 1) & (capacity - 1);
-        shard[at] = entry;
-    }
-    return shard;
+std::size_t start_of(std::uint64_t hash, std::size_t capacity) noexcept {
+    return static_cast<std::size_t>(((hash & 0xffffffffU) * capacity) >> 32);
 }
-
-/// The entries of a shard but the one of `apex`.
-std::vector<EntryPointer> others(const std::vector<EntryPointer>& shard, dns::NameView apex) {
-    std::vector<EntryPointer> entries;
-    for (const EntryPointer& entry : shard) {
-        if (entry != nullptr && !entry->apex.view().equals(apex)) entries.push_back(entry);
-    }
-    return entries;
+std::size_t words_of(std::size_t variants, std::size_t apex_size) noexcept {
+    return (sizeof(ZoneEntry) + variants * sizeof(ZoneEntry::Variant) + apex_size + kWord - 1) /
+           kWord;
 }
 
 }  // namespace
+
+bool ZoneRow::same_ids(const ZoneEntry& entry) const noexcept {
+    return base == entry.base() && std::equal(variants.begin(), variants.end(),
+                                              entry.variants().begin(), entry.variants().end());
+}
+
+const ZoneEntry* ZoneTable::entry_at(const Shard& shard, std::uint32_t slot) noexcept {
+    return reinterpret_cast<const ZoneEntry*>(&shard.entries[(slot & kPlaceMask) - 1]);
+}
+
+void ZoneTable::append(Shard& shard, dns::NameView apex, ZoneId base,
+                       std::span<const ZoneEntry::Variant> variants) {
+    const std::size_t at = shard.entries.size();
+    shard.entries.resize(at + words_of(variants.size(), apex.size()));
+    auto* place = reinterpret_cast<std::uint8_t*>(&shard.entries[at]);
+    new (place) ZoneEntry(base, static_cast<std::uint16_t>(variants.size()),
+                          static_cast<std::uint8_t>(apex.size()));
+    place += sizeof(ZoneEntry);
+    if (!variants.empty()) std::memcpy(place, variants.data(), variants.size_bytes());
+    std::memcpy(place + variants.size_bytes(), apex.data(), apex.size());
+}
+
+/// Makes the slots, at most two thirds full, so that every search ends at an empty one.
+void ZoneTable::index(Shard& shard) {
+    shard.entries.shrink_to_fit();
+    const auto each = [&shard](const auto& visit) {
+        for (std::size_t at = 0; at < shard.entries.size();) {
+            const auto* entry = reinterpret_cast<const ZoneEntry*>(&shard.entries[at]);
+            visit(at, *entry);
+            at += words_of(entry->variants().size(), entry->apex().size());
+        }
+    };
+    std::size_t count = 0;
+    each([&count](std::size_t, const ZoneEntry&) { ++count; });
+    const std::size_t capacity = count == 0 ? 0 : count + count / 2 + 1;
+    shard.slots.assign(capacity, 0);
+    each([&shard, capacity](std::size_t place, const ZoneEntry& entry) {
+        const std::uint64_t hash = hash_of(entry.apex());
+        std::size_t at = start_of(hash, capacity);
+        while (shard.slots[at] != 0) at = at + 1 == capacity ? 0 : at + 1;
+        shard.slots[at] = tag_of(hash) | static_cast<std::uint32_t>(place + 1);
+    });
+}
+
+void ZoneTable::count_labels(dns::NameView apex) noexcept {
+    const std::size_t labels = apex.label_count();
+    label_counts_[labels / 64] |= std::uint64_t{1} << (labels % 64);
+}
 
 ZoneTable::ZoneTable() : shards_(kShards) {
     const auto empty = std::make_shared<const Shard>();
@@ -74,48 +102,90 @@ const ZoneEntry* ZoneTable::find(dns::NameView qname, ViewId view, bool above_ap
 
 const ZoneEntry* ZoneTable::find_exact(dns::NameView apex) const noexcept {
     const std::uint64_t hash = hash_of(apex);
-    const EntryPointer* entry = find_in(*shards_[shard_of(hash)], apex, hash);
-    return entry == nullptr ? nullptr : entry->get();
-}
-
-std::shared_ptr<const ZoneTable> ZoneTable::with(ZoneEntry entry) const {
-    auto table = std::make_shared<ZoneTable>(*this);
-    const std::size_t index = shard_of(hash_of(entry.apex));
-    if (find_exact(entry.apex) == nullptr) ++table->size_;
-    std::vector<EntryPointer> entries = others(*shards_[index], entry.apex);
-    const std::size_t labels = entry.apex.view().label_count();
-    table->label_counts_[labels / 64] |= std::uint64_t{1} << (labels % 64);
-    entries.push_back(std::make_shared<const ZoneEntry>(std::move(entry)));
-    table->shards_[index] = std::make_shared<const Shard>(make_shard(entries));
-    return table;
-}
-
-std::shared_ptr<const ZoneTable> ZoneTable::without(dns::NameView apex) const {
-    auto table = std::make_shared<ZoneTable>(*this);
-    if (find_exact(apex) == nullptr) return table;
-    const std::size_t index = shard_of(hash_of(apex));
-    table->shards_[index] =
-        std::make_shared<const Shard>(make_shard(others(*shards_[index], apex)));
-    // The bit of the label count stays: another apex may have as many, and it costs but a look-up.
-    --table->size_;
-    return table;
-}
-
-std::shared_ptr<const ZoneTable> ZoneTable::build(std::vector<ZoneEntry> entries) {
-    auto table = std::make_shared<ZoneTable>();
-    std::vector<std::vector<EntryPointer>> shards(kShards);
-    for (ZoneEntry& entry : entries) {
-        const std::size_t labels = entry.apex.view().label_count();
-        table->label_counts_[labels / 64] |= std::uint64_t{1} << (labels % 64);
-        const std::size_t index = shard_of(hash_of(entry.apex));
-        shards[index].push_back(std::make_shared<const ZoneEntry>(std::move(entry)));
+    const Shard& shard = *shards_[shard_of(hash)];
+    const std::size_t capacity = shard.slots.size();
+    if (capacity == 0) return nullptr;
+    const std::uint32_t tag = tag_of(hash);
+    for (std::size_t at = start_of(hash, capacity);; at = at + 1 == capacity ? 0 : at + 1) {
+        const std::uint32_t slot = shard.slots[at];
+        if (slot == 0) return nullptr;
+        if ((slot & ~kPlaceMask) != tag) continue;
+        const ZoneEntry* entry = entry_at(shard, slot);
+        if (entry->apex().equals(apex)) return entry;
     }
-    for (std::size_t index = 0; index < kShards; ++index) {
-        if (shards[index].empty()) continue;
-        table->shards_[index] = std::make_shared<const Shard>(make_shard(shards[index]));
+}
+
+std::shared_ptr<const ZoneTable> ZoneTable::edited(const std::vector<Edit>& edits) const {
+    auto table = std::make_shared<ZoneTable>(*this);
+    // The last edit of an apex counts.
+    std::map<std::size_t, std::vector<const Edit*>> by_shard;
+    for (const Edit& edit : edits) by_shard[shard_of(hash_of(edit.row.apex))].push_back(&edit);
+    for (const auto& touched : by_shard) {
+        const Shard& old = *shards_[touched.first];
+        auto fresh = std::make_shared<Shard>();
+        for (auto last = touched.second.rbegin(); last != touched.second.rend(); ++last) {
+            const ZoneRow& row = (*last)->row;
+            const bool later = std::any_of(touched.second.rbegin(), last, [&row](const Edit* edit) {
+                return edit->row.apex.view().equals(row.apex);
+            });
+            if (later) continue;
+            if (find_exact(row.apex) != nullptr) --table->size_;
+            if ((*last)->remove) continue;
+            append(*fresh, row.apex, row.base, row.variants);
+            table->count_labels(row.apex);
+            ++table->size_;
+        }
+        for (const std::uint32_t slot : old.slots) {
+            if (slot == 0) continue;
+            const ZoneEntry& entry = *entry_at(old, slot);
+            const bool replaced = std::any_of(
+                touched.second.begin(), touched.second.end(),
+                [&entry](const Edit* edit) { return edit->row.apex.view().equals(entry.apex()); });
+            if (!replaced) append(*fresh, entry.apex(), entry.base(), entry.variants());
+        }
+        // The bits of label counts stay: another apex may have as many, and one too many costs but
+        // a look-up.
+        index(*fresh);
+        table->shards_[touched.first] = std::move(fresh);
     }
-    table->size_ = entries.size();
     return table;
+}
+
+std::shared_ptr<const ZoneTable> ZoneTable::with(ZoneRow row) const {
+    std::vector<Edit> edits(1);
+    edits[0].row = std::move(row);
+    return edited(edits);
+}
+
+std::shared_ptr<const ZoneTable> ZoneTable::without(const dns::Name& apex) const {
+    std::vector<Edit> edits(1);
+    edits[0].row.apex = apex;
+    edits[0].remove = true;
+    return edited(edits);
+}
+
+ZoneTable::Builder::Builder() : table_(std::make_shared<ZoneTable>()), shards_(kShards) {}
+ZoneTable::Builder::~Builder() = default;
+
+void ZoneTable::Builder::add(const ZoneRow& row) {
+    append(shards_[shard_of(hash_of(row.apex))], row.apex, row.base, row.variants);
+    table_->count_labels(row.apex);
+    ++table_->size_;
+}
+
+std::shared_ptr<const ZoneTable> ZoneTable::Builder::finish() {
+    for (std::size_t i = 0; i < kShards; ++i) {
+        if (shards_[i].entries.empty()) continue;
+        index(shards_[i]);
+        table_->shards_[i] = std::make_shared<const Shard>(std::move(shards_[i]));
+    }
+    return std::move(table_);
+}
+
+std::shared_ptr<const ZoneTable> ZoneTable::build(const std::vector<ZoneRow>& rows) {
+    Builder builder;
+    for (const ZoneRow& row : rows) builder.add(row);
+    return builder.finish();
 }
 
 }  // namespace zones

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "dns/name.h"
@@ -11,8 +11,10 @@
 
 namespace zones {
 
-/// A zone as the query path sees it. Immutable once published.
-struct ZoneEntry {
+/// What the query path knows of a zone: 8 octets, in memory followed by the variants and the octets
+/// of the apex. Lives in a ZoneTable, as long as that does; never made on its own.
+class ZoneEntry {
+  public:
     struct Variant {
         ViewId view = kDefaultView;
         ZoneId id = 0;
@@ -20,28 +22,56 @@ struct ZoneEntry {
         friend bool operator==(const Variant&, const Variant&) = default;
     };
 
-    dns::Name apex;
-    ZoneId base = 0;                // 0: the zone exists only in the views of `variants`
-    std::vector<Variant> variants;  // a view's overlay of the base, or its own zone if base is 0
+    ZoneEntry(const ZoneEntry&) = delete;
+    ZoneEntry& operator=(const ZoneEntry&) = delete;
 
+    /// In the case in which it was entered.
+    [[nodiscard]] dns::NameView apex() const noexcept {
+        return dns::NameView(
+            {reinterpret_cast<const std::uint8_t*>(this + 1) + variant_count_ * sizeof(Variant),
+             apex_size_});
+    }
+    /// 0: the zone exists only in the views of `variants`.
+    [[nodiscard]] ZoneId base() const noexcept { return base_; }
+    /// Of each view its overlay of the base, or its own zone if there is no base.
+    [[nodiscard]] std::span<const Variant> variants() const noexcept {
+        return {reinterpret_cast<const Variant*>(this + 1), variant_count_};
+    }
     /// The overlay (or own data) of a view; 0: none.
     [[nodiscard]] ZoneId variant(ViewId view) const noexcept {
-        for (const Variant& candidate : variants) {
+        for (const Variant& candidate : variants()) {
             if (candidate.view == view) return candidate.id;
         }
         return 0;
     }
-    [[nodiscard]] bool same_ids(const ZoneEntry& other) const noexcept {
-        return base == other.base && variants == other.variants;
-    }
     [[nodiscard]] bool visible_in(ViewId view) const noexcept {
-        return base != 0 || variant(view) != 0;
+        return base_ != 0 || variant(view) != 0;
     }
+
+  private:
+    friend class ZoneTable;
+
+    ZoneEntry(ZoneId base, std::uint16_t variant_count, std::uint8_t apex_size) noexcept
+        : base_(base), variant_count_(variant_count), apex_size_(apex_size) {}
+
+    ZoneId base_;
+    std::uint16_t variant_count_;
+    std::uint8_t apex_size_;
+};
+static_assert(sizeof(ZoneEntry) == 8);
+
+/// The same in parts, for making tables.
+struct ZoneRow {
+    dns::Name apex;
+    ZoneId base = 0;
+    std::vector<ZoneEntry::Variant> variants;
+
+    [[nodiscard]] bool same_ids(const ZoneEntry& entry) const noexcept;
 };
 
-/// All zones of one revision, looked up by longest match. Immutable and shared; a change makes a
-/// new table that shares all but one shard with the old one, so that its cost does not grow with
-/// the number of zones. Any thread.
+/// All zones of one revision, looked up by longest match. Immutable and shared. A change makes a
+/// new table that shares all but the shards it touches with the old one, so that its cost does not
+/// grow with the number of zones; a zone takes some 45 octets in all. Any thread.
 class ZoneTable {
   public:
     static constexpr std::size_t kShards = 4096;
@@ -56,27 +86,59 @@ class ZoneTable {
     [[nodiscard]] const ZoneEntry* find_exact(dns::NameView apex) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
+    /// In no order.
     template <class Each>
     void for_each(const Each& each) const {
         for (const auto& shard : shards_) {
-            for (const auto& entry : *shard) {
-                if (entry != nullptr) each(*entry);
+            for (const std::uint32_t slot : shard->slots) {
+                if (slot != 0) each(*entry_at(*shard, slot));
             }
         }
     }
 
-    [[nodiscard]] std::shared_ptr<const ZoneTable> with(ZoneEntry entry) const;
-    [[nodiscard]] std::shared_ptr<const ZoneTable> without(dns::NameView apex) const;
+    /// Zones put (in place of one with the same apex) or taken away.
+    struct Edit {
+        ZoneRow row;
+        bool remove = false;  // then only the apex counts
+    };
+    [[nodiscard]] std::shared_ptr<const ZoneTable> edited(const std::vector<Edit>& edits) const;
+    [[nodiscard]] std::shared_ptr<const ZoneTable> with(ZoneRow row) const;
+    [[nodiscard]] std::shared_ptr<const ZoneTable> without(const dns::Name& apex) const;
 
-    /// Fills a table while nobody reads it: start-up with many zones.
-    [[nodiscard]] static std::shared_ptr<const ZoneTable> build(std::vector<ZoneEntry> entries);
+    /// Fills a table while nobody reads it: start-up with many zones. Each apex once.
+    class Builder;
+    [[nodiscard]] static std::shared_ptr<const ZoneTable> build(const std::vector<ZoneRow>& rows);
 
   private:
-    // Open-addressed by hash within the shard, made anew with each change of the shard.
-    using Shard = std::vector<std::shared_ptr<const ZoneEntry>>;
+    /// Entries one after the other, found through a table of slots: the place of the entry in words
+    /// of four octets plus one, and eight bits of the hash on top; 0 is empty.
+    struct Shard {
+        std::vector<std::uint32_t> slots;
+        std::vector<std::uint32_t> entries;
+    };
+    [[nodiscard]] static const ZoneEntry* entry_at(const Shard& shard, std::uint32_t slot) noexcept;
+    static void append(Shard& shard, dns::NameView apex, ZoneId base,
+                       std::span<const ZoneEntry::Variant> variants);
+    static void index(Shard& shard);
+    void count_labels(dns::NameView apex) noexcept;
+
     std::vector<std::shared_ptr<const Shard>> shards_;
     std::size_t size_ = 0;
     std::uint64_t label_counts_[2] = {};  // bit n: some apex has n labels; skips hopeless look-ups
+};
+
+class ZoneTable::Builder {
+  public:
+    Builder();
+    ~Builder();
+    Builder(const Builder&) = delete;
+    Builder& operator=(const Builder&) = delete;
+    void add(const ZoneRow& row);
+    [[nodiscard]] std::shared_ptr<const ZoneTable> finish();
+
+  private:
+    std::shared_ptr<ZoneTable> table_;
+    std::vector<Shard> shards_;
 };
 
 }  // namespace zones

@@ -203,7 +203,7 @@ class StoreTest : public testing::Test {
         const dns::Name whole = name(owner);
         const zones::ZoneEntry* entry = published.zones->find_exact(zone_name);
         if (entry == nullptr) return "no zone";
-        const zones::ZoneId id = view == zones::kDefaultView ? entry->base : entry->variant(view);
+        const zones::ZoneId id = view == zones::kDefaultView ? entry->base() : entry->variant(view);
         const auto found = source_->find(id, whole.octets().first(whole.size() - zone_name.size()));
         std::string out;
         switch (found.presence) {

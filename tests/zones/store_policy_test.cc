@@ -31,7 +31,7 @@ class StorePolicies : public StoreTest {
         if (entry == nullptr) return false;
         const dns::Name whole = name(owner);
         return published.policies->has(
-            entry->base, whole.octets().first(whole.size() - name("example.").size()), RRType::A);
+            entry->base(), whole.octets().first(whole.size() - name("example.").size()), RRType::A);
     }
 };
 

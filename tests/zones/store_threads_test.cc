@@ -44,8 +44,8 @@ class StoreThreads : public StoreTest {
             ASSERT_NE(zone, nullptr);
             for (int i = 0; i < 20; ++i) {
                 const std::string suffix = std::to_string(i % 4);
-                const auto a = number(*source, zone->base, "a" + suffix + ".");
-                const auto b = number(*source, zone->base, "b" + suffix + ".");
+                const auto a = number(*source, zone->base(), "a" + suffix + ".");
+                const auto b = number(*source, zone->base(), "b" + suffix + ".");
                 // A node that was just settled away is read from the store, which may block.
                 if (a && b) {
                     EXPECT_EQ(*a, *b);
@@ -107,7 +107,7 @@ TEST_F(StoreThreads, PairsAreNeverSeenApart) {
         EXPECT_GE(store_->published()->revision, revision);
         source_->use(*store_->published());
         const auto* zone = store_->published()->zones->find_exact(name("example."));
-        const auto seen = number(*source_, zone->base, "a" + suffix + ".");
+        const auto seen = number(*source_, zone->base(), "a" + suffix + ".");
         EXPECT_TRUE(seen && (*seen == round || *seen == 0));
         source_->release();
         self.offline();

@@ -105,7 +105,7 @@ TEST_F(StoreViews, OverlayIsItsOwnVariantAndAdvancesTheSerial) {
     EXPECT_EQ(find("example.", "www.example.", view_), "Present");
     must(changes(erase("example.", "www.example.", RRType::A, "internal")));
     // The overlay is empty and gone.
-    EXPECT_TRUE(store_->published()->zones->find_exact(name("example."))->variants.empty());
+    EXPECT_TRUE(store_->published()->zones->find_exact(name("example."))->variants().empty());
     EXPECT_EQ(kind(commit(changes(erase("example.", "x.example.", RRType::A, "nowhere")))),
               Kind::NotFound);
 }

@@ -14,14 +14,14 @@ dns::Name name(std::string_view text) {
     return parsed ? *parsed : dns::Name();
 }
 
-ZoneEntry entry(std::string_view apex, ZoneId base, std::vector<ZoneEntry::Variant> variants = {}) {
+ZoneRow entry(std::string_view apex, ZoneId base, std::vector<ZoneEntry::Variant> variants = {}) {
     return {name(apex), base, std::move(variants)};
 }
 
 std::string found(const ZoneTable& table, std::string_view qname, ViewId view = kDefaultView,
                   bool above = false) {
     const ZoneEntry* entry = table.find(name(qname), view, above);
-    return entry == nullptr ? "-" : entry->apex.to_text();
+    return entry == nullptr ? "-" : entry->apex().to_text();
 }
 
 TEST(ZoneTable, LongestMatchInTheViewWins) {
@@ -51,8 +51,8 @@ TEST(ZoneTable, OldTablesStayAsTheyAre) {
     const auto two = one->with(entry("Example.", 5));
     const auto none = two->without(name("EXAMPLE."));
     EXPECT_EQ(empty.size(), 0U);
-    EXPECT_EQ(one->find_exact(name("example."))->base, 1U);
-    EXPECT_EQ(two->find_exact(name("example."))->base, 5U);
+    EXPECT_EQ(one->find_exact(name("example."))->base(), 1U);
+    EXPECT_EQ(two->find_exact(name("example."))->base(), 5U);
     EXPECT_EQ(two->size(), 1U);
     EXPECT_EQ(none->size(), 0U);
     EXPECT_EQ(none->find_exact(name("example.")), nullptr);
@@ -78,8 +78,28 @@ TEST(ZoneTable, AgreesWithAMapUnderRandomChanges) {
     for (const auto& item : model) {
         const ZoneEntry* here = table->find(name("x.y." + item.first), kDefaultView);
         ASSERT_NE(here, nullptr);
-        EXPECT_EQ(here->base, item.second);
+        EXPECT_EQ(here->base(), item.second);
     }
+}
+
+TEST(ZoneTable, EditsManyAtOnceAndTheLastOfAnApexCounts) {
+    const auto table = ZoneTable::build({entry("a.", 1), entry("b.", 2), entry("c.", 3)});
+    const auto edited = table->edited({{entry("a.", 4), false},
+                                       {entry("b.", 0), true},
+                                       {entry("d.", 5), false},
+                                       {entry("A.", 6, {{7, 8}}), false},
+                                       {entry("e.", 9), false},
+                                       {entry("e.", 0), true}});
+    EXPECT_EQ(edited->size(), 3U);
+    EXPECT_EQ(edited->find_exact(name("a."))->base(), 6U);
+    EXPECT_EQ(edited->find_exact(name("a."))->variant(7), 8U);
+    EXPECT_EQ(edited->find_exact(name("b.")), nullptr);
+    EXPECT_EQ(edited->find_exact(name("c."))->base(), 3U);
+    EXPECT_EQ(edited->find_exact(name("d."))->base(), 5U);
+    EXPECT_EQ(edited->find_exact(name("e.")), nullptr);
+    std::map<std::string, ZoneId> all;
+    edited->for_each([&all](const ZoneEntry& each) { all[each.apex().to_text()] = each.base(); });
+    EXPECT_EQ(all, (std::map<std::string, ZoneId>{{"A.", 6}, {"c.", 3}, {"d.", 5}}));
 }
 
 }  // namespace
