@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/ip.h"
+#include "dns/newer_types.h"
 #include "dns/rdata.h"
 #include "dns/service_binding.h"
 
@@ -78,12 +79,8 @@ bool is_strings_type(RRType type) {
 
 bool is_unknown_to_ldns(RRType type) {
     switch (type) {
-        case RRType::AMTRELAY:
         case RRType::DOA:
-        case RRType::RKEY:
-        case RRType::DSYNC:
         case RRType::NXT:
-        case RRType::ZONEMD:
         case RRType::UNSPEC:
             return true;
         default: {
@@ -453,6 +450,8 @@ Result<std::vector<std::uint8_t>> parse_rdata(RRType type, std::string_view text
         out = parse_service_binding(text, origin);
     } else if (type == RRType::IPSECKEY) {
         out = parse_ipseckey(text, origin);
+    } else if (is_newer_type(type)) {
+        out = parse_newer_type(type, text, origin);
     } else if (is_unknown_to_ldns(type)) {
         return base::fail("rdata of type " + to_text(type) +
                           " is written as \\# LENGTH HEX (RFC 3597)");
@@ -511,6 +510,10 @@ std::string format_rdata(RRType type, Octets rdata) {
         }
         default:
             break;
+    }
+    if (is_newer_type(type)) {
+        std::string out = format_newer_type(type, rdata);
+        return out.empty() ? format_generic(rdata) : out;
     }
     if (is_unknown_to_ldns(type)) return format_generic(rdata);
     const std::string text = format_by_ldns(type, rdata);

@@ -57,9 +57,12 @@ TEST(Presentation, RoundTripsOfRarerTypes) {
         {RRType::OPENPGPKEY, "AQPSKmynfzW4kyBv015MUG2DeIQ3"},
         {RRType::CSYNC, "66 3 A NS AAAA"},
         {RRType::ZONEMD,
-         "\\# 54 787f7e1d0101"
-         "aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0011223344556"
-         "6778899"},
+         "2018031900 1 1 "
+         "c68090d90a7aed716bc459f9340e3d7c1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8"
+         "e730044c"},
+        {RRType::AMTRELAY, "10 0 1 203.0.113.15"},
+        {RRType::AMTRELAY, "10 0 2 2001:db8::15"},
+        {RRType::AMTRELAY, "128 1 3 amtrelays.example.com."},
         {RRType::SPF, "\"v=spf1 -all\""},
         {RRType::NID, "10 0014:4fff:ff20:ee64"},
         {RRType::L32, "10 10.1.2.0"},
@@ -72,8 +75,9 @@ TEST(Presentation, RoundTripsOfRarerTypes) {
         {RRType::NINFO, "\"one\" \"two\""},
         {RRType::WALLET, "\"BTC\" \"abc\""},
         {RRType::DOA, "\\# 3 010203"},
-        {RRType::RKEY, "\\# 5 0100030801"},
-        {RRType::DSYNC, "\\# 6 003b0114e900"},
+        {RRType::RKEY, "256 3 8 AQPSKmynfzW4kyBv015MUG2DeIQ3"},
+        {RRType::DSYNC, "CDS NOTIFY 5359 notify.example."},
+        {RRType::DSYNC, "CSYNC 2 53 ."},
         {RRType::TA, "\\# 6 ec4505010102"},
         {RRType::DLV, "60485 5 1 2bb183af5f22588179a53b0a98631fad1a292118"},
     };

@@ -222,6 +222,7 @@ const std::vector<Row>& rows() {
         {"cds nonapex", kHead + "a CDS 1 8 2 " + hex(32) + "\n", Verdict::Warned,
          "RFC 4035, 2.1, RFC 7344, 4.1: stands at the apex: said"},
         {"csync", kHead + "@ CSYNC 1 3 A NS\n", Verdict::Clean},
+        {"zonemd", kHead + "@ ZONEMD 1 1 1 " + hex(48) + "\n", Verdict::Clean},
         {"rrsig ttl",
          kHead + "a 300 A 192.0.2.1\na 400 RRSIG A 8 2 300 20300101000000 20200101000000 1 "
                  "example. AQPSKmynfzW4kyBv015MUG2DeIQ3\n",
