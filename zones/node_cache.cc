@@ -20,6 +20,8 @@ constexpr std::uint64_t kDead = 1;  // was taken; searches go on past it
 
 // How far the clock goes for one insertion.
 constexpr std::size_t kMaxLooks = 64;
+// How many shards a sweep goes through before it frees what it has removed.
+constexpr std::size_t kShardsPerReclaim = 16;
 // From this share of the budget on, hits are marked: 15/16.
 constexpr std::size_t kPressureShare = 16;
 
@@ -212,21 +214,28 @@ void NodeCache::settle() {
     graves_.insert(graves_.end(), graves.begin(), graves.end());
 }
 
-NodeCache::Filled NodeCache::fill(Revision revision, ZoneId zone, NodeView node, bool wait) {
+NodeCache::Filled NodeCache::fill(Revision revision, ZoneId zone, NodeView node) {
     const std::uint64_t hash = this->hash(zone, node.relative_owner());
     const std::size_t shard = shard_of(hash);
-    std::unique_lock lock(shards_[shard].mutex, std::defer_lock);
-    if (wait) {
-        lock.lock();
-    } else if (!lock.try_lock()) {
-        return Filled::Busy;
-    }
+    const std::unique_lock lock(shards_[shard].mutex, std::try_to_lock);
+    return lock ? bring(shard, hash, revision, zone, node, true) : Filled::Busy;
+}
+
+NodeCache::Filled NodeCache::load(Revision revision, ZoneId zone, NodeView node) {
+    const std::uint64_t hash = this->hash(zone, node.relative_owner());
+    const std::size_t shard = shard_of(hash);
+    const std::lock_guard lock(shards_[shard].mutex);
+    return bring(shard, hash, revision, zone, node, false);
+}
+
+NodeCache::Filled NodeCache::bring(std::size_t shard, std::uint64_t hash, Revision revision,
+                                   ZoneId zone, NodeView node, bool evict) {
     Slots here = slots(shard);
     if (place(here, hash, zone, node.relative_owner()).found != here.capacity) {
         return Filled::Standing;
     }
     if (revision < shards_[shard].removed_newest) return Filled::Stale;
-    if (!make_space(shard)) return Filled::Full;
+    if (!has_space() && !(evict && make_space(shard))) return Filled::Full;
     // What was just evicted may have been newer than this.
     if (revision < shards_[shard].removed_newest) return Filled::Stale;
     reserve(shard);
@@ -267,12 +276,12 @@ void NodeCache::reserve(std::size_t index) {
 
 /// Within the budget, or made so by evicting what was not asked for since the hand last passed.
 bool NodeCache::make_space(std::size_t index) {
-    if (octets_.load(std::memory_order_relaxed) < budget_octets_) return true;
+    if (has_space()) return true;
     Shard& shard = shards_[index];
     const Slots here = slots(index);
     const Revision unsettled = unsettled_.load();
     for (std::size_t looks = std::min(kMaxLooks, here.capacity); looks > 0; --looks) {
-        if (octets_.load(std::memory_order_relaxed) < budget_octets_) return true;
+        if (has_space()) return true;
         shard.hand = shard.hand + 1 >= here.capacity ? 0 : shard.hand + 1;
         const std::uint64_t slot = here.at[shard.hand].load(std::memory_order_relaxed);
         if (!taken(slot)) continue;
@@ -284,7 +293,7 @@ bool NodeCache::make_space(std::size_t index) {
         remove(index, shard.hand);
         evictions_.fetch_add(1, std::memory_order_relaxed);
     }
-    return octets_.load(std::memory_order_relaxed) < budget_octets_;
+    return has_space();
 }
 
 void NodeCache::remove(std::size_t index, std::size_t at) {
@@ -383,6 +392,8 @@ bool NodeCache::sweep() {
         if (being_swept_.empty()) return waiting;
     }
     for (std::size_t shard = 0; shard < kShards; ++shard) {
+        // A large zone: what is retired shall not pile up.
+        if (shard % kShardsPerReclaim == 0) (void)qsbr_.reclaim();
         // Held for one shard: `keep_zone` may take a zone out before the next.
         const std::lock_guard tidy_lock(tidy_mutex_);
         if (being_swept_.empty()) break;

@@ -92,8 +92,11 @@ class NodeCache {
         Full,      // no room could be made
         Busy,      // the shard was locked, and the caller does not wait
     };
-    /// A node read from the store at `revision`, as described above. A worker does not wait.
-    Filled fill(Revision revision, ZoneId zone, NodeView node, bool wait = false);
+    /// A node that was asked for and read from the store at `revision`, as described above. Does
+    /// not wait; where the budget is used up the clock makes room.
+    Filled fill(Revision revision, ZoneId zone, NodeView node);
+    /// The same for a node that nobody has asked for yet: waits, and takes nobody's room.
+    Filled load(Revision revision, ZoneId zone, NodeView node);
 
     /// After a revision without this zone id was published: its nodes go with a later `tidy`.
     void drop_zone(ZoneId zone);
@@ -155,7 +158,12 @@ class NodeCache {
     [[nodiscard]] static Place place(Slots slots, std::uint64_t hash, ZoneId zone,
                                      Octets relative_owner) noexcept;
     void add(std::size_t shard, std::uint64_t hash, std::size_t free, CacheVersion* version);
+    Filled bring(std::size_t shard, std::uint64_t hash, Revision revision, ZoneId zone,
+                 NodeView node, bool evict);
     void reserve(std::size_t shard);
+    [[nodiscard]] bool has_space() const noexcept {
+        return octets_.load(std::memory_order_relaxed) < budget_octets_;
+    }
     bool make_space(std::size_t shard);
     void remove(std::size_t shard, std::size_t at);
     void retire(CacheVersion* version);

@@ -215,7 +215,12 @@ Residency::Step Residency::scan_zone(ZoneId zone) {
     Published at = hooks_.current();
     const std::uint64_t token = cache_.begin_loading();
     const Step step = scan(at, zone_prefix(zone), zone_prefix(zone + 1), nullptr, false);
-    if (step == Step::Done) complete_if_all_in(token);
+    if (step != Step::Done) return step;
+    // The zone may have been swapped in and out again before it was read: nothing of it is here
+    // then, and a reader that still sees it must not be told that nothing means absence.
+    at = Published{};
+    if (!wait_for_readers()) return Step::Stopped;
+    complete_if_all_in(token);
     return step;
 }
 
@@ -257,7 +262,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
             wanted = live_at < live->size() && (*live)[live_at] == zone;
         }
         if (wanted && !full_) {
-            const NodeCache::Filled filled = cache_.fill(at.revision, zone, *node, true);
+            const NodeCache::Filled filled = cache_.load(at.revision, zone, *node);
             if (filled == NodeCache::Filled::Full) full_ = true;
             if (filled == NodeCache::Filled::Stale) {
                 const std::string again(key);
@@ -269,7 +274,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
         }
         if (build) {
             hashes.push_back(cache_.hash(zone, node->relative_owner()));
-            if (hashes.size() == kChunk) {
+            if (hashes.size() >= kChunk) {
                 if (!filter_.add_to_build(hashes)) return Step::GivenUp;
                 hashes.clear();
             }

@@ -228,6 +228,26 @@ TEST(NodeCache, BudgetHolds) {
     EXPECT_LE(cache.size().octets, kSmallBudget + kSmallBudget / 50);
 }
 
+TEST(NodeCache, LoadingTakesNobodysRoom) {
+    base::Qsbr qsbr;
+    NodeCache cache(qsbr, kSmallBudget);
+    std::uint32_t next = 0;
+    const auto load = [&] {
+        const std::string label = "n" + std::to_string(++next);
+        const auto octets = node(label, 1);
+        return cache.load(1, 1, NodeView(octets.data()));
+    };
+    while (load() == NodeCache::Filled::Taken) ASSERT_LT(next, 100000U);
+    EXPECT_EQ(load(), NodeCache::Filled::Full);
+    EXPECT_EQ(cache.size().evictions, 0U);
+    EXPECT_EQ(mark(cache.find(1, owner("n1"), 1)), 1U);
+    // What is asked for does.
+    const auto octets = node("asked", 1);
+    EXPECT_EQ(cache.fill(1, 1, NodeView(octets.data())), NodeCache::Filled::Taken);
+    EXPECT_GT(cache.size().evictions, 0U);
+    EXPECT_EQ(cache.load(1, 1, NodeView(octets.data())), NodeCache::Filled::Standing);
+}
+
 TEST(NodeCache, WhatIsAskedForStays) {
     base::Qsbr qsbr;
     NodeCache cache(qsbr, kSmallBudget);
