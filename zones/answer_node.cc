@@ -122,14 +122,18 @@ Look look(NodeSource& nodes, const ZoneLayers& layers, base::Octets relative_own
           OwnerNode& out) noexcept {
     out = OwnerNode{};
     if (layers.overlay == 0) return look_one(nodes, layers.base, relative_owner, out.base);
-    const Look above = look_one(nodes, layers.overlay, relative_owner, out.overlay);
+    Look above = Look::Missing;
+    if (!layers.overlay_ended) above = look_one(nodes, layers.overlay, relative_owner, out.overlay);
     if (layers.base == 0 || above == Look::Blocked || above == Look::Failed) return above;
-    const Look below = look_one(nodes, layers.base, relative_owner, out.base);
+    Look below = Look::Missing;
+    if (!layers.base_ended) below = look_one(nodes, layers.base, relative_owner, out.base);
     if (below == Look::Blocked || below == Look::Failed) return below;
     if (above == Look::Missing && below == Look::Missing) return Look::Missing;
     if (above == Look::Missing || visible(out)) return Look::Found;
-    const Look descendants = to_look(nodes.has_descendant(layers.base, relative_owner));
-    if (descendants != Look::Missing) return descendants;
+    if (below != Look::Missing) {
+        const Look descendants = to_look(nodes.has_descendant(layers.base, relative_owner));
+        if (descendants != Look::Missing) return descendants;
+    }
     return to_look(nodes.has_descendant(layers.overlay, relative_owner));
 }
 

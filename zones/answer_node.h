@@ -13,6 +13,9 @@ namespace zones {
 struct ZoneLayers {
     ZoneId overlay = 0;  // 0: none
     ZoneId base = 0;     // 0: none
+    // A walk down the tree has seen where a layer ends: nothing of it is at or below the owner.
+    bool overlay_ended = false;
+    bool base_ended = false;
 };
 
 /// What one owner holds through the layers. An overlay's RRset replaces the base's of its type; a

@@ -52,9 +52,10 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
 
     OwnerNode encloser;
     bool encloser_known = false;
+    ZoneLayers below = layers;
     for (std::size_t step = 1; step <= depth; ++step) {
         const base::Octets owner = below_apex.subspan(labels.offset[depth - step]);
-        const Look found = look(nodes, layers, owner, out.node);
+        const Look found = look(nodes, below, owner, out.node);
         if (found == Look::Missing) {
             const base::Octets above =
                 step == 1 ? base::Octets() : below_apex.subspan(labels.offset[depth - step + 1]);
@@ -71,7 +72,11 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
                 if (survey(encloser, qtype).dname.rrset) break;
             }
             if (encloser.has(kNodeWildcardChild)) {
-                look_for_wildcard(nodes, layers, above, qtype, out);
+                // Only in the layers that have it: this look-up does not fail.
+                ZoneLayers with = layers;
+                with.overlay_ended = !encloser.overlay || !encloser.overlay.has(kNodeWildcardChild);
+                with.base_ended = !encloser.base || !encloser.base.has(kNodeWildcardChild);
+                look_for_wildcard(nodes, with, above, qtype, out);
             }
             return out;
         }
@@ -93,6 +98,9 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
         }
         encloser = out.node;
         encloser_known = true;
+        // Empty non-terminals are stored in each layer: where one misses a name it ends.
+        below.overlay_ended = !out.node.overlay;
+        below.base_ended = !out.node.base;
         if (is_qname) {
             out.end = WalkEnd::Exact;
             return out;

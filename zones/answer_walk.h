@@ -27,8 +27,9 @@ struct Walk {
     OwnerSurvey survey;            // of `node`, for the qtype
 };
 
-/// Walks one zone as one view sees it. At most two failing look-ups a walk, however many labels:
-/// the first name that is missing ends it, empty non-terminals being stored.
+/// Walks one zone as one view sees it. At most one failing look-up in each of the two layers,
+/// however many labels: the first name that a layer does not hold ends it there, empty
+/// non-terminals being stored, and a wildcard is looked for only where it is.
 ///
 /// With `at_parent_side` a cut at the qname itself does not count: DS is the parent's (RFC 4035,
 /// 3.1.4.1).
