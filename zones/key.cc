@@ -86,6 +86,8 @@ std::optional<NodeKeyParts> parse_node_key(std::string_view key) {
         } else if (octet == 1) {
             escaped = true;
         } else if (octet != 0) {
+            // Written in lower case: anything else would be a second key of one name.
+            if (octet != base::to_lower(octet)) return std::nullopt;
             label.push_back(octet);
         } else {
             if (label.empty() || label.size() > dns::kMaxLabelOctets) return std::nullopt;

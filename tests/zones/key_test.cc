@@ -85,6 +85,9 @@ TEST(Key, NodeKeysAreReadBack) {
     }
     EXPECT_FALSE(parse_node_key(std::string_view("0000\0", 5)));
     EXPECT_FALSE(parse_node_key("0000" + std::string(64, 'a') + std::string(1, '\0')));
+    // Found by fuzzing: upper case would be a second key of one name.
+    EXPECT_TRUE(parse_node_key(std::string_view("0000www\0", 8)));
+    EXPECT_FALSE(parse_node_key(std::string_view("0000wWw\0", 8)));
 }
 
 TEST(Key, LongestNameFits) {
