@@ -285,7 +285,9 @@ std::optional<Result<std::vector<std::uint8_t>>> parse_common(RRType type, std::
                 break;
             }
             case 't': {
-                const auto value = parse_ttl(words[i]);
+                // 32 bits (RFC 1035, 3.3.13); more than a TTL may have, if written as a number.
+                auto value = parse_number(words[i], 0xffffffffU);
+                if (!value) value = parse_ttl(words[i]);
                 if (!value) return Out(base::fail(value.error().message));
                 base::append_be32(out, *value);
                 break;
@@ -491,10 +493,6 @@ std::string format_rdata(RRType type, Octets rdata) {
                    rdata_name(type, rdata).to_text();
         case RRType::SOA: {
             const SoaNumbers soa = soa_numbers(rdata);
-            // Times above 2^31-1 are none (RFC 2181, 8) and would not be read back.
-            for (const std::uint32_t time : {soa.refresh, soa.retry, soa.expire, soa.minimum}) {
-                if (time > 0x7fffffffU) return format_generic(rdata);
-            }
             std::string out =
                 rdata_name(type, rdata, 0).to_text() + " " + rdata_name(type, rdata, 1).to_text();
             for (const std::uint32_t number :
