@@ -1,5 +1,6 @@
 #include "zones/zone_check.h"
 
+#include <functional>
 #include <utility>
 
 #include "zones/key.h"
@@ -85,7 +86,7 @@ void ZoneCheck::add(NodeView node, std::span<const std::uint32_t> lines) {
         tell(std::move(finding));
     };
     const dns::Name owner = owner_of(node, apex_);
-    check_node(apex_, owner, node, located);
+    check_node(apex_, owner, node, std::cref(located));  // by reference: it would not fit in place
     if (is_hidden) return;
     pass(node);
     if (too_many_targets_) return;
