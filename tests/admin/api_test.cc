@@ -221,6 +221,32 @@ TEST_F(ApiTest, MasterFilesComeAndGo) {
          412);
 }
 
+// Its signatures were made elsewhere: only whole replacement keeps them true.
+TEST_F(ApiTest, SignedZonesAreReplacedWhole) {
+    const ApiTest::Headers dns = {{"content-type", "text/dns"}};
+    const std::string master =
+        std::string(kMaster) +
+        "@ IN DNSKEY 257 3 13 AQPSKmynfzW4kyBv015MUG2DeIQ3\n"
+        "@ IN RRSIG DNSKEY 13 2 300 20300101000000 20200101000000 1 big.example. AQPSKmyn\n";
+    must(ask("PUT", "/v1/zones/big.example", kMaster, dns), 201);
+    EXPECT_NE(ask("GET", "/v1/zones/big.example").body.find("\"signed\":null"), std::string::npos);
+    must(ask("PUT", "/v1/zones/big.example", master, dns), 200);
+    const Answer zone = ask("GET", "/v1/zones/big.example");
+    EXPECT_EQ(zone.text("signed"), "elsewhere");
+    EXPECT_EQ(zone.text("soa_edit"), "keep");
+    EXPECT_EQ(zone.text("serial"), "7");
+    const Answer refused =
+        ask("PUT", "/v1/zones/big.example/rrsets/www/A", R"({"ttl":300,"records":["192.0.2.9"]})");
+    must(refused, 422);
+    EXPECT_NE(refused.body.find("was signed elsewhere"), std::string::npos) << refused.body;
+    must(ask("PUT", "/v1/zones/big.example/policies/www/ADDRESS",
+             R"({"ttl":60,"rules":[{"id":"a","when":"any","pools":["p"]}]})"),
+         422);
+    must(ask("PATCH", "/v1/zones/big.example", R"({"soa_edit":"date"})"), 422);
+    must(ask("PATCH", "/v1/zones/big.example", R"({"comment":"signed by another"})"), 200);
+    must(ask("DELETE", "/v1/zones/big.example"), 204);
+}
+
 TEST_F(ApiTest, FaultyMasterFilesChangeNothing) {
     std::string bad = std::string(kMaster) + "www IN A nonsense\nx IN CNAME y z\n";
     for (int i = 0; i < 30; ++i) bad += "n IN A 192.0.2.256\n";
