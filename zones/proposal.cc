@@ -29,6 +29,7 @@ base::Result<Proposal::Outcome, ChangeError> Proposal::apply() {
     check_views();
     check_touched();
     compile();
+    finish_warnings();
     if (draft_.failed() || damaged_) {
         const std::string what =
             damaged_ ? "the store holds damaged data" : "the store cannot be read";

@@ -134,6 +134,7 @@ class Proposal {
     void check_policies(const Touched& touched, ViewId view, const NodeParts& seen_node);
     [[nodiscard]] std::optional<NodeParts> seen(const ZoneRecord& zone, ViewId view, Octets owner);
     void warn(std::string message);
+    void finish_warnings();
 
     // proposal_finish.cc
     void check_views();
@@ -151,6 +152,7 @@ class Proposal {
     std::size_t operation_ = 0;
     bool damaged_ = false;  // stored octets that make no sense
     std::vector<ChangeFault> faults_;
+    std::size_t more_warnings_ = 0;  // than are kept
     Outcome outcome_;
     std::map<std::string, Zone> zones_;                                     // by canonical key
     std::map<std::string, Touched> touched_;                                // by node key

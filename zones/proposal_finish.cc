@@ -25,13 +25,13 @@ void Proposal::advance_serial(Zone& zone) {
                             zone.record.apex.to_text() + " is not newer than the one served, " +
                             std::to_string(zone.serial_before);
     if (zone.record.soa_edit == "keep" || zone.sealed) {
-        outcome_.warnings.push_back(was + ": secondaries will not see this change");
+        warn(was + ": secondaries will not see this change");
         return;
     }
     const std::uint32_t serial =
         next_serial(zone.serial_before, zone.record.soa_edit, changes_.time);
     if (zone.replaced || *current != zone.serial_before) {
-        outcome_.warnings.push_back(was + ": advanced to " + std::to_string(serial));
+        warn(was + ": advanced to " + std::to_string(serial));
     }
     const Target apex{&zone, zone.record.own_view(), zone.record.apex};
     const auto before = entry_of(apex, RRType::SOA);

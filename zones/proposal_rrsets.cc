@@ -251,8 +251,8 @@ void Proposal::perform(const RemoveRecords& remove) {
             ++index;
         }
         if (!entry->rrset.remove(rdata)) {
-            outcome_.warnings.push_back(remove.name.to_text() + " " + dns::to_text(remove.type) +
-                                        ": a record to remove was not there");
+            warn(remove.name.to_text() + " " + dns::to_text(remove.type) +
+                 ": a record to remove was not there");
         } else if (!entry->weights.empty()) {
             entry->weights.erase(entry->weights.begin() + index);
         }

@@ -17,6 +17,7 @@ namespace {
 constexpr int kMaxHiddenLooks = 8;
 // How many names of an overlay are checked again when the data below it is replaced.
 constexpr std::size_t kMaxOverlayLooks = 10000;
+constexpr std::size_t kMaxWarnings = 100;  // of one change set
 
 bool names_target(NodeView node, dns::NameView target) {
     const auto servers = node.find(RRType::NS);
@@ -40,10 +41,20 @@ std::optional<NodeParts> Proposal::seen(const ZoneRecord& zone, ViewId view, Oct
     return merged;
 }
 
+/// Each is told once, and of very many only the first: a change set may be large.
 void Proposal::warn(std::string message) {
     const auto& said = outcome_.warnings;
     if (std::find(said.begin(), said.end(), message) != said.end()) return;
-    outcome_.warnings.push_back(std::move(message));
+    if (said.size() < kMaxWarnings) {
+        outcome_.warnings.push_back(std::move(message));
+    } else {
+        ++more_warnings_;
+    }
+}
+
+void Proposal::finish_warnings() {
+    if (more_warnings_ == 0) return;
+    outcome_.warnings.push_back("and " + std::to_string(more_warnings_) + " more warnings");
 }
 
 void Proposal::check_touched() {

@@ -74,6 +74,20 @@ TEST_F(StoreChecks, TargetsOfWhatIsWritten) {
               "");
 }
 
+// A large change set is told what is wrong with it, not all of it.
+TEST_F(StoreChecks, WarningsAreBounded) {
+    zones::ChangeSet many;
+    for (int i = 0; i < 130; ++i) {
+        many.operations.push_back(
+            {put("example.", "h" + std::to_string(i) + ".example.", RRType::MX, {"10 nx.example."}),
+             {}});
+    }
+    const auto result = commit(std::move(many));
+    ASSERT_TRUE(result) << faults(result);
+    ASSERT_EQ(result->warnings.size(), 101U);
+    EXPECT_EQ(result->warnings.back(), "and 30 more warnings");
+}
+
 // A zone is made in steps: the servers' addresses may come later, or with it.
 TEST_F(StoreChecks, ServersOfTheZoneItself) {
     zones::PutZone create = zone("new.");
