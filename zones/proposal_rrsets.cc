@@ -205,6 +205,10 @@ void Proposal::perform(const PutRRset& put) {
     }
     if (!check_records(*where, put.type, value.ttl, value.records)) return;
     NodeParts::Entry entry = make_entry(put.type, value);
+    if (entry.rrset.count() < value.records.size()) {
+        warn(put.name.to_text() + " " + dns::to_text(put.type) +
+             ": a record stands twice and is kept once (RFC 2181, 5)");
+    }
     if (const auto message = check_rrset(entry)) {
         fault(ChangeFault::Kind::Invalid, "/records", *message);
         return;

@@ -74,6 +74,15 @@ TEST_F(StoreChecks, TargetsOfWhatIsWritten) {
               "");
 }
 
+TEST_F(StoreChecks, RecordsThatStandTwice) {
+    EXPECT_EQ(warnings(changes(put("example.", "a.example.", RRType::MX,
+                                   {"1 m.test.", "1 M.test.", "2 m.test."}))),
+              "a.example. MX: a record stands twice and is kept once (RFC 2181, 5)\n");
+    EXPECT_EQ(rrset("example.", "a.example.", RRType::MX), "300 1 m.test. 2 m.test.");
+    // Adding what is there is how a writer makes sure of it.
+    EXPECT_EQ(warnings(changes(add("example.", "a.example.", RRType::MX, {"2 m.test."}))), "");
+}
+
 // A large change set is told what is wrong with it, not all of it.
 TEST_F(StoreChecks, WarningsAreBounded) {
     zones::ChangeSet many;
