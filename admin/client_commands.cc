@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -432,6 +433,40 @@ int ClientCommands::cache_purge(const std::string& name, bool subtree) {
     if (!answer) return 1;
     std::cout << (options_.json ? answer->dump() : text_of(*answer, "purged") + " entries purged")
               << std::endl;
+    return 0;
+}
+
+int ClientCommands::backup(const std::string& directory) {
+    // The server's idea of "here" is another than this shell's.
+    Json body = Json::object();
+    body.set("directory", std::filesystem::absolute(directory).lexically_normal().string());
+    const auto answer = ask("POST", "/v1/backup", "backup", body);
+    if (!answer) return 1;
+    std::cout << (options_.json ? answer->dump()
+                                : "backup of revision " + text_of(*answer, "revision") + " in " +
+                                      text_of(*answer, "directory"))
+              << std::endl;
+    return 0;
+}
+
+int ClientCommands::restore(const std::string& directory) {
+    zones::StoreOptions store;
+    store.directory = options_.data_dir + "/store";
+    store.min_free_octets = 0;
+    const auto restored = zones::Store::restore(directory, store);
+    if (!restored) return complain(restored.error().message);
+    if (options_.json) {
+        Json document = Json::object();
+        document.set("data_dir", options_.data_dir);
+        document.set("revision", restored->revision);
+        document.set("time", base::format_rfc3339(restored->time));
+        std::cout << document.dump() << std::endl;
+    } else {
+        std::cout << "restored revision " << restored->revision << ", taken "
+                  << base::format_rfc3339(restored->time) << ", into " << options_.data_dir
+                  << "; start with `meridian serve --data-dir " << options_.data_dir << '`'
+                  << std::endl;
+    }
     return 0;
 }
 

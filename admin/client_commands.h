@@ -72,6 +72,10 @@ class ClientCommands {
     int cache_show(const std::string& name);
     int cache_purge(const std::string& name, bool subtree);
     int stats();
+    /// Into a new directory on the server.
+    int backup(const std::string& directory);
+    /// A backup into a data directory without a store, with no server running.
+    int restore(const std::string& directory);
 
   private:
     // The server, found at first use; null after complain().

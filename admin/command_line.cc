@@ -283,6 +283,16 @@ class Parser {
                       [this](auto& c) { return c.cache_purge(a_.name, a_.subtree); });
         required(sub, "NAME", a_.name, "a name");
         sub->add_flag("--subtree", a_.subtree, "everything below it too");
+        sub = command(&app_, "backup", "a consistent copy of the store, while the server runs",
+                      [this](auto& c) { return c.backup(a_.file); });
+        required(sub, "DIR", a_.file, "a new directory on the server's machine");
+        sub = command(&app_, "restore", "bring a backup back into a new data directory",
+                      [this](auto& c) {
+                          if (!a_.client.data_dir.empty()) return c.restore(a_.file);
+                          std::cerr << "meridian: restore needs --data-dir" << std::endl;
+                          return kUsage;
+                      });
+        required(sub, "DIR", a_.file, "the backup's directory");
         command(&app_, "stats", "the server and its counters", [](auto& c) { return c.stats(); });
     }
 

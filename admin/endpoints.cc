@@ -85,6 +85,7 @@ constexpr Endpoint kEndpoints[] = {
 
     api("GET", "/v1/changes", list_changes),
     api("GET", "/v1/changes/{revision}", get_change),
+    api("POST", "/v1/backup", create_backup),
     api("GET", "/v1/server", get_server),
     api("GET", "/v1/cache/{name}", get_cache),
     api("DELETE", "/v1/cache/{name}", delete_cache),

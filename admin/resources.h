@@ -51,6 +51,8 @@ void get_cache(Context& context, const Request& request, const Respond& respond)
 void delete_cache(Context& context, const Request& request, const Respond& respond);
 void get_liveness(Context& context, const Request& request, const Respond& respond);
 void get_readiness(Context& context, const Request& request, const Respond& respond);
+// backup_resource.cc
+void create_backup(Context& context, const Request& request, const Respond& respond);
 // metrics.cc
 void get_metrics(Context& context, const Request& request, const Respond& respond);
 // session_resource.cc

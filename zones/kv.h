@@ -93,6 +93,10 @@ class KeyValueStore {
     [[nodiscard]] virtual base::Result<void> ingest(
         Family family, const std::function<bool(std::string& key, std::string& value)>& each) = 0;
 
+    /// A copy of the database as it is now, in a directory that must not exist: everything that was
+    /// written before the call is in it. Opens like any other database.
+    [[nodiscard]] virtual base::Result<void> checkpoint(const std::string& directory) = 0;
+
     [[nodiscard]] virtual std::shared_ptr<const StoreSnapshot> snapshot() = 0;
     /// Octets that ordinary users may still write where the database lies; nothing if unknown.
     [[nodiscard]] virtual std::optional<std::uint64_t> free_octets() const = 0;

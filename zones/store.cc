@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <utility>
 
@@ -68,6 +69,11 @@ class StoreImpl : public Store {
 
     void set_geo(std::shared_ptr<const GeoDatabases> geo) override {
         committer_.set_geo(std::move(geo));
+    }
+
+    [[nodiscard]] base::Result<Backup> backup(const std::string& directory) override {
+        const Backup what{std::string(kFormat), committer_.current().revision, base::wall_now()};
+        return make_backup(*store_, directory, what);
     }
 
     [[nodiscard]] StoreStats stats() const override {
@@ -193,6 +199,19 @@ base::Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
     first.snapshot = (*store)->snapshot();
     return std::make_unique<StoreImpl>(std::move(options), std::move(*store), *counters,
                                        std::move(first));
+}
+
+base::Result<Backup> Store::restore(const std::string& backup, const StoreOptions& options) {
+    auto restored = restore_backup(backup, options.directory);
+    if (!restored) return restored;
+    auto opened = open(options);
+    if (!opened) {
+        std::error_code ignored;
+        std::filesystem::remove_all(options.directory, ignored);
+        return base::fail("the backup cannot be used: " + opened.error().message);
+    }
+    restored->revision = (*opened)->read()->revision();
+    return restored;
 }
 
 base::Result<Committed, ChangeError> Store::commit(ChangeSet changes) {

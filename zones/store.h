@@ -10,6 +10,7 @@
 
 #include "base/qsbr.h"
 #include "base/result.h"
+#include "zones/backup.h"
 #include "zones/change_set.h"
 #include "zones/geo.h"
 #include "zones/node_source.h"
@@ -164,6 +165,15 @@ class Store {
 
     /// New location databases: policies are compiled anew and published under the same revision.
     virtual void set_geo(std::shared_ptr<const GeoDatabases> geo) = 0;
+
+    /// A consistent copy in a new directory, while the store serves; everything acknowledged before
+    /// the call is in it. Takes as long as copying what cannot be linked: never on a loop. Any
+    /// thread.
+    [[nodiscard]] virtual base::Result<Backup> backup(const std::string& directory) = 0;
+    /// Brings a backup back as a new store in `directory`, which must not exist, and checks that it
+    /// opens. The revision is the one that it holds.
+    [[nodiscard]] static base::Result<Backup> restore(const std::string& backup,
+                                                      const StoreOptions& options);
 
     [[nodiscard]] virtual StoreStats stats() const = 0;
 };

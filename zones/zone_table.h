@@ -127,6 +127,7 @@ class ZoneTable {
     std::uint64_t label_counts_[2] = {};  // bit n: some apex has n labels; skips hopeless look-ups
 };
 
+/// Takes the zones one by one, so that a million of them need not be held twice. One thread.
 class ZoneTable::Builder {
   public:
     Builder();

@@ -64,7 +64,8 @@ TEST(CommandLine, MistakesAreUsage) {
         {"record", "set", "example.com", "www", "A", "--ttl", "soon", "192.0.2.1"},
         {"pool", "set", "fra"},
         {"show"},
-        {"backup", "dir"},
+        {"backup"},
+        {"restore", "dir"},
     };
     for (const auto& arguments : mistakes) {
         std::string text;

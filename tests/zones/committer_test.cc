@@ -33,6 +33,9 @@ class FailingStore : public KeyValueStore {
                                  std::shared_ptr<const zones::StoreSnapshot> snapshot) override {
         return real_->scan(family, std::move(snapshot));
     }
+    base::Result<void> checkpoint(const std::string& directory) override {
+        return real_->checkpoint(directory);
+    }
     std::uint64_t estimate_keys(Family family) override { return real_->estimate_keys(family); }
     base::Result<void> write(const zones::KeyValueBatch& batch) override {
         if (writes_fail) return base::fail("the disk is on fire");

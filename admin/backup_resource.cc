@@ -1,0 +1,66 @@
+// POST /v1/backup: a consistent copy of the store in a new directory of the server.
+#include <algorithm>
+#include <filesystem>
+
+#include "admin/resources.h"
+#include "server/service.h"
+
+namespace admin {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The answer when a backup cannot go there; nothing when it can.
+std::optional<Reply> why_not(const std::string& directory, const std::string& data_dir) {
+    const auto refuse = [](std::string message) {
+        return problem(422, "no backup was made", {{"/directory", std::move(message)}});
+    };
+    const fs::path target = fs::path(directory).lexically_normal();
+    if (!target.is_absolute()) return refuse("must be an absolute path on the server");
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(target, error))) {
+        return problem(409, "no backup was made",
+                       {{"/directory", directory + " exists already; name a new directory"}});
+    }
+    const fs::path parent = fs::canonical(target.parent_path(), error);
+    if (error || !fs::is_directory(parent, error)) {
+        return refuse(target.parent_path().string() + " is no directory of the server");
+    }
+    const fs::path data = fs::canonical(data_dir, error);
+    const auto meets = std::mismatch(data.begin(), data.end(), parent.begin(), parent.end());
+    if (!error && meets.first == data.end()) {
+        return refuse("lies in the data directory, which the backup is to outlive");
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void create_backup(Context& context, const Request& request, const Respond& respond) {
+    auto body = parse_body(request);
+    if (!body) return respond(std::move(body.error()));
+    const Json* directory = body->find("directory");
+    if (directory == nullptr || directory->as_string() == nullptr) {
+        return respond(problem(422, "no backup was made",
+                               {{"/directory", "is missing: a new directory on the server"}}));
+    }
+    const std::string& path = *directory->as_string();
+    if (auto refused = why_not(path, context.service.config().data_dir)) {
+        return respond(std::move(*refused));
+    }
+    context.background.run(
+        [&store = context.service.store(), mailbox = context.mailbox, path, respond] {
+            auto made = std::make_shared<base::Result<zones::Backup>>(store.backup(path));
+            mailbox->post([made, path, respond] {
+                if (!*made) return respond(problem(503, made->error().message));
+                Json document = Json::object();
+                document.set("directory", path);
+                document.set("revision", (*made)->revision);
+                document.set("time", base::format_rfc3339((*made)->time));
+                respond(Reply::json(201, document.dump()));
+            });
+        });
+}
+
+}  // namespace admin
