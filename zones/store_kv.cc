@@ -24,7 +24,10 @@ using Log = std::function<void(std::string_view level, const std::string& messag
 constexpr const char* kFamilyNames[kFamilies] = {"default", "zones",  "nodes", "meta",
                                                  "journal", "config", "audit"};
 constexpr std::size_t kSmallBufferOctets = std::size_t{8} << 20;
-constexpr std::size_t kNodesBufferOctets = std::size_t{64} << 20;
+constexpr std::size_t kNodesBufferOctets = std::size_t{32} << 20;
+constexpr std::size_t kAllBuffersOctets = std::size_t{64} << 20;
+constexpr std::uint64_t kSyncStepOctets = std::uint64_t{1} << 20;
+constexpr int kMaxOpenFiles = 1024;  // the rest of the descriptors are the clients'
 constexpr std::uint64_t kMaxLogOctets = std::uint64_t{256} << 20;
 constexpr std::size_t kScanReadaheadOctets = std::size_t{1} << 20;
 constexpr double kBloomBitsPerKey = 10;
@@ -292,6 +295,9 @@ rocksdb::ColumnFamilyOptions family_options(
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
     table.filter_policy = filter;
+    // Within the budget like everything else, and last to leave it.
+    table.cache_index_and_filter_blocks = true;
+    table.cache_index_and_filter_blocks_with_high_priority = true;
     rocksdb::ColumnFamilyOptions options;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     options.write_buffer_size = family == Family::Nodes ? kNodesBufferOctets : kSmallBufferOctets;
@@ -326,6 +332,16 @@ base::Result<std::unique_ptr<KeyValueStore>> KeyValueStore::open(Options options
     database_options.info_log = std::make_shared<Forwarder>(options.log);
     database_options.max_total_wal_size = kMaxLogOctets;
     database_options.stats_dump_period_sec = 0;
+    database_options.db_write_buffer_size = kAllBuffersOctets;
+    database_options.max_open_files = kMaxOpenFiles;
+    // Written out as it comes rather than in bursts that a commit's sync would wait for.
+    database_options.bytes_per_sync = kSyncStepOctets;
+    database_options.wal_bytes_per_sync = kSyncStepOctets;
+    // Flushes and compactions may take long: they give way to whoever answers queries.
+    for (const auto pool : {rocksdb::Env::LOW, rocksdb::Env::BOTTOM}) {
+        database_options.env->LowerThreadPoolCPUPriority(pool);
+        database_options.env->LowerThreadPoolIOPriority(pool);
+    }
     const auto cache = rocksdb::NewLRUCache(options.block_cache_octets);
     const std::shared_ptr<const rocksdb::FilterPolicy> filter(
         rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
