@@ -224,6 +224,8 @@ void Proposal::check_below(const Touched& touched, ViewId view, NodeView node,
 }
 
 void Proposal::check_policies(const Touched& touched, ViewId view, const NodeParts& seen_node) {
+    // Most names have none, and the node says so without a look-up of each kind.
+    if ((seen_node.flags & kNodePolicy) == 0) return;
     const ZoneRecord& zone = touched.zone->record;
     bool address = false;
     bool cname = false;
