@@ -169,7 +169,9 @@ class Composer {
                             target->octets())) {
             return truncate();
         }
-        if (qtype_ == RRType::CNAME || qtype_ == RRType::ANY) return Stage::Done;
+        // Unlike a CNAME that stands there, the synthesized one does not match ANY: the query is
+        // restarted at the new name.
+        if (qtype_ == RRType::CNAME) return Stage::Done;
         return follow(target->view());
     }
 

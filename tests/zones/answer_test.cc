@@ -219,6 +219,15 @@ TEST_F(Answer, DnameRedirectsWhatIsBelow) {
          .qtype = RRType::DNAME,
          .answer = {"d.example. 300 DNAME target.other."}},
         {.qname = "d.example.", .qtype = RRType::A, .authority = {kSoa}},
+        // The query is restarted for ANY too (RFC 6672, 3.2, step 3c); for CNAME it has its answer.
+        {.qname = "x.d.example.",
+         .qtype = RRType::ANY,
+         .answer = {"d.example. 300 DNAME target.other.", "x.d.example. 300 CNAME x.target.other.",
+                    "x.target.other. 60 A 192.0.2.81"}},
+        {.qname = "x.d.example.",
+         .qtype = RRType::CNAME,
+         .answer = {"d.example. 300 DNAME target.other.",
+                    "x.d.example. 300 CNAME x.target.other."}},
     });
     std::string longest;
     for (int i = 0; i < 3; ++i) longest += std::string(60, 'a') + ".";

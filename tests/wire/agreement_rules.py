@@ -1,0 +1,148 @@
+"""What counts as the same answer, and each difference that remains with the sentence that settles it."""
+A, NS, CNAME, DNAME, ANY, RRSIG, NSEC, NSEC3 = 1, 2, 5, 39, 255, 46, 47, 50
+
+
+def frozen(section):
+    return frozenset((key, frozenset(ttls), frozenset(datas)) for key, (ttls, datas) in section.items())
+
+
+def value(case, reply, aspect):
+    """What of a reply is compared for an aspect; hashable."""
+    if aspect == "rcode":
+        return reply.rcode
+    if aspect == "aa":
+        return reply.aa
+    section = dict(reply.sections[("answer", "authority", "additional").index(aspect)])
+    if aspect == "answer" and case.qtype == ANY:
+        section = one_of_any(case, reply, section)
+    if aspect == "authority" and reply.aa and reply.answer:
+        # The NS RRset of the zone may accompany an answer and need not (RFC 1034, 4.3.2, has no
+        # such step; RFC 1034, 6.2.1 shows both).
+        section = {key: each for key, each in section.items() if key[1] != NS}
+    if aspect == "additional" and not is_referral(reply):
+        section = untrue_addresses(case, reply, section)
+    return frozen(section)
+
+
+def is_referral(reply):
+    return any(key[1] == NS for key in reply.authority) and not reply.aa
+
+
+def untrue_addresses(case, reply, section):
+    """Addresses beside an answer are those that "may be useful" (RFC 1034, 4.3.2, step 6): which of
+    them a server gives is its choice. They must be true: what is left is where ours differ from the
+    peers'."""
+    if reply is not case.ours:
+        return {}
+    known = {}
+    for peer in case.peers:
+        known.update(peer.additional)
+        known.update(peer.answer)
+    return {key: each for key, each in section.items() if key in known and known[key] != each}
+
+
+def one_of_any(case, reply, section):
+    """Any one RRset is an answer to ANY (RFC 8482, 4.1). What is compared is the aliases on the way,
+    and whether ours is one of the RRsets that a peer has there."""
+    aliases = {key: each for key, each in section.items() if key[1] in (CNAME, DNAME)}
+    rest = {key: each for key, each in section.items() if key not in aliases}
+    if reply is not case.ours:
+        return {} if rest else aliases
+    there = {}
+    for peer in case.peers:
+        there.update(peer.answer)
+        if not rest and set(peer.answer) == set(aliases):
+            return aliases
+    picked = rest or aliases
+    return {} if len(picked) == 1 and all(there.get(key) == each for key, each in picked.items()) else picked
+
+
+RULES = {}
+
+
+def rule(function):
+    RULES[function.__name__] = function
+    return function
+
+
+def same_as(case, peer):
+    """Every aspect of ours is this peer's."""
+    reply = case.peers[case.peer_names.index(peer)]
+    return all(value(case, case.ours, aspect) == value(case, reply, aspect)
+               for aspect in ("rcode", "aa", "answer", "authority", "additional"))
+
+
+def last_target(case):
+    """Where the chain of aliases in our answer ends, and the names it went through."""
+    links = {}
+    for (owner, rtype), (_, datas) in case.ours.answer.items():
+        if rtype == CNAME and len(datas) == 1:
+            links[owner] = next(iter(datas))
+    name, passed = case.qname, [case.qname]
+    while name in links and links[name] not in passed:
+        name = links[name]
+        passed.append(name)
+    return name, passed
+
+
+@rule
+def chain_into_another_zone(case, _):
+    """A chain is followed into other zones of this server: "change QNAME to the canonical name in the
+    CNAME RR, and go back to step 1", which searches the nearest ancestor zone anew (RFC 1034, 4.3.2,
+    steps 3a and 2). NSD does the same; Knot and BIND stop at the end of the first zone."""
+    _, passed = last_target(case)
+    crosses = len({case.zone_of(name) for name in passed}) > 1
+    return crosses and (case.qtype == NSEC3 or same_as(case, "nsd"))
+
+
+@rule
+def longer_chain(case, _):
+    """A chain is followed to its end, "go back to step 1" (RFC 1034, 4.3.2, step 3a), where Knot stops
+    after its limit of links and NSD does not start when asked for NSEC3. BIND does the same."""
+    stopped = case.peers[case.peer_names.index("knotd")]
+    return len(stopped.answer) < len(case.ours.answer) and same_as(case, "named")
+
+
+@rule
+def signatures_of_an_alias(case, _):
+    """RRSIG and NSEC asked for where an alias stands in an unsigned zone: QTYPE does not match CNAME,
+    so "copy the CNAME RR into the answer section" and go on (RFC 1034, 4.3.2, step 3a). NSD does the
+    same; Knot and BIND say NODATA."""
+    return case.qtype in (RRSIG, NSEC) and any(key[1] == CNAME for key in case.ours.answer) and same_as(case, "nsd")
+
+
+def explain(case, aspect):
+    for name, function in RULES.items():
+        if function(case, aspect):
+            return name
+    return None
+
+
+def truncation_faults(case, short, others):
+    """The short answer of ours against the whole one of ours, and against those of the peers."""
+    faults = []
+    if len(short.octets) > max(512, case.payload):
+        faults.append("larger than the client takes")
+    whole = case.ours
+    if whole.tc:
+        faults.append("truncated over TCP")
+    if short.rcode != whole.rcode and short.rcode not in {each.rcode for each in others if each.tc}:
+        faults.append("the rcode depends on the room")
+    for index, name in enumerate(("answer", "authority", "additional")):
+        for key, each in short.sections[index].items():
+            there = whole.sections[index].get(key)
+            if there != each and case.qtype != ANY:
+                faults.append("an RRset of the %s section is not whole (RFC 2181, 9)" % name)
+    lost = short.answer != whole.answer or short.authority != whole.authority
+    if lost and not short.tc and case.qtype != ANY:
+        faults.append("something needed is missing and TC is not set (RFC 2181, 9)")
+    if short.tc and short.sections == whole.sections:
+        faults.append("TC is set and nothing is missing")
+    if is_referral(whole) and not short.tc and in_domain_glue(short) != in_domain_glue(whole):
+        faults.append("in-domain glue is missing and TC is not set (RFC 9471, 3.1)")
+    return faults
+
+
+def in_domain_glue(reply):
+    cuts = [key[0] for key in reply.authority if key[1] == NS]
+    return {key: each for key, each in reply.additional.items() if any(key[0].endswith(cut) for cut in cuts)}
