@@ -38,7 +38,7 @@ class Zone:
 
     def ask(self, *relative):
         """Names beyond the owners that are worth a question."""
-        self.extra += [self.name(each) for each in relative]
+        self.extra += [self.name(each) for each in relative if each and not each.startswith(".")]
 
     @property
     def text(self):
