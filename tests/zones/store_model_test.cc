@@ -1,4 +1,6 @@
-// Random change sets against a map.
+// Random change sets against a map. MERIDIAN_MODEL_STEPS makes the walk longer (scripts/model.sh),
+// and MERIDIAN_MODEL_SEED another one.
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
@@ -11,8 +13,14 @@ namespace {
 
 using dns::RRType;
 
-constexpr int kSteps = 10000;
+constexpr std::uint64_t kSteps = 10000;
+constexpr std::uint64_t kCompareEvery = 1000;
 constexpr int kGroup = 50;  // submitted at once, so that they share groups
+
+std::uint64_t setting(const char* variable, std::uint64_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
 
 /// What the zone holds: view ("" is the base) and owner to types to records.
 struct Model {
@@ -151,13 +159,16 @@ class StoreModel : public StoreTest {
         }
     }
 
-    std::mt19937 random_{20261121};
+    std::mt19937 random_{
+        static_cast<std::mt19937::result_type>(setting("MERIDIAN_MODEL_SEED", 20261121))};
 };
 
 TEST_F(StoreModel, AgreesWithAMap) {
     must(changes(zone("example."), zones::PutDocument{"views", "v", "{}"}));
     Model model;
-    for (int step_count = 0; step_count < kSteps;) {
+    const std::uint64_t steps = setting("MERIDIAN_MODEL_STEPS", kSteps);
+    std::uint64_t compared = 0;
+    for (std::uint64_t step_count = 0; step_count < steps;) {
         std::vector<std::pair<bool, bool>> outcomes(kGroup);  // expected, got
         for (int i = 0; i < kGroup; ++i) {
             zones::ChangeSet set = changes();
@@ -184,7 +195,10 @@ TEST_F(StoreModel, AgreesWithAMap) {
         auto last = changes(zones::PutZone{name("example."), "", "keep", "", {}, std::nullopt});
         ASSERT_TRUE(commit(std::move(last)));
         for (const auto& outcome : outcomes) ASSERT_EQ(outcome.first, outcome.second);
-        if (step_count % 1000 < 150) compare(model);
+        if (step_count - compared >= kCompareEvery) {
+            compare(model);
+            compared = step_count;
+        }
         if (HasFatalFailure()) return;
     }
     compare(model);
