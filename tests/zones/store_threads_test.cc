@@ -67,7 +67,8 @@ class StoreThreads : public StoreTest {
 TEST_F(StoreThreads, PairsAreNeverSeenApart) {
     must(changes(zone("example.")));
     std::vector<std::thread> threads;
-    for (int i = 0; i < 3; ++i) {
+    // Four workers, of which two may wait for the disk as readers do.
+    for (int i = 0; i < 4; ++i) {
         base::Qsbr::Reader& reader = store_->qsbr().add_reader();
         threads.emplace_back([this, &reader, i] { read_batches(reader, i % 2 == 0); });
     }
