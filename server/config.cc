@@ -11,6 +11,8 @@
 #include <optional>
 #include <sstream>
 
+#include "server/cookies.h"
+
 namespace server {
 
 namespace {
@@ -41,6 +43,16 @@ class TableReader {
                 out = *value;
             } else {
                 fail(node, name + " must be a string");
+            }
+        });
+    }
+    void cookie_secret(const std::string& key, std::string& out) {
+        on(key, [this, &out](const toml::node& node, const std::string& name) {
+            const auto value = node.value_exact<std::string>();
+            if (value && (value->empty() || Cookies::parse_secret(*value))) {
+                out = *value;
+            } else {
+                fail(node, name + " must be 32 hexadecimal digits, or empty");
             }
         });
     }
@@ -339,7 +351,8 @@ void read_root(TableReader& root, Config& config) {
         reader.number("udp_payload", config.udp_payload, 512, 4096);
         reader.boolean("nsid", config.nsid);
         reader.text("version_bind", config.version_bind);
-        reader.not_built({"cookies", "cookie_secret"});
+        reader.boolean("cookies", config.cookies);
+        reader.cookie_secret("cookie_secret", config.cookie_secret);
     });
     root.table("recursion", [&config](TableReader& reader) { read_recursion(reader, config); });
     root.table("limits", [&config](TableReader& reader) {
@@ -349,8 +362,8 @@ void read_root(TableReader& root, Config& config) {
         reader.number("udp_rcvbuf", config.udp_rcvbuf, 4096, 1 << 30);
         reader.number("min_free_mb", config.min_free_mb, 0, 1 << 20);
         reader.number("memory_mb", config.memory_mb, 0, 1 << 24);
-        reader.not_built({"tcp_clients_per_prefix", "responses_per_second", "rrl_slip",
-                          "rrl_exempt"});
+        reader.not_built(
+            {"tcp_clients_per_prefix", "responses_per_second", "rrl_slip", "rrl_exempt"});
     });
     root.table("log", [&config](TableReader& reader) {
         reader.choice("level", config.log_level, {"debug", "info", "warn", "error"});

@@ -43,6 +43,8 @@ struct Config {
 
     std::uint16_t udp_payload = 1232;  // RFC 9715
     bool nsid = true;
+    bool cookies = true;
+    std::string cookie_secret;  // 32 hexadecimal digits; empty: the server's own, changing daily
     std::string version_bind;
 
     std::vector<base::IpPrefix> recursion_allow;  // default: loopback

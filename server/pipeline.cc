@@ -40,6 +40,8 @@ struct Pipeline::Run {
     RCode rcode = RCode::NoError;
     std::optional<dns::ExtendedError> ede;
     std::optional<std::uint8_t> scope_length;
+    base::Octets cookie;     // as sent; empty: none, or cookies are off
+    bool keepalive = false;  // asked for, over TCP
     std::size_t reserved = 0;
     Role role = Role::Auth;
     Action action = Action::Answered;
@@ -62,6 +64,7 @@ void Pipeline::begin_batch(base::MonoTime now) {
     now_ = now;
     published_ = store_.published();
     nodes_->use(*published_);
+    unix_time_s_.reset();
 }
 
 void Pipeline::end_batch() {
@@ -105,6 +108,7 @@ Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& r
             .add();
         return Step::Dropped;
     }
+    const bool options_good = read_options(run);
     start_reply(run);
     Step step = Step::Answered;
     switch (outcome) {
@@ -121,12 +125,39 @@ Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& r
             fail(run, RCode::BadVers);
             break;
         case dns::RequestOutcome::Answer:
-            step = answer(run);
+            if (options_good) {
+                step = answer(run);
+            } else {
+                fail(run, RCode::FormErr);
+            }
             break;
     }
     if (step != Step::Answered) return step;
     reply_size = finish(run);
     return Step::Answered;
+}
+
+/// The options that are the server's own business; false where one is malformed.
+bool Pipeline::read_options(Run& run) const {
+    if (!run.request.edns) return true;
+    bool cookie_seen = false;
+    // The parser has seen that no option runs past the end.
+    for (base::Octets rest = run.request.edns->options; !rest.empty();) {
+        const auto code = static_cast<dns::EdnsOption>(base::load_be16(rest.data()));
+        const base::Octets value = rest.subspan(4, base::load_be16(&rest[2]));
+        rest = rest.subspan(4 + value.size());
+        if (code == dns::EdnsOption::Cookie && settings_.cookies && !cookie_seen) {
+            // The first counts, all others are ignored (RFC 7873, 5.2).
+            cookie_seen = true;
+            if (!Cookies::well_formed(value)) return false;
+            run.cookie = value;
+        } else if (code == dns::EdnsOption::TcpKeepalive && run.query.transport == Transport::Tcp) {
+            // Ignored over UDP (RFC 7828, 3.2.2); a client sends no timeout (3.2.1).
+            if (!value.empty()) return false;
+            run.keepalive = true;
+        }
+    }
+    return true;
 }
 
 /// Header, question, and the room that OPT will need (RFC 6891, 6.1.1).
@@ -151,6 +182,8 @@ void Pipeline::start_reply(Run& run) {
             run.reserved += 4 + std::min(settings_.node.size(), kMaxNodeName);
         }
         if (request.edns->subnet) run.reserved += 4 + request.edns->subnet->octets();
+        if (!run.cookie.empty()) run.reserved += 4 + Cookies::kOptionOctets;
+        if (run.keepalive) run.reserved += 4 + 2;
         run.writer.reserve(run.reserved);
     }
 }
@@ -324,6 +357,13 @@ std::size_t Pipeline::finish(Run& run) {
     return size;
 }
 
+std::uint32_t Pipeline::unix_time_s() {
+    if (!unix_time_s_) {
+        unix_time_s_ = static_cast<std::uint32_t>(base::to_unix_us(base::wall_now()) / 1000000);
+    }
+    return *unix_time_s_;
+}
+
 void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
     const dns::Edns& edns = *run.request.edns;
     std::array<std::uint8_t, kMaxOptionOctets> options;
@@ -346,6 +386,18 @@ void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
         head(dns::EdnsOption::ClientSubnet, subnet.octets());
         subnet.write(&options[used]);
         used += subnet.octets();
+    }
+    if (!run.cookie.empty()) {
+        head(dns::EdnsOption::Cookie, Cookies::kOptionOctets);
+        std::uint8_t cookie[Cookies::kOptionOctets];
+        settings_.cookies->answer(run.cookie, run.query.client.address, unix_time_s(), cookie);
+        std::memcpy(&options[used], cookie, sizeof cookie);
+        used += sizeof cookie;
+    }
+    if (run.keepalive) {
+        head(dns::EdnsOption::TcpKeepalive, 2);
+        base::store_be16(&options[used], settings_.tcp_keepalive_ds);
+        used += 2;
     }
     if (run.ede) {
         head(dns::EdnsOption::ExtendedError, 2);

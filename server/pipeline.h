@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "dns/message.h"
 #include "dns/message_writer.h"
 #include "resolver/resolver.h"
+#include "server/cookies.h"
 #include "server/stats.h"
 #include "server/tap.h"
 #include "zones/answer.h"
@@ -24,8 +26,10 @@ namespace server {
 struct PipelineSettings {
     std::uint16_t udp_payload = 1232;
     bool nsid = true;
-    std::string node;          // NSID and CH TXT id.server
-    std::string version_bind;  // empty: refused
+    std::string node;                      // NSID and CH TXT id.server
+    std::string version_bind;              // empty: refused
+    std::optional<Cookies> cookies;        // empty: the option is ignored (RFC 7873)
+    std::uint16_t tcp_keepalive_ds = 100;  // told to who asks, in units of 100 ms (RFC 7828)
     std::vector<base::IpPrefix> ecs_trusted;
     std::vector<base::IpPrefix> recursion_allow;
 };
@@ -74,6 +78,7 @@ class Pipeline {
   private:
     struct Run;  // everything one query gathers on its way
 
+    bool read_options(Run& run) const;
     void start_reply(Run& run);
     Step answer(Run& run);
     zones::AnswerOutcome answer_from_zones(Run& run);
@@ -82,6 +87,7 @@ class Pipeline {
     void refuse(Run& run, dns::ExtendedError why);
     void fail(Run& run, dns::RCode rcode);
     [[nodiscard]] bool recursion_permitted(const Run& run) const;
+    std::uint32_t unix_time_s();
     std::size_t finish(Run& run);
     void write_opt(Run& run, std::uint8_t extended_rcode);
     void count_duration(std::size_t role, base::Duration took, std::uint64_t queries);
@@ -98,6 +104,7 @@ class Pipeline {
     base::Random random_;
     std::uint16_t rotation_ = 0;
     base::MonoTime now_{};
+    std::optional<std::uint32_t> unix_time_s_;  // read once a batch, if a cookie wants it
     std::uint64_t answered_in_batch_[kRoles] = {};
     resolver::Question wanted_;
 };

@@ -93,6 +93,17 @@ class RunningService final : public Service {
         settings_.udp_payload = config_.udp_payload;
         settings_.nsid = config_.nsid;
         settings_.node = node_;
+        if (config_.cookies) {
+            auto secret = Cookies::parse_secret(config_.cookie_secret);
+            if (!secret) {
+                auto own = Cookies::load_or_make(config_.data_dir + "/cookie.secret");
+                if (!own) return base::fail(own.error().message);
+                secret = *own;
+            }
+            settings_.cookies.emplace(*secret, config_.cookie_secret.empty());
+        }
+        settings_.tcp_keepalive_ds =
+            static_cast<std::uint16_t>(std::min<std::uint32_t>(config_.tcp_idle_ms / 100, 65535));
         settings_.version_bind = config_.version_bind;
         settings_.ecs_trusted = config_.ecs_trusted;
         settings_.recursion_allow = config_.recursion_allow;

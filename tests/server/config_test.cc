@@ -21,6 +21,17 @@ TEST(Config, DefaultsListenOnLoopbackForBothRoles) {
     EXPECT_EQ(config.udp_payload, 1232);
 }
 
+TEST(Config, ACookieSecretHas128Bits) {
+    const auto good = Config::parse(
+        "[edns]\ncookies = false\ncookie_secret = \"E5e973e5a6b2a43f48e7dc849e37bfcf\"\n", "t");
+    ASSERT_TRUE(good) << good.error().message;
+    EXPECT_FALSE(good->cookies);
+    EXPECT_EQ(good->cookie_secret, "E5e973e5a6b2a43f48e7dc849e37bfcf");
+    EXPECT_NE(fault_of("[edns]\ncookie_secret = \"e5e9\"\n").find("32 hexadecimal digits"),
+              std::string::npos);
+    EXPECT_NE(fault_of("[edns]\ncookie_secret = 5\n").find("32 hexadecimal"), std::string::npos);
+}
+
 TEST(Config, ReadsWhatInterfaceNames) {
     const auto good = Config::parse(R"(
 data_dir = "/srv/m"

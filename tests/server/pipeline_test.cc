@@ -238,6 +238,53 @@ TEST_F(PipelineTest, OptionsAreAnswered) {
     EXPECT_TRUE(without.options.empty());
 }
 
+TEST_F(PipelineTest, CookiesAreAnsweredAndKept) {
+    const std::vector<std::uint8_t> first = {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+    EXPECT_EQ(run(message("www.example.", RRType::A, 0, &first)).option(dns::EdnsOption::Cookie),
+              nullptr);  // off
+    settings_.cookies.emplace(SipKey{1, 2, 3}, true);
+    const Reply reply = run(message("www.example.", RRType::A, 0, &first));
+    const auto* cookie = reply.option(dns::EdnsOption::Cookie);
+    ASSERT_NE(cookie, nullptr);
+    ASSERT_EQ(cookie->size(), Cookies::kOptionOctets);
+    EXPECT_TRUE(std::equal(first.begin() + 4, first.end(), cookie->begin()));
+    std::vector<std::uint8_t> second = {0, 10, 0, 24};
+    second.insert(second.end(), cookie->begin(), cookie->end());
+    const Reply again = run(message("www.example.", RRType::A, 0, &second));
+    ASSERT_NE(again.option(dns::EdnsOption::Cookie), nullptr);
+    EXPECT_EQ(*again.option(dns::EdnsOption::Cookie), *cookie);
+    // An error carries the cookie too, and a full answer still fits beside it.
+    EXPECT_NE(run(message("x.", RRType::A, 0, &first)).option(dns::EdnsOption::Cookie), nullptr);
+    const Reply tight = run(message("many.example.", RRType::A, 0, &first, 512));
+    EXPECT_LE(tight.size, 512U);
+    EXPECT_NE(tight.option(dns::EdnsOption::Cookie), nullptr);
+    for (const std::size_t size : {0U, 7U, 9U, 15U, 41U}) {
+        std::vector<std::uint8_t> bad = {0, 10, 0, static_cast<std::uint8_t>(size)};
+        bad.resize(4 + size);
+        const Reply refused = run(message("www.example.", RRType::A, 0, &bad));
+        EXPECT_EQ(refused.rcode, RCode::FormErr) << size;
+        EXPECT_TRUE(refused.opt);
+        EXPECT_TRUE(refused.answer.empty());
+    }
+}
+
+TEST_F(PipelineTest, KeepaliveIsForTcp) {
+    settings_.tcp_keepalive_ds = 300;
+    const std::vector<std::uint8_t> asked = {0, 11, 0, 0};
+    const auto query = message("www.example.", RRType::A, 0, &asked);
+    const Reply tcp = run(query, Transport::Tcp);
+    const auto* told = tcp.option(dns::EdnsOption::TcpKeepalive);
+    ASSERT_NE(told, nullptr);
+    EXPECT_EQ(*told, (std::vector<std::uint8_t>{1, 44}));
+    EXPECT_EQ(run(query).option(dns::EdnsOption::TcpKeepalive), nullptr);
+    const auto unasked = message("www.example.", RRType::A, 0, &kNoOptions);
+    EXPECT_EQ(run(unasked, Transport::Tcp).option(dns::EdnsOption::TcpKeepalive), nullptr);
+    const std::vector<std::uint8_t> bad = {0, 11, 0, 2, 0, 1};
+    const auto with_timeout = message("www.example.", RRType::A, 0, &bad);
+    EXPECT_EQ(run(with_timeout, Transport::Tcp).rcode, RCode::FormErr);
+    EXPECT_EQ(run(with_timeout).rcode, RCode::NoError);
+}
+
 TEST_F(PipelineTest, ChaosClass) {
     const auto ask = [&](const char* qname, RRType type) {
         return run(message(qname, type, 0, nullptr, 0, dns::RRClass::CH));
