@@ -89,7 +89,6 @@ bool AbsenceFilter::add_to_build(std::span<const std::uint64_t> hashes) {
 bool AbsenceFilter::finish_build() {
     const std::lock_guard lock(mutex_);
     if (building_ == nullptr) return false;
-    generation_.fetch_add(1);
     Bits* old = active_.exchange(building_.release());
     if (old != nullptr) qsbr_.retire(old);
     return true;
@@ -97,14 +96,11 @@ bool AbsenceFilter::finish_build() {
 
 void AbsenceFilter::give_up_build() {
     const std::lock_guard lock(mutex_);
-    if (building_ == nullptr) return;
-    generation_.fetch_add(1);
     building_.reset();
 }
 
 void AbsenceFilter::forget() {
     const std::lock_guard lock(mutex_);
-    generation_.fetch_add(1);
     building_.reset();
     Bits* old = active_.exchange(nullptr);
     if (old != nullptr) qsbr_.retire(old);

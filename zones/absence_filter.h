@@ -50,8 +50,9 @@ class AbsenceFilter {
     /// After owners may have been missed: says nothing until it is built anew.
     void forget();
 
-    /// Changes with each begin and end of a build. Whoever adds owners over a long time (a loader)
-    /// and makes them visible only then compares: if it changed, some may be in neither filter.
+    /// Changes as a build begins. Whoever adds owners over a long time (a loader) and makes them
+    /// visible only then compares: if it changed, some may be missing in the filter that was begun
+    /// between. What is added after `begin_build` is in every filter from then on.
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
     /// Nothing in use, or more names than it was made for.
     [[nodiscard]] bool wants_build() const;

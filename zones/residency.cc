@@ -90,8 +90,10 @@ void Residency::before_publish(Revision revision, const std::vector<NodeCache::C
             attached_.push_back(zone);
             const auto load = loading_.find(zone);
             if (load == loading_.end()) continue;  // it was here before: its bits are still set
-            // Some of its owners may be in neither the filter in use nor the one being built.
-            if (load->second != filter_.generation()) filter_.forget();
+            if (load->second != filter_.generation()) {
+                missed_.push_back(zone);
+                filter_paused_.store(true);
+            }
             loading_.erase(load);
         }
     }
@@ -115,6 +117,7 @@ void Residency::reset() {
     cache_.clear();
     const std::lock_guard lock(mutex_);
     attached_.clear();
+    missed_.clear();
     scan_wanted_ = true;
 }
 
@@ -140,13 +143,14 @@ void Residency::run() {
             const std::lock_guard lock(mutex_);
             tidy_ = false;
         }
+        add_missed();
         const bool tidy_left = cache_.tidy();
         const bool memory_left = qsbr_.reclaim() > 0;
         bool scan_now = false;
         ZoneId zone = 0;
         {
             const std::lock_guard lock(mutex_);
-            tidy_ = tidy_ || tidy_left || memory_left;
+            tidy_ = tidy_ || tidy_left || memory_left || filter_paused_.load();
             const bool room = full_ &&
                               cache_.size().octets < cache_.budget() - cache_.budget() / 4 &&
                               base::mono_now() - scanned_ > kRescanInterval;
@@ -284,6 +288,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
         nodes_seen_.fetch_add(1, std::memory_order_relaxed);
         if (++breath % kBreath == 0) {
             if (stopping()) return Step::Stopped;
+            add_missed();
             (void)cache_.tidy();
             (void)qsbr_.reclaim();
         }
@@ -301,6 +306,46 @@ bool Residency::wait_for_readers() {
         if (wake_.wait_for(lock, kBusyInterval, [this] { return stopping_; })) return false;
     }
     return true;
+}
+
+/// Brings the owners of `missed_` into the filter, and has it asked again when they are there.
+void Residency::add_missed() {
+    while (filter_paused_.load()) {
+        ZoneId zone = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            if (missed_.empty()) {
+                // A zone that is gone again was not found: its last readers are waited for.
+                if (qsbr_.passed(added_ticket_)) filter_paused_.store(false);
+                return;
+            }
+            zone = missed_.front();
+        }
+        if (!add_owners(zone)) return;
+        added_ticket_ = qsbr_.ticket();
+        const std::lock_guard lock(mutex_);
+        // `reset` may have come between.
+        if (!missed_.empty() && missed_.front() == zone) missed_.pop_front();
+    }
+}
+
+/// False: stopped, or the store could not be read.
+bool Residency::add_owners(ZoneId zone) {
+    std::vector<std::uint64_t> hashes;
+    hashes.reserve(kChunk);
+    const std::string to = zone_prefix(zone + 1);
+    const auto cursor = store_.scan(Family::Nodes, hooks_.current().snapshot);
+    cursor->seek(zone_prefix(zone));
+    for (; cursor->valid() && cursor->key() < to; cursor->next()) {
+        const auto parts = parse_node_key(cursor->key());
+        if (parts) hashes.push_back(cache_.hash(zone, parts->relative_owner));
+        if (hashes.size() < kChunk) continue;
+        filter_.add(hashes);
+        hashes.clear();
+        if (stopping()) return false;
+    }
+    filter_.add(hashes);
+    return cursor->status() == KeyValueStore::Read::Found;
 }
 
 void Residency::charge_filter() {

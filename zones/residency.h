@@ -41,7 +41,11 @@ class Residency {
     Residency& operator=(const Residency&) = delete;
 
     [[nodiscard]] NodeCache& cache() noexcept { return cache_; }
-    [[nodiscard]] const AbsenceFilter& filter() const noexcept { return filter_; }
+    /// True: no such owner exists. False: it may. Of a hash as NodeCache::hash makes it; the
+    /// caller is online in the Qsbr.
+    [[nodiscard]] bool absent(std::uint64_t hash) const noexcept {
+        return !filter_paused_.load() && filter_.absent(hash);
+    }
 
     struct Hooks {
         std::function<Published()> current;  // the newest revision
@@ -89,6 +93,8 @@ class Residency {
     Step scan(Published& at, const std::string& from, const std::string& to,
               const std::vector<ZoneId>* live, bool build);
     [[nodiscard]] bool wait_for_readers();
+    void add_missed();
+    [[nodiscard]] bool add_owners(ZoneId zone);
     void complete_if_all_in(std::uint64_t token);
     void charge_filter();
     void report_damage(std::string_view key);
@@ -104,9 +110,13 @@ class Residency {
     std::condition_variable wake_;
     std::deque<ZoneId> attached_;              // guarded by mutex_: to be loaded
     std::map<ZoneId, std::uint64_t> loading_;  // guarded by mutex_: filter's generation at begin
-    bool stopping_ = false;                    // guarded by mutex_
-    bool tidy_ = false;                        // guarded by mutex_: a commit left something
-    bool scan_wanted_ = true;                  // guarded by mutex_
+    // Zones of which owners may be missing in the filter, because it was begun while they were
+    // loaded. It is not asked until they have been added.
+    std::deque<ZoneId> missed_;               // guarded by mutex_
+    std::atomic<bool> filter_paused_{false};  // written under mutex_
+    bool stopping_ = false;                   // guarded by mutex_
+    bool tidy_ = false;                       // guarded by mutex_: a commit left something
+    bool scan_wanted_ = true;                 // guarded by mutex_
 
     // The thread alone.
     std::uint64_t evictions_at_scan_ = 0;
@@ -114,6 +124,7 @@ class Residency {
     bool holes_ = false;   // damaged nodes were left out
     base::MonoTime scanned_{};
     std::ptrdiff_t filter_charged_ = 0;
+    std::uint64_t added_ticket_ = 0;  // of the last of missed_ that was added
     base::MonoTime damage_logged_{};
 
     std::atomic<std::uint64_t> nodes_seen_{0}, estimate_{0}, damaged_{0};

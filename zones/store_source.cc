@@ -16,7 +16,7 @@ class StoreSource : public Store::Source {
                 const StoreLog& log, bool may_block)
         : store_(store),
           cache_(residency.cache()),
-          filter_(residency.filter()),
+          residency_(residency),
           counters_(counters),
           log_(log),
           may_block_(may_block) {
@@ -34,7 +34,7 @@ class StoreSource : public Store::Source {
         const std::uint64_t hash = cache_.hash(zone, relative_owner);
         const NodeCache::Found found =
             cache_.find(hash, zone, relative_owner, published_->revision);
-        if (found.hit == NodeCache::Hit::Miss && !filter_.absent(hash)) {
+        if (found.hit == NodeCache::Hit::Miss && !residency_.absent(hash)) {
             return read(zone, relative_owner);
         }
         SourceCounters::Own::count(own_.hits);
@@ -96,7 +96,7 @@ class StoreSource : public Store::Source {
 
     KeyValueStore& store_;
     NodeCache& cache_;
-    const AbsenceFilter& filter_;
+    const Residency& residency_;
     SourceCounters& counters_;
     const StoreLog& log_;
     const bool may_block_;

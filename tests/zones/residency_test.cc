@@ -72,7 +72,7 @@ TEST_F(ResidencyTest, AZoneThatIsSwappedInIsReadToo) {
     // Replaced: the old one's nodes leave memory.
     load("example.", 10, "g");
     wait_until_complete();
-    for (int i = 0; i < 2000 && store_->stats().cache_nodes > 11; ++i) {
+    for (int i = 0; i < kPatience && store_->stats().cache_nodes > 11; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     EXPECT_EQ(store_->stats().cache_nodes, 11U);
@@ -90,7 +90,7 @@ class SmallBudget : public ResidencyTest {
         return options;
     }
     void wait_for_filter() {
-        for (int i = 0; i < 2000; ++i) {
+        for (int i = 0; i < kPatience; ++i) {
             const zones::StoreStats stats = store_->stats();
             if (!stats.cache_scanning && stats.filter_octets > 0) break;
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -112,6 +112,52 @@ TEST_F(SmallBudget, FloodOfNamesThatDoNotExistEvictsNothing) {
     EXPECT_EQ(store_->stats().cache_evictions, evictions);
     EXPECT_LT(misses() - before, kFlood / 20) << "the filter answers";
     EXPECT_LE(store_->stats().cache_octets, std::size_t{2} << 20);
+}
+
+TEST_F(SmallBudget, AnImportAcrossANewFilterIsFoundAtOnce) {
+    // Written while the first filter is in use, and swapped in when there is another.
+    wait_for_filter();
+    auto early = store_->begin_load(name("early."));
+    ASSERT_TRUE(early);
+    const auto take = [&early](const std::string& owner, RRType type, const std::string& data) {
+        EXPECT_FALSE((*early)->add(name(owner), type, 300, rdata(type, data)));
+    };
+    take("early.", RRType::SOA, "ns. h. 10 1 2 3 4");
+    take("early.", RRType::NS, "ns.test.");
+    for (int i = 0; i < 2000; ++i) {
+        take("h" + std::to_string(i) + ".early.", RRType::A, "192.0.2.1");
+    }
+    const auto finished = (*early)->finish();
+    ASSERT_TRUE(finished);
+    const std::size_t first = store_->stats().filter_octets;
+    load("example.", kNames);
+    // A filter for so many names takes more; while it is built both count.
+    const auto built = [&] {
+        const zones::StoreStats stats = store_->stats();
+        return stats.filter_octets > 2 * first && !stats.cache_scanning;
+    };
+    for (int i = 0; i < kPatience && !built(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_TRUE(built());
+    must(changes(finished->operation));
+    for (int i = 0; i < 2000; ++i) {
+        ASSERT_EQ(find("early.", "h" + std::to_string(i) + ".early."), "Present");
+    }
+    // And it is asked again.
+    const auto reads = [this] {
+        const std::uint64_t before = misses();
+        for (int i = 0; i < 1000; ++i) {
+            EXPECT_EQ(find("early.", "x" + std::to_string(i) + ".early."), "Absent");
+        }
+        return misses() - before;
+    };
+    std::uint64_t seen = reads();
+    for (int i = 0; i < kPatience && seen > 100; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        seen = reads();
+    }
+    EXPECT_LE(seen, 100U);
 }
 
 TEST_F(SmallBudget, EverythingIsFoundAndTheBudgetKept) {

@@ -14,7 +14,7 @@ namespace {
 using dns::RRType;
 
 constexpr int kPairs = 6;
-constexpr int kFillers = 3000;   // names of a zone that does not change
+constexpr int kFillers = 6000;   // names of a zone that does not change
 constexpr int kSwapNames = 600;  // names that come with a zone that is swapped in
 constexpr std::uint32_t kRounds = 72;
 constexpr std::size_t kTight = std::size_t{512} << 10;  // far less than all nodes take
@@ -180,7 +180,7 @@ TEST_P(ResidencyThreads, NothingIsSeenTooEarlyOrTooLate) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_GT(batches_.load(), 10U);
     // The last import may have come while a filter was built: then that is begun again.
-    for (int i = 0; i < 4000 && store_->stats().filter_octets == 0; ++i) {
+    for (int i = 0; i < kPatience && store_->stats().filter_octets == 0; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     const zones::StoreStats stats = store_->stats();

@@ -182,9 +182,11 @@ class StoreTest : public testing::Test {
         reader_->offline();
         return out;
     }
+    // In steps of 5 ms: the thread that is waited for has a low priority, and tests share cores.
+    static constexpr int kPatience = 12000;
     /// Until all of the store is in memory.
     void wait_until_complete() {
-        for (int i = 0; i < 2000 && !store_->stats().cache_complete; ++i) {
+        for (int i = 0; i < kPatience && !store_->stats().cache_complete; ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         EXPECT_TRUE(store_->stats().cache_complete);
