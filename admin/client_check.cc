@@ -3,9 +3,9 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 #include "admin/client_commands.h"
+#include "admin/import_jobs.h"
 #include "dns/types.h"
 #include "zones/zone_file_check.h"
 
@@ -14,26 +14,6 @@ namespace admin {
 namespace {
 
 constexpr std::size_t kPieceOctets = std::size_t{64} << 10;
-constexpr std::uintmax_t kMaxIncludedOctets = std::uintmax_t{1} << 30;
-
-// Included files stand beside the file that is checked, unless their paths are absolute.
-dns::MasterScanner::Include includes_of(const std::string& file) {
-    const std::filesystem::path directory =
-        file == "-" ? std::filesystem::path() : std::filesystem::path(file).parent_path();
-    return [directory](const std::string& path) -> base::Result<std::string> {
-        const std::filesystem::path whole = directory / path;
-        std::error_code error;
-        const std::uintmax_t size = std::filesystem::file_size(whole, error);
-        if (error) return base::fail(path + ": " + error.message());
-        if (size > kMaxIncludedOctets) return base::fail(path + ": larger than 1 GiB");
-        std::ifstream in(whole, std::ios::binary);
-        std::ostringstream text;
-        text << in.rdbuf();
-        if (!in) return base::fail(path + ": cannot be read");
-        return std::move(text).str();
-    };
-}
-
 std::string counted(std::uint64_t count, const char* what) {
     return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -65,7 +45,7 @@ int ClientCommands::zone_check(const std::string& zone, const std::string& file)
         return complain(file + ": cannot be read");
     }
     Json findings = Json::array();
-    zones::ZoneFileCheck check(*apex, file == "-" ? "standard input" : file, includes_of(file),
+    zones::ZoneFileCheck check(*apex, file == "-" ? "standard input" : file, included_files(),
                                [this, &findings](const zones::ZoneFileCheck::Found& found) {
                                    if (options_.json) {
                                        findings.push(json_of(found));

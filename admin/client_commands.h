@@ -12,6 +12,8 @@
 
 namespace admin {
 
+struct ImportJobs;
+
 /// The commands that talk to a running server, apart from how their arguments are read
 /// (command_line.h). Each returns the exit status: 0 done, 1 refused or failed, with one line on
 /// standard error that says what and where. One thread.
@@ -35,12 +37,13 @@ class ClientCommands {
     int zone_export(const std::string& zone, const std::string& file);
     /// A master file; `-` is standard input.
     int zone_import(const std::string& zone, const std::string& file);
-    /// One zone a line: zone, tab, master file.
-    int zone_import_list(const std::string& list_file);
-    /// The same two into a store that no server has open.
-    int zone_import_offline(const std::string& zone, const std::string& file,
-                            const std::string& list_file);
-
+    /// One zone, or those that a list, a named.conf or an nsd.conf names: into the server, or into
+    /// a store that no server has open. A zone that is refused does no harm to the others.
+    struct ImportSource {
+        std::string zone, file;                      // one zone, or
+        std::string list_file, bind_file, nsd_file;  // one of these
+    };
+    int zone_import_many(const ImportSource& source, bool offline);
     /// The rules of an import, without a server or a store; every finding with file and line.
     int zone_check(const std::string& zone, const std::string& file);
 
@@ -95,8 +98,16 @@ class ClientCommands {
               const std::optional<Json>& body = {});
     int show_document(const std::string& path, const std::string& subject);
     std::optional<Json> read_document(const std::string& file);
-    // False after complain().
-    bool import_one(const std::string& zone, const std::string& file, std::string& summary);
+    // One zone into the server.
+    struct Imported {
+        bool done = false;
+        bool unreachable = false;  // there is no answer: the next zone would have none either
+        std::string summary;
+        std::string document;                 // the answer, if it is JSON
+        std::vector<std::string> complaints;  // a line each
+    };
+    Imported import_one(const std::string& zone, const std::string& file);
+    int zone_import_jobs(const ImportJobs& jobs);
     [[nodiscard]] std::string query(std::vector<std::pair<std::string, std::string>> pairs) const;
 
     Options options_;

@@ -1,15 +1,15 @@
-// Zones into a server, and into a store that no server has open.
-#include <unistd.h>
-
+// Zones into a server and out of it.
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
+#include <mutex>
+#include <thread>
 
 #include "admin/client_commands.h"
 #include "admin/documents.h"
-#include "admin/zone_import.h"
-#include "zones/store.h"
+#include "admin/import_jobs.h"
+#include "admin/offline_import.h"
 
 namespace admin {
 
@@ -33,35 +33,27 @@ struct Input {
     std::istream* stream;
 };
 
-struct Job {
-    std::string zone, file;
-};
+// Requests that are under way at once when many zones are imported.
+constexpr std::size_t kInFlight = 4;
 
-base::Result<std::vector<Job>> read_jobs(const std::string& list_file) {
-    Input input(list_file);
-    if (!*input.stream) return base::fail(list_file + ": cannot be read");
-    std::vector<Job> jobs;
-    std::size_t number = 0;
-    for (std::string line; std::getline(*input.stream, line);) {
-        ++number;
-        if (line.empty() || line[0] == '#') continue;
-        const std::size_t tab = line.find('\t');
-        if (tab == std::string::npos || tab == 0 || tab + 1 == line.size()) {
-            return base::fail(list_file + ':' + std::to_string(number) +
-                              ": a line is a zone, a tab and a master file");
-        }
-        jobs.push_back({line.substr(0, tab), line.substr(tab + 1)});
+// What a server says of a zone it refused: a line for each fault, with the file's name.
+std::vector<std::string> faults_of(const Json& document, const std::string& file) {
+    std::vector<std::string> lines;
+    const Json* errors = document.find("errors");
+    if (errors == nullptr) return lines;
+    for (const Json& error : errors->items()) {
+        const Json* detail = error.find("detail");
+        const std::string text = detail != nullptr && detail->as_string() != nullptr
+                                     ? *detail->as_string()
+                                     : std::string();
+        // The server calls what it reads "zone"; here the file has a name.
+        lines.push_back(text.starts_with("zone:") ? file + text.substr(4) : file + ": " + text);
     }
-    return jobs;
-}
-
-// On a terminal, how far a long list has come.
-void show_progress(std::size_t done, std::size_t all) {
-    static const bool kTerminal = isatty(STDERR_FILENO) == 1;
-    if (kTerminal && (done % 100 == 0 || done == all)) {
-        std::cerr << '\r' << done << " of " << all << " zones" << (done == all ? "\n" : "")
-                  << std::flush;
+    const Json* count = document.find("detail");
+    if (lines.size() > 1 && count != nullptr && count->as_string() != nullptr) {
+        lines.push_back(file + ": " + *count->as_string() + "; nothing was changed");
     }
+    return lines;
 }
 
 }  // namespace
@@ -87,143 +79,134 @@ int ClientCommands::zone_export(const std::string& zone, const std::string& file
     return target.good() ? 0 : complain((file.empty() ? "output" : file) + ": cannot be written");
 }
 
-bool ClientCommands::import_one(const std::string& zone, const std::string& file,
-                                std::string& summary) {
+ClientCommands::Imported ClientCommands::import_one(const std::string& zone,
+                                                    const std::string& file) {
+    Imported out;
     Client* server = client();
-    if (server == nullptr) return false;
+    if (server == nullptr) {
+        out.unreachable = true;
+        return out;
+    }
     const auto input = std::make_shared<Input>(file);
     if (!*input->stream) {
-        complain(file + ": cannot be read");
-        return false;
+        out.complaints.push_back(file + ": cannot be read");
+        return out;
     }
-    Client::Body body{
-        .content_type = "text/dns", .text = {}, .more = [input] { return input->piece(); }};
+    std::uint64_t octets = 0;
+    Client::Body body{.content_type = "text/dns", .text = {}, .more = [input, &octets] {
+                          std::string piece = input->piece();
+                          octets += piece.size();
+                          return piece;
+                      }};
     const auto response =
         server->request("PUT", "/v1/zones/" + encode_segment(zone) + query({}), {}, &body);
     if (!response) {
-        complain(response.error().message);
-        return false;
+        out.complaints.push_back(response.error().message);
+        out.unreachable = true;
+        return out;
     }
     const auto document = Json::parse(response->body);
     if (response->status == 422 && document) {
-        const Json* errors = document->find("errors");
-        if (errors != nullptr && !errors->items().empty()) {
-            if (options_.json) std::cout << document->dump() << std::endl;
-            // The server calls what it reads "zone"; here the file has a name.
-            const Json* detail = errors->items().front().find("detail");
-            std::string line = detail != nullptr && detail->as_string() != nullptr
-                                   ? *detail->as_string()
-                                   : std::string();
-            line = line.starts_with("zone:") ? file + line.substr(4) : file + ": " + line;
-            const Json* count = document->find("detail");
-            if (errors->items().size() > 1 && count != nullptr && count->as_string() != nullptr) {
-                line += " (" + *count->as_string() + ')';
-            }
-            complain(line);
-            return false;
+        out.complaints = faults_of(*document, file);
+        if (!out.complaints.empty()) {
+            out.document = document->dump();
+            return out;
         }
     }
     if (response->status < 200 || response->status > 299 || !document) {
         complain(zone, *response);
-        return false;
+        return out;
     }
+    out.done = true;
+    out.document = document->dump();
     const Json* records = document->find("records");
     const Json* revision = document->find("revision");
-    if (options_.json) {
-        summary = document->dump();
-    } else if (records != nullptr && revision != nullptr) {
-        summary = zone + ": " + records->dump() + " records, revision " + revision->dump();
+    if (records != nullptr && revision != nullptr) {
+        out.summary = zone + ": " + records->dump() + " records, revision " + revision->dump();
     } else {
-        summary = zone + ": " + response->body;
+        out.summary = zone + ": " + response->body;
     }
     const Json* warnings = document->find("warnings");
     if (warnings != nullptr) {
         for (const Json& warning : warnings->items()) {
             if (warning.as_string() == nullptr) continue;
-            std::cerr << "meridian: " << zone << ": warning: " << *warning.as_string() << '\n';
+            const std::string& text = *warning.as_string();
+            out.complaints.push_back(
+                text.starts_with("zone:")
+                    ? file + ":" + text.substr(5, text.find(' ') - 4) +
+                          "warning:" + text.substr(std::min(text.find(' '), text.size()))
+                    : zone + ": warning: " + text);
         }
     }
-    return true;
+    return out;
 }
 
 int ClientCommands::zone_import(const std::string& zone, const std::string& file) {
-    std::string summary;
-    if (!import_one(zone, file, summary)) return 1;
-    std::cout << summary << std::endl;
-    return 0;
+    const Imported imported = import_one(zone, file);
+    for (const std::string& line : imported.complaints) complain(line);
+    if (options_.json && !imported.document.empty()) {
+        std::cout << imported.document << std::endl;
+    } else if (imported.done) {
+        std::cout << imported.summary << std::endl;
+    }
+    return imported.done ? 0 : 1;
 }
 
-int ClientCommands::zone_import_list(const std::string& list_file) {
-    const auto jobs = read_jobs(list_file);
-    if (!jobs) return complain(jobs.error().message);
-    std::size_t done = 0;
-    for (const Job& job : *jobs) {
-        std::string summary;
-        if (!import_one(job.zone, job.file, summary)) return 1;
-        if (options_.json) std::cout << summary << '\n';
-        show_progress(++done, jobs->size());
-    }
-    if (!options_.json) std::cout << done << " zones imported" << std::endl;
-    std::cout.flush();
-    return 0;
-}
-
-int ClientCommands::zone_import_offline(const std::string& zone, const std::string& file,
-                                        const std::string& list_file) {
-    std::vector<Job> jobs;
-    if (list_file.empty()) {
-        jobs.push_back({zone, file});
-    } else {
-        auto listed = read_jobs(list_file);
-        if (!listed) return complain(listed.error().message);
-        jobs = std::move(*listed);
-    }
-    zones::StoreOptions options;
-    options.directory = options_.data_dir + "/store";
-    options.log = [](std::string_view level, const std::string& message) {
-        if (level != "info") std::cerr << "meridian: " << message << '\n';
+int ClientCommands::zone_import_jobs(const ImportJobs& jobs) {
+    for (const std::string& note : jobs.notes) complain(note);
+    if (client() == nullptr) return 1;  // also: libcurl is set up by one thread
+    ImportProgress progress(jobs.jobs.size());
+    std::mutex mutex;
+    std::size_t next = 0, done = 0, refused = 0;  // guarded by mutex, as is what is printed
+    bool unreachable = false;
+    const auto work = [&] {
+        ClientCommands own(options_);
+        for (;;) {
+            std::size_t index = 0;
+            {
+                const std::lock_guard lock(mutex);
+                if (unreachable || next == jobs.jobs.size()) return;
+                index = next++;
+            }
+            const ImportJob& job = jobs.jobs[index];
+            const Imported imported = own.import_one(job.zone, job.file);
+            const std::lock_guard lock(mutex);
+            if (!imported.complaints.empty()) progress.clear();
+            for (const std::string& line : imported.complaints) complain(line);
+            if (options_.json && !imported.document.empty()) {
+                std::cout << imported.document << '\n';
+            }
+            ++(imported.done ? done : refused);
+            unreachable = unreachable || imported.unreachable;
+            progress.zone_done();
+        }
     };
-    auto store = zones::Store::open(std::move(options));
-    if (!store) return complain(store.error().message);
-    std::cerr << "meridian: offline, into the store in " << options_.data_dir << '\n';
-
-    std::size_t done = 0;
-    for (const Job& job : jobs) {
-        const auto apex = parse_zone_name(job.zone);
-        if (!apex) return complain(job.zone + ": " + apex.error().message);
-        Input input(job.file);
-        if (!*input.stream) return complain(job.file + ": cannot be read");
-        auto import = ZoneImport::begin(**store, *apex, job.file);
-        if (!import) return complain(job.zone + ": " + import.error().message);
-        for (std::string piece = input.piece(); !piece.empty(); piece = input.piece()) {
-            (*import)->feed(base::as_octets(piece));
-        }
-        auto finished = (*import)->finish();
-        if (!finished) {
-            const auto& refused = finished.error();
-            std::string line = refused.shown.empty() ? job.zone : refused.shown.front();
-            if (refused.faults > 1) line += " (" + std::to_string(refused.faults) + " faults)";
-            return complain(line);
-        }
-        zones::ChangeSet changes;
-        changes.author = "import";
-        changes.message = "offline import of " + job.file;
-        changes.time = base::wall_now();
-        changes.dry_run = options_.dry_run;
-        changes.operations.push_back({std::move(finished->operation), {}});
-        const auto committed = (*store)->commit(std::move(changes));
-        if (!committed) {
-            const auto& faults = committed.error().faults;
-            return complain(job.zone + ": " +
-                            (faults.empty() ? std::string("refused") : faults.front().message));
-        }
-        for (const std::string& warning : finished->warnings) {
-            std::cerr << "meridian: " << job.zone << ": warning: " << warning << '\n';
-        }
-        show_progress(++done, jobs.size());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < std::min(kInFlight, jobs.jobs.size()); ++i) {
+        threads.emplace_back(work);
     }
-    std::cout << done << (done == 1 ? " zone" : " zones") << " imported" << std::endl;
-    return 0;
+    for (std::thread& thread : threads) thread.join();
+    progress.clear();
+    if (!options_.json) std::cout << import_summary(done, jobs.jobs.size() - done) << '\n';
+    std::cout.flush();
+    return done == jobs.jobs.size() ? 0 : 1;
+}
+
+int ClientCommands::zone_import_many(const ImportSource& source, bool offline) {
+    base::Result<ImportJobs> jobs;
+    if (!source.list_file.empty()) {
+        jobs = read_list(source.list_file);
+    } else if (!source.bind_file.empty()) {
+        jobs = read_named_conf(source.bind_file);
+    } else if (!source.nsd_file.empty()) {
+        jobs = read_nsd_conf(source.nsd_file);
+    } else {
+        jobs = ImportJobs{{{source.zone, source.file}}, {}};
+    }
+    if (!jobs) return complain(jobs.error().message);
+    if (!offline) return zone_import_jobs(*jobs);
+    for (const std::string& note : jobs->notes) complain(note);
+    return import_offline(jobs->jobs, options_.data_dir, options_.dry_run, options_.json);
 }
 
 }  // namespace admin

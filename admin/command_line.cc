@@ -18,7 +18,8 @@ struct Arguments {
     ServeOptions serve;
     ClientCommands::Options client;
     std::string config_file;
-    std::string zone, name, type, id, file, list_file, search, comment, filter, revision;
+    std::string zone, name, type, id, file, list_file, bind_file, nsd_file, search, comment, filter,
+        revision;
     std::vector<std::string> rdata, ns;
     std::optional<std::uint32_t> ttl;
     bool offline = false;
@@ -140,6 +141,8 @@ class Parser {
         sub->add_option("FILE", a_.file, "the master file; - for standard input");
         sub->add_option("--list", a_.list_file,
                         "many zones: a line is a zone, a tab, a master file");
+        sub->add_option("--bind", a_.bind_file, "the primary zones of a named.conf");
+        sub->add_option("--nsd", a_.nsd_file, "the primary zones of an nsd.conf");
         sub->add_flag("--offline", a_.offline,
                       "into the store in --data-dir, which no server has "
                       "open");
@@ -147,19 +150,21 @@ class Parser {
     }
 
     int run_import(ClientCommands& client) {
-        const bool one = !a_.zone.empty() && !a_.file.empty();
-        if (one == !a_.list_file.empty() || a_.zone.empty() != a_.file.empty()) {
-            std::cerr << "meridian: zone import takes ZONE and FILE, or --list FILE" << std::endl;
+        const int sources = (a_.zone.empty() ? 0 : 1) + (a_.list_file.empty() ? 0 : 1) +
+                            (a_.bind_file.empty() ? 0 : 1) + (a_.nsd_file.empty() ? 0 : 1);
+        if (sources != 1 || a_.zone.empty() != a_.file.empty()) {
+            std::cerr << "meridian: zone import takes ZONE and FILE, --list FILE, --bind FILE or "
+                         "--nsd FILE"
+                      << std::endl;
             return kUsage;
         }
-        if (a_.offline) {
-            if (a_.client.data_dir.empty()) {
-                std::cerr << "meridian: --offline needs --data-dir" << std::endl;
-                return kUsage;
-            }
-            return client.zone_import_offline(a_.zone, a_.file, a_.list_file);
+        if (a_.offline && a_.client.data_dir.empty()) {
+            std::cerr << "meridian: --offline needs --data-dir" << std::endl;
+            return kUsage;
         }
-        return one ? client.zone_import(a_.zone, a_.file) : client.zone_import_list(a_.list_file);
+        if (!a_.offline && !a_.zone.empty()) return client.zone_import(a_.zone, a_.file);
+        return client.zone_import_many({a_.zone, a_.file, a_.list_file, a_.bind_file, a_.nsd_file},
+                                       a_.offline);
     }
 
     void records() {

@@ -6,21 +6,13 @@
 
 namespace admin {
 
-base::Result<std::unique_ptr<ZoneImport>> ZoneImport::begin(zones::Store& store,
-                                                            const dns::Name& apex,
-                                                            std::string file) {
-    auto loader = store.begin_load(apex);
-    if (!loader) return base::fail(loader.error().message);
-    return std::unique_ptr<ZoneImport>(new ZoneImport(std::move(*loader), apex, std::move(file)));
-}
-
 ZoneImport::ZoneImport(std::unique_ptr<zones::ZoneLoader> loader, const dns::Name& apex,
-                       std::string file)
+                       std::string file, dns::MasterScanner::Include include)
     : loader_(std::move(loader)) {
     dns::MasterScanner::Options options;
     options.file = std::move(file);
     options.origin = apex;
-    // No Include: a zone sent over the network must not read the server's files.
+    options.include = std::move(include);
     scanner_ = std::make_unique<dns::MasterScanner>(std::move(options), *this);
 }
 
@@ -30,7 +22,8 @@ bool ZoneImport::on_record(const dns::MasterRecord& record) {
     if (record.rr_class != dns::RRClass::IN) {
         fault = "class " + dns::to_text(record.rr_class) + ": zones are of class IN";
     } else {
-        fault = loader_->add(record.owner, record.type, record.ttl, record.rdata);
+        fault = loader_->add_at({record.file, record.line}, record.owner, record.type, record.ttl,
+                                record.rdata);
     }
     if (!fault) return true;
     return on_fault({std::string(record.file), record.line, std::move(*fault)});
@@ -48,10 +41,8 @@ base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused> ZoneImport::finis
     auto finished = loader_->finish();
     loader_.reset();
     if (finished) return std::move(*finished);
-    for (std::string& fault : finished.error()) {
-        ++refused_.faults;
-        if (refused_.shown.size() < kMaxFaultsShown) refused_.shown.push_back(std::move(fault));
-    }
+    refused_ = std::move(finished.error());
+    if (refused_.shown.size() > kMaxFaultsShown) refused_.shown.resize(kMaxFaultsShown);
     return base::fail(std::move(refused_));
 }
 
@@ -162,9 +153,11 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
     if (!request.query.get("view").value_or("").empty()) {
         return refuse(problem(422, "a view's overlay is written RRset by RRset"));
     }
-    auto import = ZoneImport::begin(store, *apex, "zone");
-    if (!import) return refuse(problem(503, import.error().message));
-    return std::make_unique<ImportSink>(context, std::move(respond), std::move(*import),
+    auto loader = store.begin_load(*apex);
+    if (!loader) return refuse(problem(503, loader.error().message));
+    // No includes: a zone sent over the network must not read the server's files.
+    auto import = std::make_unique<ZoneImport>(std::move(*loader), *apex, "zone");
+    return std::make_unique<ImportSink>(context, std::move(respond), std::move(import),
                                         std::move(*condition), submission_of(request), *apex,
                                         zone->has_value());
 }

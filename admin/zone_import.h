@@ -18,18 +18,15 @@ class ZoneImport final : public dns::MasterSink {
   public:
     static constexpr std::size_t kMaxFaultsShown = 20;
 
-    /// `file` stands in messages. The store outlives this.
-    [[nodiscard]] static base::Result<std::unique_ptr<ZoneImport>> begin(zones::Store& store,
-                                                                         const dns::Name& apex,
-                                                                         std::string file);
+    /// `file` stands in messages; `include` reads included files, none: $INCLUDE is a fault.
+    ZoneImport(std::unique_ptr<zones::ZoneLoader> loader, const dns::Name& apex, std::string file,
+               dns::MasterScanner::Include include = {});
+
     void feed(base::Octets piece) { (void)scanner_->feed(piece); }
 
     /// After the last piece: the operation to commit, or every fault ("zone:17: ...": the first
     /// kMaxFaultsShown; `faults` counts them all). May take long for a large zone.
-    struct Refused {
-        std::uint64_t faults = 0;
-        std::vector<std::string> shown;
-    };
+    using Refused = zones::ZoneLoader::Refused;
     [[nodiscard]] base::Result<zones::ZoneLoader::Finished, Refused> finish();
     [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
 
@@ -37,8 +34,6 @@ class ZoneImport final : public dns::MasterSink {
     bool on_fault(dns::MasterFault fault) override;
 
   private:
-    ZoneImport(std::unique_ptr<zones::ZoneLoader> loader, const dns::Name& apex, std::string file);
-
     std::unique_ptr<zones::ZoneLoader> loader_;
     std::unique_ptr<dns::MasterScanner> scanner_;
     std::uint64_t records_ = 0;

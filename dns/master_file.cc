@@ -52,6 +52,13 @@ std::string without_quotes(std::string_view text) {
     return std::string(text);
 }
 
+/// A path is relative to the file that names it.
+std::string beside(const std::string& file, const std::string& path) {
+    const std::size_t slash = file.rfind('/');
+    if (path.starts_with('/') || slash == std::string::npos) return path;
+    return file.substr(0, slash + 1) + path;
+}
+
 }  // namespace
 
 std::string MasterFault::to_text() const {
@@ -297,7 +304,7 @@ struct MasterScanner::State {
             inner_origin = *parsed;
         }
         Source inner;
-        inner.file = without_quotes(words[1]);
+        inner.file = beside(file, without_quotes(words[1]));
         const auto text = options.include(inner.file);
         if (!text) return fault(file, line, text.error().message);
         // The origin outside is kept, and so is the owner (RFC 1035, 5.1).

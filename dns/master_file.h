@@ -52,7 +52,8 @@ class MasterScanner {
     static constexpr unsigned kMaxIncludeDepth = 10;
     static constexpr std::uint32_t kMaxGenerated = 1U << 20;  // records of one $GENERATE
 
-    /// Reads an included file whole into the second argument, or says why not. Absent: $INCLUDE
+    /// Reads an included file whole, or says why not. Its path is relative to the file that names
+    /// it, with that file's directory in front, unless it is absolute. Absent: $INCLUDE
     /// is a fault (a zone sent over the network must not read the server's files).
     using Include = std::function<base::Result<std::string>(const std::string& path)>;
 

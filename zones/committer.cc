@@ -91,20 +91,20 @@ void Committer::set_geo(std::shared_ptr<const GeoDatabases> geo) {
     enqueue(std::move(item));
 }
 
-base::Result<ZoneId> Committer::reserve_zone_id(const dns::Name& apex) {
+base::Result<ZoneId> Committer::reserve_zone_ids(ZoneId count) {
     std::promise<base::Result<ZoneId>> promise;
     auto future = promise.get_future();
     Item item;
-    item.task = [this, &promise, &apex] {
+    item.task = [this, &promise, count] {
         const std::string reason = why_unavailable();
         if (!reason.empty()) {
             promise.set_value(base::fail(reason));
             return;
         }
         Counters counters = counters_;
-        const ZoneId id = counters.next_zone++;
+        const ZoneId id = counters.next_zone;
+        counters.next_zone += count;
         Draft draft(store_);
-        draft.put(Family::Default, LoadRecord::key(id), LoadRecord{apex, 0}.pack());
         draft.put(Family::Default, std::string(kCountersKey), counters.pack());
         if (!write(draft)) {
             promise.set_value(base::fail("the store cannot be written"));

@@ -42,8 +42,9 @@ class Committer {
     // Any thread.
     void submit(ChangeSet changes, Store::Done done);
     void set_geo(std::shared_ptr<const GeoDatabases> geo);
-    /// A new zone id with its LoadRecord written; waits for the committer.
-    [[nodiscard]] base::Result<ZoneId> reserve_zone_id(const dns::Name& apex);
+    /// The first of `count` new zone ids in a row, which nobody else will get; waits for the
+    /// committer.
+    [[nodiscard]] base::Result<ZoneId> reserve_zone_ids(ZoneId count);
     /// Runs a task between two groups and waits for it. Never from the committer's own thread.
     void run_between(const std::function<void()>& task);
     [[nodiscard]] const Published* published() const noexcept { return published_.load(); }

@@ -175,6 +175,7 @@ std::string LoadRecord::pack() const {
     ValueWriter out;
     out.name(apex);
     out.u64(records);
+    if (ids > 1) out.u32(ids);
     return out.take();
 }
 
@@ -183,6 +184,10 @@ std::optional<LoadRecord> LoadRecord::parse(std::string_view value) {
     LoadRecord record;
     record.apex = in.name();
     record.records = in.u64();
+    if (!in.failed() && !in.complete()) {
+        record.ids = in.u32();
+        if (record.ids <= 1 || record.records != 0) return std::nullopt;
+    }
     if (!in.complete()) return std::nullopt;
     return record;
 }

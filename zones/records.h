@@ -76,7 +76,8 @@ struct Counters {
 /// `default`: a zone that a ZoneLoader has written and no ReplaceZone has taken.
 struct LoadRecord {
     dns::Name apex;
-    std::uint64_t records = 0;
+    std::uint64_t records = 0;  // 0: being written
+    ZoneId ids = 1;             // being written: this many ids from the key's on (BulkLoad)
 
     [[nodiscard]] std::string pack() const;
     [[nodiscard]] static std::optional<LoadRecord> parse(std::string_view value);

@@ -34,6 +34,7 @@ class StoreImpl : public Store {
                      {options_.memory_octets - block_cache_octets(options_.memory_octets),
                       options_.memory_octets / kFilterShare, options_.log}),
           committer_(*store_, residency_, qsbr_, options_, counters, std::move(first)) {
+        if (!options_.resident) return;
         residency_.start(
             {[this] { return committer_.current(); },
              [this](const std::function<void()>& task) { committer_.run_between(task); }});
@@ -53,10 +54,21 @@ class StoreImpl : public Store {
 
     [[nodiscard]] base::Result<std::unique_ptr<ZoneLoader>> begin_load(
         const dns::Name& apex) override {
-        const auto id = committer_.reserve_zone_id(apex);
-        if (!id) return base::fail(id.error());
-        residency_.begin_load(*id);
-        return make_zone_loader(*store_, residency_, *id, apex);
+        const std::lock_guard lock(load_mutex_);
+        if (load_ids_left_ == 0) {
+            const auto first = committer_.reserve_zone_ids(kLoadIds);
+            if (!first) return base::fail(first.error());
+            next_load_id_ = *first;
+            load_ids_left_ = kLoadIds;
+        }
+        --load_ids_left_;
+        return make_zone_loader(load_context(), next_load_id_++, apex);
+    }
+
+    [[nodiscard]] base::Result<std::unique_ptr<BulkLoad>> begin_bulk() override {
+        const auto first = committer_.reserve_zone_ids(kBulkIds);
+        if (!first) return base::fail(first.error());
+        return make_bulk_load(load_context(), *first);
     }
 
     [[nodiscard]] std::unique_ptr<Source> make_source(bool may_block) override {
@@ -95,12 +107,23 @@ class StoreImpl : public Store {
     }
 
   private:
+    // Each reservation is a write of its own.
+    static constexpr ZoneId kLoadIds = 64;
+
+    [[nodiscard]] LoadContext load_context() {
+        return {*store_, residency_, options_.directory, options_.load_octets,
+                options_.min_free_octets};
+    }
+
     // Destroyed from the last to the first: the committer's thread ends before what it uses goes.
     const StoreOptions options_;
     const std::unique_ptr<KeyValueStore> store_;
     base::Qsbr qsbr_;
     mutable Residency residency_;  // its cache counts under locks
     SourceCounters source_counters_;
+    std::mutex load_mutex_;
+    ZoneId next_load_id_ = 0;   // guarded by load_mutex_
+    ZoneId load_ids_left_ = 0;  // guarded by load_mutex_
     Committer committer_;
 };
 
@@ -139,9 +162,11 @@ base::Result<void> collect_orphans(KeyValueStore& store, Counters& counters) {
     for (const Draft::Row& row : draft.all(Family::Default, std::string(kLoadPrefix))) {
         const auto id = LoadRecord::parse_key(row.first);
         if (id) {
-            draft.erase_range(Family::Nodes, zone_prefix(*id), zone_prefix(*id + 1));
-            draft.erase_range(Family::Meta, zone_prefix(*id), zone_prefix(*id + 1));
-            counters.next_zone = std::max(counters.next_zone, *id + 1);
+            const auto load = LoadRecord::parse(row.second);
+            const ZoneId end = *id + (load ? load->ids : 1);
+            draft.erase_range(Family::Nodes, zone_prefix(*id), zone_prefix(end));
+            draft.erase_range(Family::Meta, zone_prefix(*id), zone_prefix(end));
+            counters.next_zone = std::max(counters.next_zone, end);
         }
         draft.erase(Family::Default, row.first);
     }

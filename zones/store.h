@@ -18,6 +18,7 @@
 
 namespace zones {
 
+class BulkLoad;
 class ZoneLoader;
 
 /// How the store tells its owner what happens: level is "info", "warn" or "error".
@@ -28,6 +29,10 @@ struct StoreOptions {
     /// Node cache, absence filter and RocksDB's block cache together. The database's write
     /// buffers and what belongs to a revision (zone table, policies) come on top.
     std::size_t memory_octets = std::size_t{512} << 20;
+    /// What a zone that is loaded may take in memory while it is sorted.
+    std::size_t load_octets = std::size_t{64} << 20;
+    /// False: nothing is read into memory ahead of queries, because there will be none.
+    bool resident = true;
     std::uint64_t min_free_octets = std::uint64_t{256} << 20;  // writes are refused below
     StoreLog log;                                              // any thread; must not block
     std::shared_ptr<const GeoDatabases> geo;  // may be empty: geo rules match nothing
@@ -151,6 +156,8 @@ class Store {
     /// committer: never from a `Done`.
     [[nodiscard]] virtual base::Result<std::unique_ptr<ZoneLoader>> begin_load(
         const dns::Name& apex) = 0;
+    /// The same for many zones; see BulkLoad.
+    [[nodiscard]] virtual base::Result<std::unique_ptr<BulkLoad>> begin_bulk() = 0;
 
     /// Nodes through the cache at the revision of `published`. With `may_block` false a read that
     /// is in neither cache gives WouldBlock. One per thread; `use` starts a batch.
@@ -179,22 +186,52 @@ class Store {
 };
 
 /// Writes the data of a whole zone under a new ZoneId where no query sees it; ReplaceZone then
-/// swaps it in with one small batch. Validated as a whole: a bad zone changes nothing. Dropping
-/// the loader, or a crash, leaves only what the next start removes. One thread.
+/// swaps it in with one small batch. Validated as a whole: a bad zone changes nothing. Records may
+/// come in any order and number: memory is bounded by StoreOptions::load_octets, the rest is sorted
+/// on disk. Dropping the loader leaves nothing behind; an operation that is never committed, or a
+/// crash, only what the next start removes. One thread.
 class ZoneLoader {
   public:
+    /// Where a record stands, for messages. Borrowed.
+    struct Place {
+        std::string_view file;
+        std::uint32_t line = 0;  // 0: unknown
+    };
     virtual ~ZoneLoader() = default;
-    /// An empty optional: taken. Else the fault of this record: out of the zone, CNAME and other
-    /// data, a second SOA, ... Loading may go on, to find all faults.
-    [[nodiscard]] virtual std::optional<std::string> add(const dns::Name& owner, dns::RRType type,
-                                                         std::uint32_t ttl, base::Octets rdata) = 0;
-    /// Faults of the zone as a whole (no SOA or NS at the apex, ...) and warnings, or the
-    /// operation to commit.
+    /// An empty optional: taken. Else the fault of this record: out of the zone, malformed, ...
+    /// Loading may go on, to find all faults.
+    [[nodiscard]] virtual std::optional<std::string> add_at(const Place& place,
+                                                            const dns::Name& owner,
+                                                            dns::RRType type, std::uint32_t ttl,
+                                                            base::Octets rdata) = 0;
+    [[nodiscard]] std::optional<std::string> add(const dns::Name& owner, dns::RRType type,
+                                                 std::uint32_t ttl, base::Octets rdata) {
+        return add_at({}, owner, type, ttl, rdata);
+    }
+    /// Faults of the zone as a whole (no SOA or NS at the apex, CNAME and other data, ...) or the
+    /// operation to commit, and warnings. Messages begin with the place, where it is known.
     struct Finished {
         ReplaceZone operation;
         std::vector<std::string> warnings;
     };
-    [[nodiscard]] virtual base::Result<Finished, std::vector<std::string>> finish() = 0;
+    struct Refused {
+        std::uint64_t faults = 0;        // all of them
+        std::vector<std::string> shown;  // the first ones
+    };
+    [[nodiscard]] virtual base::Result<Finished, Refused> finish() = 0;
+};
+
+/// Many zones at once: what small zones hold is gathered and written together. A zone that is
+/// refused does no harm to the others; each is swapped in by its own ReplaceZone, when `write` has
+/// returned. One thread at a time: it may be filled on one and written on another.
+class BulkLoad {
+  public:
+    virtual ~BulkLoad() = default;
+    /// The next zone, after the one before is gone. Only while there is `room`.
+    [[nodiscard]] virtual std::unique_ptr<ZoneLoader> begin(const dns::Name& apex) = 0;
+    [[nodiscard]] virtual bool room() const noexcept = 0;
+    /// Writes what was gathered. After the last loader is gone, once.
+    [[nodiscard]] virtual base::Result<void> write() = 0;
 };
 
 }  // namespace zones

@@ -321,7 +321,7 @@ base::Result<std::unique_ptr<KeyValueStore>> KeyValueStore::open(Options options
     for (const auto& entry : std::filesystem::directory_iterator(options.directory, error)) {
         const std::string name = entry.path().filename().string();
         std::error_code ignored;
-        if (name.starts_with("load-") && name.ends_with(".sst")) {
+        if (name.starts_with("load-") && (name.ends_with(".sst") || name.ends_with(".run"))) {
             std::filesystem::remove(entry.path(), ignored);
         }
     }

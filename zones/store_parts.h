@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 
 #include "zones/committer.h"
 #include "zones/kv.h"
@@ -12,6 +13,8 @@
 #include "zones/store.h"
 
 namespace zones {
+
+class RecordSorter;
 
 /// Hits and misses of all sources, those that are gone included. Any thread; a source counts in
 /// atomics of its own, so that workers do not meet in a cache line.
@@ -42,8 +45,20 @@ class SourceCounters {
                                                                const StoreLog& log, bool may_block);
 [[nodiscard]] std::unique_ptr<StoreReader> make_store_reader(KeyValueStore& store,
                                                              const Published& published);
-[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store,
-                                                           Residency& residency, ZoneId id,
+
+/// What loaders work with.
+struct LoadContext {
+    KeyValueStore& store;
+    Residency& residency;
+    std::string directory;  // for sorting
+    std::size_t octets = 0;
+    std::uint64_t min_free_octets = 0;
+
+    [[nodiscard]] std::unique_ptr<RecordSorter> make_sorter() const;
+};
+[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(const LoadContext& context, ZoneId id,
                                                            const dns::Name& apex);
+inline constexpr ZoneId kBulkIds = 16384;
+[[nodiscard]] std::unique_ptr<BulkLoad> make_bulk_load(const LoadContext& context, ZoneId first_id);
 
 }  // namespace zones

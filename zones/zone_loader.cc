@@ -1,181 +1,399 @@
 #include <algorithm>
-#include <map>
+#include <utility>
 
-#include "dns/rdata.h"
 #include "zones/key.h"
 #include "zones/node_rules.h"
+#include "zones/record_sorter.h"
 #include "zones/records.h"
 #include "zones/store_parts.h"
+#include "zones/zone_assembly.h"
 #include "zones/zone_check.h"
 
 namespace zones {
 
 namespace {
 
-// A zone is collected and sorted in memory before it is written.
-constexpr std::size_t kMaxLoadOctets = std::size_t{1} << 30;
-constexpr std::size_t kNodeOverheadOctets = 160;
-constexpr std::size_t kMaxFaults = 100;  // of which `finish` tells
+constexpr std::size_t kMaxShown = 100;  // faults and warnings that are kept
+// Up to here a zone is written as a batch (or with others, BulkLoad); beyond, as files.
+constexpr std::size_t kSmallOctets = std::size_t{1} << 20;
+constexpr std::size_t kFileOctets = std::size_t{128} << 20;
+constexpr std::size_t kHashes = 1024;  // given to the filter at once
+// How much is sorted on disk between two looks at how much of it is free.
+constexpr std::uint64_t kLookOctets = std::uint64_t{64} << 20;
 
-class Loader : public ZoneLoader {
+/// Nodes in ascending order of their keys, packed one behind the other.
+class NodeBlock {
   public:
-    Loader(KeyValueStore& store, Residency& residency, ZoneId id, const dns::Name& apex)
-        : store_(store), residency_(residency), id_(id), apex_(apex) {}
-
-    [[nodiscard]] std::optional<std::string> add(const dns::Name& owner, dns::RRType type,
-                                                 std::uint32_t ttl, Octets rdata) override {
-        auto message = take(owner, type, ttl, rdata);
-        if (message) ++refused_;
-        return message;
+    void add(ZoneId id, std::string_view key, Octets node) {
+        rows_.push_back({octets_.size(), 4 + key.size(), node.size()});
+        base::append_be32(octets_, id);
+        octets_.append(key);
+        octets_.append(base::as_text(node));
     }
-
-    [[nodiscard]] base::Result<Finished, std::vector<std::string>> finish() override {
-        std::vector<std::string> faults;
-        if (refused_ > 0) {
-            faults.push_back(std::to_string(refused_) + " records of " + apex_.to_text() +
-                             " were refused");
+    [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
+    [[nodiscard]] std::size_t octets() const noexcept { return octets_.size(); }
+    [[nodiscard]] std::string_view key(std::size_t row) const {
+        return std::string_view(octets_).substr(rows_[row].at, rows_[row].key);
+    }
+    [[nodiscard]] std::string_view value(std::size_t row) const {
+        return std::string_view(octets_).substr(rows_[row].at + rows_[row].key, rows_[row].value);
+    }
+    [[nodiscard]] NodeView find(std::string_view key) const {
+        std::size_t low = 0;
+        std::size_t high = rows_.size();
+        while (low < high) {
+            const std::size_t middle = (low + high) / 2;
+            if (this->key(middle) < key) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
-        add_parents();
-        check(faults);
-        if (faults.empty()) {
-            const auto written = write();
-            if (!written) faults.push_back(written.error().message);
+        if (low == rows_.size() || this->key(low) != key) return NodeView();
+        return NodeView(base::as_octets(value(low)).data());
+    }
+    void append(const NodeBlock& other) {
+        for (Row row : other.rows_) {
+            row.at += octets_.size();
+            rows_.push_back(row);
         }
-        if (!faults.empty()) return base::fail(std::move(faults));
-        return Finished{ReplaceZone{apex_, id_, records_}, std::move(warnings_)};
+        octets_ += other.octets_;
+    }
+    void clear() {
+        rows_.clear();
+        octets_.clear();
     }
 
   private:
-    std::optional<std::string> take(const dns::Name& owner, dns::RRType type, std::uint32_t ttl,
-                                    Octets rdata) {
-        if (auto message = check_record(apex_, owner, type, ttl, rdata)) return message;
-        if (octets_ > kMaxLoadOctets) {
-            return "the zone is larger than " + std::to_string(kMaxLoadOctets >> 20) +
-                   " MiB, more than one import takes";
+    struct Row {
+        std::size_t at, key, value;
+    };
+    std::vector<Row> rows_;
+    std::string octets_;
+};
+
+class Bulk;
+
+class Loader : public ZoneLoader {
+  public:
+    Loader(const LoadContext& context, ZoneId id, const dns::Name& apex, Bulk* bulk,
+           std::unique_ptr<RecordSorter> sorter)
+        : context_(context),
+          id_(id),
+          apex_(apex),
+          bulk_(bulk),
+          sorter_(std::move(sorter)),
+          assembly_(apex, *sorter_) {
+        context_.residency.begin_load(id_);
+    }
+    Loader(const Loader&) = delete;
+    Loader& operator=(const Loader&) = delete;
+    ~Loader() override;
+
+    [[nodiscard]] std::optional<std::string> add_at(const Place& place, const dns::Name& owner,
+                                                    dns::RRType type, std::uint32_t ttl,
+                                                    Octets rdata) override {
+        if (auto message = check_record(apex_, owner, type, ttl, rdata)) {
+            ++refused_;
+            return message;
         }
-        const Octets relative = relative_owner(owner, apex_);
-        NodeParts& node = node_at(relative);
-        NodeParts::Entry* entry = node.find(type);
-        if (entry == nullptr) {
-            node.entries.push_back({dns::RRset(type, ttl), 0, 0, {}});
-            entry = &node.entries.back();
-        } else if (entry->rrset.view().ttl() != ttl && type != dns::RRType::RRSIG) {
-            warn(owner.to_text() + " " + dns::to_text(type) +
-                 ": records with several TTLs, the first one is taken (RFC 2181, 5.2)");
-        }
-        if (entry->rrset.add(rdata)) {
-            ++records_;
-            octets_ += rdata.size() + 2;
-        }
+        look_at_disk();
+        // What fails here is told by `finish`, once.
+        if (failure_.empty()) (void)assembly_.add(owner, type, ttl, rdata, place);
         return std::nullopt;
     }
 
-    NodeParts& node_at(Octets relative) {
-        const auto made = nodes_.try_emplace(node_key(id_, relative));
-        if (made.second) {
-            made.first->second.relative_owner.assign(relative.begin(), relative.end());
-            octets_ += made.first->first.size() + relative.size() + kNodeOverheadOctets;
+    [[nodiscard]] base::Result<Finished, Refused> finish() override {
+        if (refused_ > 0) {
+            fault(std::to_string(refused_) + " records of " + apex_.to_text() + " were refused");
         }
-        return made.first->second;
+        if (failure_.empty()) {
+            const auto done = assemble();
+            if (!done) failure_ = done.error().message;
+        }
+        if (!failure_.empty()) fault(failure_);
+        if (faults_.faults > 0) {
+            take_back();
+            return base::fail(std::move(faults_));
+        }
+        if (warning_count_ > warnings_.size()) {
+            warnings_.push_back("and " + std::to_string(warning_count_ - warnings_.size()) +
+                                " more warnings");
+        }
+        return Finished{ReplaceZone{apex_, id_, assembly_.records()}, std::move(warnings_)};
     }
 
-    void warn(std::string message) {
-        if (warnings_.size() < kMaxFaults) warnings_.push_back(std::move(message));
+  private:
+    void fault(std::string message) {
+        ++faults_.faults;
+        if (faults_.shown.size() < kMaxShown) faults_.shown.push_back(std::move(message));
     }
-
-    /// Empty non-terminals up to the apex, and the mark of a wildcard on its parent. A node made
-    /// here stands before the one it was made for, so its own parents are made on the way up.
-    void add_parents() {
-        node_at({});
-        for (auto& item : nodes_) {
-            Octets owner = item.second.relative_owner;
-            while (!owner.empty()) {
-                const bool wildcard = is_wildcard_owner(owner);
-                owner = parent_owner(owner);
-                const std::size_t count = nodes_.size();
-                NodeParts& parent = node_at(owner);
-                if (wildcard) parent.flags |= kNodeWildcardChild;
-                if (nodes_.size() == count) break;  // it was there, with all above it
-            }
+    void report(const Finding& finding) {
+        const bool error = finding.severity == Finding::Severity::Error;
+        if (!error && ++warning_count_ > kMaxShown) return;
+        if (error && faults_.faults >= kMaxShown) {
+            ++faults_.faults;
+            return;
         }
-    }
-
-    void check(std::vector<std::string>& faults) {
-        const auto fault = [&faults](std::string message) {
-            if (faults.size() < kMaxFaults) faults.push_back(std::move(message));
-        };
-        ZoneCheck check(apex_, [this, &fault](const Finding& finding) {
-            if (finding.severity == Finding::Severity::Error) {
-                fault(finding.to_text());
-            } else {
-                warn(finding.to_text());
-            }
-        });
-        std::vector<std::uint8_t> octets;
-        for (auto& item : nodes_) {
-            octets = item.second.pack();
-            const NodeView node(octets.data());
-            for (const NodeParts::Entry& entry : item.second.entries) {
-                if (const auto message = check_rrset(entry)) {
-                    fault(owner_of(node, apex_).to_text() + " " + *message);
-                }
-            }
-            check.add(node);
-        }
-        check.finish([this, &octets](Octets relative) {
-            const auto node = nodes_.find(node_key(id_, relative));
-            if (node == nodes_.end()) return NodeView();
-            octets = node->second.pack();
-            return NodeView(octets.data());
-        });
-        if (!check.wants_second_pass()) return;
-        std::vector<std::uint8_t> second;
-        for (auto& item : nodes_) {
-            second = item.second.pack();
-            check.add_targets(NodeView(second.data()));
+        std::string message = assembly_.where(finding.line) + finding.to_text();
+        if (error) {
+            fault(std::move(message));
+        } else {
+            warnings_.push_back(std::move(message));
         }
     }
+    [[nodiscard]] FindingReport reporter() {
+        return [this](const Finding& finding) { report(finding); };
+    }
 
-    base::Result<void> write() {
-        auto next = nodes_.begin();
-        const auto each = [this, &next](std::string& key, std::string& value) {
-            if (next == nodes_.end()) return false;
-            key = next->first;
-            const std::vector<std::uint8_t> octets = next->second.pack();
-            value.assign(base::as_text(octets));
-            ++next;
-            return true;
-        };
-        auto ingested = store_.ingest(Family::Nodes, each);
-        if (!ingested) return ingested;
-        std::vector<std::uint64_t> hashes;
-        hashes.reserve(nodes_.size());
-        for (const auto& item : nodes_) {
-            hashes.push_back(residency_.cache().hash(id_, item.second.relative_owner));
+    /// Imports leave as much free as every other write does.
+    void look_at_disk() {
+        if (assembly_octets() - looked_at_ < kLookOctets) return;
+        looked_at_ = assembly_octets();
+        failure_ = why_no_room();
+    }
+    [[nodiscard]] std::uint64_t assembly_octets() const noexcept { return sorter_->octets(); }
+    [[nodiscard]] std::string why_no_room() const {
+        const auto free = context_.store.free_octets();
+        if (!free || *free >= context_.min_free_octets) return "";
+        return "only " + std::to_string(*free >> 20) +
+               " MiB are free on the disk: writes are refused below " +
+               std::to_string(context_.min_free_octets >> 20);
+    }
+
+    /// The next node, checked. Null: there are no more, or a failure.
+    const ZoneAssembly::Item* next(ZoneCheck& check) {
+        auto item = assembly_.next(reporter());
+        if (!item) {
+            failure_ = item.error().message;
+            return nullptr;
         }
-        residency_.add_loaded(hashes);
-        // Now there is something to take over.
+        if (*item == nullptr) return nullptr;
+        const NodeView node((*item)->node.data());
+        check.add(node, (*item)->places);
+        hashes_.push_back(context_.residency.cache().hash(id_, node.relative_owner()));
+        if (hashes_.size() >= kHashes) give_hashes();
+        return *item;
+    }
+    void give_hashes() {
+        context_.residency.add_loaded(hashes_);
+        hashes_.clear();
+    }
+
+    base::Result<void> assemble() {
+        ZoneCheck check(apex_, reporter());
+        NodeBlock block;
+        const ZoneAssembly::Item* item = next(check);
+        for (; item != nullptr && block.octets() < kSmallOctets; item = next(check)) {
+            block.add(id_, item->key, item->node);
+        }
+        const bool small = item == nullptr;
+        if (!small) {
+            auto written = write_files(block, item, check);
+            if (!written) return written;
+        }
+        if (!failure_.empty()) return base::fail(failure_);
+        give_hashes();
+        // Faulty data was not written whole: what targets would be found to be says nothing.
+        if (faults_.faults == 0) {
+            auto looked = small ? check_targets(check, block) : check_targets(check);
+            if (!looked) return looked;
+        }
+        if (faults_.faults > 0) return {};
+        if (small) return keep(block);
         KeyValueBatch batch;
-        batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, records_}.pack());
-        return store_.write(batch);
+        batch.put(Family::Default, LoadRecord::key(id_),
+                  LoadRecord{apex_, assembly_.records()}.pack());
+        return context_.store.write(batch);
     }
 
-    KeyValueStore& store_;
-    Residency& residency_;
+    base::Result<void> keep(const NodeBlock& block);
+
+    base::Result<void> check_targets(ZoneCheck& check, const NodeBlock& block) {
+        check.finish([this, &block](Octets owner) { return block.find(node_key(id_, owner)); });
+        return second_pass(check);
+    }
+    base::Result<void> check_targets(ZoneCheck& check) {
+        std::string value;
+        bool failed = false;
+        check.finish([this, &value, &failed](Octets owner) {
+            const auto read =
+                context_.store.get(Family::Nodes, node_key(id_, owner), nullptr, true, value);
+            if (read == KeyValueStore::Read::Absent) return NodeView();
+            const auto node = NodeView::check(base::as_octets(value));
+            if (read != KeyValueStore::Read::Found || !node) failed = true;
+            return failed ? NodeView() : *node;
+        });
+        auto done = second_pass(check);
+        if (failed) return base::fail("the zone that was loaded cannot be read back");
+        return done;
+    }
+    base::Result<void> second_pass(ZoneCheck& check) {
+        if (!check.wants_second_pass()) return {};
+        auto rewound = assembly_.rewind();
+        if (!rewound) return rewound;
+        for (;;) {
+            auto item = assembly_.next({});
+            if (!item) return base::fail(std::move(item.error()));
+            if (*item == nullptr) return {};
+            check.add_targets(NodeView((*item)->node.data()), (*item)->places);
+        }
+    }
+
+    /// The block, then the node at hand and all that follow. With the first fault writing ends,
+    /// checking goes on.
+    base::Result<void> write_files(const NodeBlock& block, const ZoneAssembly::Item* item,
+                                   ZoneCheck& check) {
+        KeyValueBatch batch;
+        batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, 0}.pack());
+        auto announced = context_.store.write(batch);
+        if (!announced) return announced;
+        in_files_ = true;
+        std::size_t row = 0;
+        while (item != nullptr && faults_.faults == 0) {
+            if (auto reason = why_no_room(); !reason.empty()) return base::fail(std::move(reason));
+            std::size_t octets = 0;
+            auto ingested =
+                context_.store.ingest(Family::Nodes, [&](std::string& key, std::string& value) {
+                    if (octets >= kFileOctets) return false;
+                    if (row < block.size()) {
+                        key = block.key(row);
+                        value = block.value(row);
+                        ++row;
+                    } else {
+                        if (item == nullptr || faults_.faults > 0) return false;
+                        key = zone_prefix(id_);
+                        key += item->key;
+                        value = base::as_text(item->node);
+                        item = next(check);
+                    }
+                    octets += key.size() + value.size();
+                    return true;
+                });
+            if (!ingested) return ingested;
+        }
+        while (item != nullptr) item = next(check);
+        return {};
+    }
+
+    /// What was written of a zone that is refused.
+    void take_back() {
+        if (!in_files_) return;
+        KeyValueBatch batch;
+        batch.erase_range(Family::Nodes, zone_prefix(id_), zone_prefix(id_ + 1));
+        batch.erase(Family::Default, LoadRecord::key(id_));
+        if (context_.store.write(batch)) in_files_ = false;  // else the next start does it
+    }
+
+    const LoadContext context_;
     const ZoneId id_;
     const dns::Name apex_;
-    std::map<std::string, NodeParts> nodes_;  // by node key
-    std::uint64_t records_ = 0;
+    Bulk* const bulk_;
+    std::unique_ptr<RecordSorter> sorter_;
+    ZoneAssembly assembly_;
+    bool in_files_ = false;
+    std::uint64_t looked_at_ = 0;
+    std::string failure_;
     std::uint64_t refused_ = 0;
-    std::size_t octets_ = 0;
+    Refused faults_;
+    std::uint64_t warning_count_ = 0;
     std::vector<std::string> warnings_;
+    std::vector<std::uint64_t> hashes_;
 };
+
+class Bulk : public BulkLoad {
+  public:
+    // An id more than there are zones costs nothing, a file of few zones does.
+    static constexpr std::size_t kMaxOctets = std::size_t{32} << 20;
+
+    Bulk(const LoadContext& context, ZoneId first_id)
+        : context_(context), next_id_(first_id), end_id_(first_id + kBulkIds) {}
+
+    [[nodiscard]] std::unique_ptr<ZoneLoader> begin(const dns::Name& apex) override {
+        if (sorter_ == nullptr) sorter_ = context_.make_sorter();
+        return std::make_unique<Loader>(context_, next_id_++, apex, this, std::move(sorter_));
+    }
+    [[nodiscard]] bool room() const noexcept override {
+        return next_id_ < end_id_ && block_.octets() < kMaxOctets;
+    }
+    [[nodiscard]] base::Result<void> write() override {
+        if (loads_.empty()) return {};
+        const ZoneId first = loads_.front().first;
+        const ZoneId last = loads_.back().first;
+        KeyValueBatch announce;
+        announce.put(Family::Default, LoadRecord::key(first),
+                     LoadRecord{dns::Name(), 0, last - first + 1}.pack());
+        auto written = context_.store.write(announce);
+        if (!written) return written;
+        std::size_t row = 0;
+        written = context_.store.ingest(Family::Nodes,
+                                        [this, &row](std::string& key, std::string& value) {
+                                            if (row == block_.size()) return false;
+                                            key = block_.key(row);
+                                            value = block_.value(row);
+                                            ++row;
+                                            return true;
+                                        });
+        if (!written) return written;
+        // Each zone stands for itself from here on; the first one's takes the announcement's place.
+        KeyValueBatch batch;
+        for (const auto& load : loads_) {
+            batch.put(Family::Default, LoadRecord::key(load.first), load.second.pack());
+        }
+        written = context_.store.write(batch);
+        block_.clear();
+        loads_.clear();
+        return written;
+    }
+
+    void keep(ZoneId id, const dns::Name& apex, std::uint64_t records, const NodeBlock& block) {
+        block_.append(block);
+        loads_.push_back({id, LoadRecord{apex, records}});
+    }
+    void give_back(std::unique_ptr<RecordSorter> sorter) {
+        sorter->clear();
+        sorter_ = std::move(sorter);
+    }
+
+  private:
+    const LoadContext context_;
+    ZoneId next_id_;
+    const ZoneId end_id_;
+    std::unique_ptr<RecordSorter> sorter_;  // of the loader before, for the next one
+    NodeBlock block_;
+    std::vector<std::pair<ZoneId, LoadRecord>> loads_;
+};
+
+Loader::~Loader() {
+    if (bulk_ != nullptr) bulk_->give_back(std::move(sorter_));
+}
+
+base::Result<void> Loader::keep(const NodeBlock& block) {
+    if (bulk_ != nullptr) {
+        bulk_->keep(id_, apex_, assembly_.records(), block);
+        return {};
+    }
+    KeyValueBatch batch;
+    for (std::size_t row = 0; row < block.size(); ++row) {
+        batch.put(Family::Nodes, std::string(block.key(row)), std::string(block.value(row)));
+    }
+    batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, assembly_.records()}.pack());
+    return context_.store.write(batch);
+}
 
 }  // namespace
 
-std::unique_ptr<ZoneLoader> make_zone_loader(KeyValueStore& store, Residency& residency, ZoneId id,
+std::unique_ptr<RecordSorter> LoadContext::make_sorter() const {
+    return std::make_unique<RecordSorter>(directory, octets);
+}
+
+std::unique_ptr<ZoneLoader> make_zone_loader(const LoadContext& context, ZoneId id,
                                              const dns::Name& apex) {
-    return std::make_unique<Loader>(store, residency, id, apex);
+    return std::make_unique<Loader>(context, id, apex, nullptr, context.make_sorter());
+}
+
+std::unique_ptr<BulkLoad> make_bulk_load(const LoadContext& context, ZoneId first_id) {
+    return std::make_unique<Bulk>(context, first_id);
 }
 
 }  // namespace zones

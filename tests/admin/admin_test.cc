@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -132,8 +133,11 @@ TEST_F(AdminTest, RefusalsAreOneLineThatSaysWhere) {
     Ran ran = run({"zone", "import", "t.example", bad});
     EXPECT_EQ(ran.status, 1);
     EXPECT_NE(ran.err.find(bad + ":7: "), std::string::npos) << ran.err;
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+    EXPECT_NE(ran.err.find(bad + ":8: "), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find(bad + ": 2 faults"), std::string::npos) << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 3) << ran.err;
     ran = run({"zone", "show", "nobody.example"});
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
     EXPECT_EQ(ran.status, 1);
     EXPECT_NE(ran.err.find("nobody.example"), std::string::npos);
     EXPECT_EQ(run({"zone", "import", "t.example", "/nonexistent"}).status, 1);
@@ -156,6 +160,25 @@ TEST_F(AdminTest, ListsOfZonesAreImported) {
     EXPECT_EQ(run({"zone", "import", "--list", file("list", "no-tab\n")}).status, 1);
 }
 
+TEST_F(AdminTest, ABadZoneOfManyIsLeftOut) {
+    const std::string good = "@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\nns 60 A 192.0.2.1\n";
+    const std::string bad = file("bad.zone", good + "c 60 CNAME a\nc 60 A 192.0.2.1\nd 60 A x\n");
+    std::string conf = "options { directory \"" + directory_.path + "\"; };\n";
+    for (const char* zone : {"one", "bad", "two"}) {
+        if (std::string(zone) != "bad") file(std::string(zone) + ".zone", good);
+        conf += "zone " + std::string(zone) + ".example { type primary; file \"" + zone +
+                ".zone\"; };\n";
+    }
+    conf += "zone hint { type hint; file x; };\n";
+    const Ran ran = run({"zone", "import", "--bind", file("named.conf", conf)});
+    EXPECT_EQ(ran.status, 1);
+    EXPECT_EQ(ran.out, "2 zones imported, 1 refused\n");
+    EXPECT_NE(ran.err.find(bad + ":6: "), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("hint: not imported: type hint"), std::string::npos) << ran.err;
+    EXPECT_EQ(run({"zone", "show", "two.example"}).status, 0);
+    EXPECT_EQ(run({"zone", "show", "bad.example"}).status, 1);
+}
+
 TEST_F(AdminTest, ZonesAreCheckedWithoutAServer) {
     const std::string head = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
     const std::string good = file("good.zone", head);
@@ -169,8 +192,8 @@ TEST_F(AdminTest, ZonesAreCheckedWithoutAServer) {
     ran = run({"zone", "check", "c.example", bad});
     EXPECT_EQ(ran.status, 1);
     EXPECT_EQ(ran.out,
-              bad + ":8: error: \"1.2.3\" is not an IPv4 address\n" +
-                  "more.zone:1: error: w.c.example.: CNAME and other data: TXT (RFC 1034, 3.6.2; "
+              bad + ":8: error: \"1.2.3\" is not an IPv4 address\n" + directory_.path +
+                  "/more.zone:1: error: w.c.example.: CNAME and other data: TXT (RFC 1034, 3.6.2; "
                   "RFC 2181, 10.1)\n" +
                   bad +
                   ":5: warning: c.example. MX: nx.c.example. has no address (RFC 2181, 10.3)\n");
@@ -266,6 +289,44 @@ TEST(OfflineImport, FillsAStoreThatNobodyHasOpen) {
     const auto zone = house.store().read()->zone(*dns::Name::parse("t.example."));
     ASSERT_TRUE(zone);
     EXPECT_TRUE(zone->has_value());
+}
+
+TEST(OfflineImport, ABadZoneOfManyIsLeftOut) {
+    fakes::TemporaryDirectory directory;
+    const std::string master = "$TTL 300\n@ SOA ns1 h 7 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.53\n";
+    const auto path = [&directory](const std::string& name) { return directory.path + "/" + name; };
+    std::ofstream(path("good.zone")) << master;
+    std::ofstream(path("bad.zone")) << master << "ns A 192.0.2.1\nns CNAME ns1\n";
+    std::ofstream(path("more.zone")) << master << "$INCLUDE sub/inner.zone\n";
+    std::filesystem::create_directory(path("sub"));
+    std::ofstream(path("sub/inner.zone")) << "$INCLUDE last.zone\n";
+    std::ofstream(path("sub/last.zone")) << "inner A 192.0.2.9\n";
+    std::ofstream list(path("list"));
+    for (int i = 0; i < 30; ++i) list << 'g' << i << ".example\t" << path("good.zone") << '\n';
+    list << "bad.example\t" << path("bad.zone") << "\nmore.example\t" << path("more.zone") << '\n'
+         << "none.example\t" << path("none.zone") << '\n';
+    list.close();
+    const std::string list_file = path("list");
+    const char* arguments[] = {
+        "meridian",        "zone",      "import",     "--list",
+        list_file.c_str(), "--offline", "--data-dir", directory.path.c_str()};
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int status = run_command_line(8, arguments, {});
+    EXPECT_EQ(testing::internal::GetCapturedStdout(), "31 zones imported, 2 refused\n");
+    const std::string err = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(status, 1) << err;
+    EXPECT_NE(err.find(path("bad.zone") + ":"), std::string::npos) << err;
+    EXPECT_NE(err.find("CNAME and other data"), std::string::npos) << err;
+    EXPECT_NE(err.find(path("none.zone") + ": cannot be read"), std::string::npos) << err;
+    fakes::House house(directory.path);
+    const auto reader = house.store().read();
+    EXPECT_TRUE(reader->zone(*dns::Name::parse("g29.example."))->has_value());
+    EXPECT_FALSE(reader->zone(*dns::Name::parse("bad.example."))->has_value());
+    const auto inner = reader->rrset(*dns::Name::parse("more.example."), "",
+                                     *dns::Name::parse("inner.more.example."), dns::RRType::A);
+    ASSERT_TRUE(inner);
+    EXPECT_TRUE(inner->has_value());
 }
 
 }  // namespace

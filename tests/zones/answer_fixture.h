@@ -55,7 +55,7 @@ class AnswerTest : public StoreTest {
         scanner.feed(base::as_octets(text));
         scanner.finish();
         auto finished = (*loader)->finish();
-        ASSERT_TRUE(finished) << finished.error().front();
+        ASSERT_TRUE(finished) << finished.error().shown.front();
         if (!store_->published()->zones->find_exact(name(apex))) must(changes(zone(apex)));
         must(changes(finished->operation));
     }

@@ -138,7 +138,7 @@ TEST_F(CommitterTest, ReservedSpaceIsLeftAlone) {
     const auto refused = commit(changes(zone("example.")));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().faults[0].kind, Kind::Unavailable);
-    EXPECT_FALSE(committer_->reserve_zone_id(name("example.")));
+    EXPECT_FALSE(committer_->reserve_zone_ids(1));
     store_->free = 1000;
     EXPECT_TRUE(commit(changes(zone("example."))));
 }

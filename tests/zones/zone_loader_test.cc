@@ -1,3 +1,8 @@
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "base/random.h"
 #include "tests/zones/store_fixture.h"
 
 namespace zones_test {
@@ -35,7 +40,7 @@ class ZoneLoaderTest : public StoreTest {
         EXPECT_FALSE(finished);
         std::string out;
         if (finished) return out;
-        for (const std::string& fault : finished.error()) out += fault + "\n";
+        for (const std::string& fault : finished.error().shown) out += fault + "\n";
         return out;
     }
 };
@@ -150,6 +155,200 @@ TEST_F(ZoneLoaderTest, OverlayStaysWhenTheBaseIsReplaced) {
                  put("example.", "a.example.", RRType::A, {"10.0.0.1"}, "v")));
     must(changes(load({})->finish()->operation));
     EXPECT_EQ(rrset("example.", "a.example.", RRType::A, "v"), "300 10.0.0.1");
+}
+
+/// Sorted on disk a few records at a time.
+class SmallSortBudget : public ZoneLoaderTest {
+  protected:
+    zones::StoreOptions options() override {
+        zones::StoreOptions options = StoreTest::options();
+        options.load_octets = 2000;
+        return options;
+    }
+    [[nodiscard]] std::size_t leftovers() const {
+        std::size_t count = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+            count += entry.path().filename().string().starts_with("load-") ? 1U : 0U;
+        }
+        return count;
+    }
+};
+
+TEST_F(SmallSortBudget, RandomZonesAreWhatAMapWouldHold) {
+    base::Random random(3);
+    const std::vector<std::string> labels = {"a",   "B",     "*",      "!",
+                                             "b-c", "\\000", "\\001x", "long-label"};
+    for (int round = 0; round < 12; ++round) {
+        std::map<std::string, std::set<std::string>> model;  // owner in lower case: records
+        std::set<std::string> exist;
+        std::set<std::string> wildcard_parents;
+        std::vector<Record> records;
+        for (std::uint32_t n = random.below(400); n > 0; --n) {
+            std::string owner = "example.";
+            for (std::uint32_t depth = random.below(5); depth > 0; --depth) {
+                owner =
+                    labels[random.below(static_cast<std::uint32_t>(labels.size()))] + "." + owner;
+            }
+            const std::string data = "192.0.2." + std::to_string(random.below(4));
+            records.push_back({owner, RRType::A, data});
+            dns::Name lower = name(owner);
+            lower.lower_case();
+            model[lower.to_text()].insert(data);
+            for (dns::NameView at = lower; at.size() > name("example.").size(); at = at.parent()) {
+                exist.insert(at.to_text());
+                if (at.is_wildcard()) wildcard_parents.insert(at.parent().to_text());
+            }
+        }
+        const auto finished = load(records, std::to_string(round + 100))->finish();
+        ASSERT_TRUE(finished) << finished.error().shown.front();
+        must(changes(finished->operation));
+        std::size_t expected = 2;  // SOA and NS
+        for (const auto& item : model) expected += item.second.size();
+        EXPECT_EQ(finished->operation.records, expected);
+        for (const std::string& owner : exist) {
+            const std::string what = std::string(model.contains(owner) ? "Present" : "ENT") +
+                                     (wildcard_parents.contains(owner) ? "*" : "");
+            EXPECT_EQ(find("example.", owner), what) << owner;
+        }
+        EXPECT_EQ(find("example.", "example."),
+                  wildcard_parents.contains("example.") ? "Present*" : "Present");
+        const auto stored = store_->read()->rrsets(name("example."), "", std::nullopt, 10000);
+        ASSERT_TRUE(stored);
+        std::size_t rrsets = 0;
+        for (const zones::RRsetInfo& info : *stored) {
+            if (info.type != RRType::A) continue;
+            ++rrsets;
+            dns::Name lower = info.name;
+            lower.lower_case();
+            std::set<std::string> data;
+            for (const auto& one : info.value.records)
+                data.insert(dns::format_rdata(RRType::A, one));
+            EXPECT_EQ(data, model[lower.to_text()]) << lower.to_text();
+            EXPECT_EQ(data.size(), info.value.records.size());
+        }
+        EXPECT_EQ(rrsets, model.size());
+        EXPECT_EQ(leftovers(), 0U);
+    }
+}
+
+TEST_F(SmallSortBudget, LargeZonesGoPastTheLog) {
+    std::vector<Record> records;
+    const std::string text = '"' + std::string(250, 'x') + '"';
+    for (int i = 0; i < 9000; ++i) {
+        records.push_back({"n" + std::to_string(i * 7919 % 9000) + ".example.", RRType::TXT, text});
+    }
+    const auto finished = load(records)->finish();
+    ASSERT_TRUE(finished);
+    must(changes(finished->operation));
+    EXPECT_EQ(finished->operation.records, 9002U);
+    reopen();
+    for (const char* owner : {"n0.example.", "n4711.example.", "n8999.example."}) {
+        EXPECT_EQ(find("example.", owner), "Present");
+    }
+    // What is wrong near the end of a zone of which much was written already.
+    records.push_back({"n999.example.", RRType::CNAME, "a.test."});
+    const auto loader = load(records, "11");
+    EXPECT_EQ(faults_of(*loader),
+              "n999.example.: CNAME and other data: TXT (RFC 1034, 3.6.2; RFC 2181, 10.1)\n");
+    EXPECT_EQ(leftovers(), 0U);
+    EXPECT_EQ(serial("example."), 10U);
+}
+
+TEST_F(ZoneLoaderTest, FaultsAndWarningsSayWhere) {
+    const auto loader = store_->begin_load(name("example."));
+    ASSERT_TRUE(loader);
+    const auto take_at = [&](const char* file, std::uint32_t line, const Record& record) {
+        EXPECT_FALSE((*loader)->add_at({file, line}, name(record.owner), record.type, record.ttl,
+                                       rdata(record.type, record.data)));
+    };
+    take_at("zone.db", 1, {"example.", RRType::SOA, "ns. h. 1 1 2 3 4"});
+    take_at("zone.db", 2, {"example.", RRType::NS, "ns.test."});
+    take_at("zone.db", 7, {"c.example.", RRType::CNAME, "a.test."});
+    take_at("more.db", 9, {"c.example.", RRType::TXT, "\"x\""});
+    take_at("more.db", 8, {"d.example.", RRType::CNAME, "a.test."});
+    take_at("more.db", 10, {"d.example.", RRType::CNAME, "b.test."});
+    const auto finished = (*loader)->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().faults, 2U);
+    std::string all;
+    for (const std::string& fault : finished.error().shown) all += fault + "\n";
+    EXPECT_NE(all.find("zone.db:7: c.example."), std::string::npos) << all;
+    EXPECT_NE(all.find("more.db:8: d.example."), std::string::npos) << all;
+}
+
+TEST_F(ZoneLoaderTest, AnRRsetThatFitsNoMessageIsRefused) {
+    std::vector<Record> records;
+    for (int i = 0; i < 300; ++i) {
+        records.push_back(
+            {"big.example.", RRType::TXT, '"' + std::string(240, 'x') + std::to_string(i) + '"'});
+    }
+    EXPECT_EQ(faults_of(*load(records)),
+              "big.example. TXT: the RRset does not fit into a message of 65535 octets (RFC 1035, "
+              "4.2.2)\n");
+    // The same record again and again is one.
+    const std::vector<Record> same(20000, {"big.example.", RRType::A, "192.0.2.1"});
+    const auto finished = load(same)->finish();
+    ASSERT_TRUE(finished);
+    EXPECT_EQ(finished->operation.records, 3U);
+    EXPECT_EQ(finished->warnings.size(), 101U);
+    EXPECT_EQ(finished->warnings.back(), "and 19899 more warnings");
+}
+
+class BulkLoadTest : public ZoneLoaderTest {
+  protected:
+    static base::Result<zones::ZoneLoader::Finished, zones::ZoneLoader::Refused> fill(
+        zones::BulkLoad& bulk, const std::string& apex, bool with_soa = true, int names = 3) {
+        const auto loader = bulk.begin(name(apex));
+        if (with_soa) take(*loader, {apex, RRType::SOA, "ns. h. 10 1 2 3 4"});
+        take(*loader, {apex, RRType::NS, "ns.test."});
+        for (int i = 0; i < names; ++i) {
+            take(*loader, {"n" + std::to_string(i) + "." + apex, RRType::TXT,
+                           '"' + std::string(200, 'x') + '"'});
+        }
+        return loader->finish();
+    }
+};
+
+TEST_F(BulkLoadTest, ZonesAreWrittenTogetherAndABadOneIsLeftOut) {
+    auto bulk = store_->begin_bulk();
+    ASSERT_TRUE(bulk);
+    zones::ChangeSet set = changes();
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_TRUE((*bulk)->room());
+        // Each tenth without a SOA, one too large to be gathered.
+        auto finished =
+            fill(**bulk, "z" + std::to_string(i) + ".test.", i % 10 != 9, i == 55 ? 8000 : 3);
+        ASSERT_EQ(finished.has_value(), i % 10 != 9);
+        if (finished) set.operations.push_back({finished->operation, {}});
+    }
+    EXPECT_EQ(find("z0.test.", "z0.test."), "no zone");
+    ASSERT_TRUE((*bulk)->write());
+    bulk->reset();
+    must(std::move(set));
+    for (int pass = 0; pass < 2; ++pass) {
+        EXPECT_EQ(store_->published()->zones->size(), 180U);
+        EXPECT_EQ(find("z0.test.", "n2.z0.test."), "Present");
+        EXPECT_EQ(find("z198.test.", "n1.z198.test."), "Present");
+        EXPECT_EQ(find("z55.test.", "n7999.z55.test."), "Present");
+        EXPECT_EQ(find("z9.test.", "z9.test."), "no zone");
+        reopen();
+    }
+}
+
+TEST_F(BulkLoadTest, WhatNobodyTookIsCollectedAtStart) {
+    auto bulk = store_->begin_bulk();
+    ASSERT_TRUE(bulk);
+    const auto first = fill(**bulk, "a.test.");
+    const auto second = fill(**bulk, "b.test.");
+    ASSERT_TRUE(first && second);
+    // Not written yet, so there is nothing to take.
+    EXPECT_EQ(kind(commit(changes(first->operation))), Kind::NotFound);
+    ASSERT_TRUE((*bulk)->write());
+    bulk->reset();
+    must(changes(first->operation));
+    reopen();
+    EXPECT_EQ(find("a.test.", "n0.a.test."), "Present");
+    EXPECT_EQ(kind(commit(changes(second->operation))), Kind::NotFound);
 }
 
 }  // namespace
