@@ -231,8 +231,8 @@ bool is_of_the_system(const std::string& target) {
     static const std::vector<std::string> kFolders = {"sys/", "netinet/", "arpa/", "linux/",
                                                       "net/if.h"};
     static const std::set<std::string> kPosix = {
-        "dirent.h", "fcntl.h", "grp.h",    "ifaddrs.h", "netdb.h",   "poll.h",  "pthread.h",
-        "pwd.h",    "sched.h", "signal.h", "string.h",  "termios.h", "unistd.h"};
+        "dirent.h", "fcntl.h", "grp.h",   "ifaddrs.h", "netdb.h",  "poll.h",    "pthread.h",
+        "glob.h",   "pwd.h",   "sched.h", "signal.h",  "string.h", "termios.h", "unistd.h"};
     return target.find('.') == std::string::npos || kPosix.contains(target) ||
            std::any_of(kFolders.begin(), kFolders.end(),
                        [&](const std::string& folder) { return target.starts_with(folder); });
