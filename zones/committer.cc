@@ -135,8 +135,13 @@ Published Committer::current() const {
 }
 
 void Committer::fill_stats(StoreStats& stats) const {
-    const std::lock_guard lock(stats_mutex_);
-    stats = stats_;
+    {
+        const std::lock_guard lock(stats_mutex_);
+        stats = stats_;
+    }
+    if (!stats.writable) return;
+    stats.why_not = short_of_space();
+    stats.writable = stats.why_not.empty();
 }
 
 void Committer::run() {
@@ -161,8 +166,10 @@ std::vector<Committer::Item> Committer::take_group() {
             // Old versions and snapshots of the last group wait for their readers.
             lock.unlock();
             const bool waiting = qsbr_.reclaim() > 0;
+            // Not left to the next write: who looks at readiness sends none until it is back.
+            const bool failing = !recovered();
             lock.lock();
-            if (!waiting) {
+            if (!waiting && !failing) {
                 queue_changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
             }
         }
@@ -181,21 +188,40 @@ std::vector<Committer::Item> Committer::take_group() {
     return group;
 }
 
-std::string Committer::why_unavailable() {
-    bool writable = true;
+/// Whether the database can be written; tries to bring it back if not.
+bool Committer::recovered() {
     {
         const std::lock_guard lock(stats_mutex_);
-        writable = stats_.writable;
+        if (stats_.writable) return true;
     }
-    if (!writable) try_resume();
-    const auto free = store_.free_octets();
+    try_resume();
     const std::lock_guard lock(stats_mutex_);
-    if (!stats_.writable) return stats_.why_not;
-    if (free && *free < options_.min_free_octets) {
-        return "only " + std::to_string(*free >> 20) + " MiB are free in " + options_.directory +
-               ": writes are refused below " + std::to_string(options_.min_free_octets >> 20);
+    return stats_.writable;
+}
+
+/// Why the free space takes no write; empty if it does.
+std::string Committer::short_of_space() const {
+    const auto free = store_.free_octets();
+    if (!free || *free >= options_.min_free_octets) return "";
+    return "only " + std::to_string(*free >> 20) + " MiB are free in " + options_.directory +
+           ": writes are refused below " + std::to_string(options_.min_free_octets >> 20);
+}
+
+std::string Committer::why_unavailable() {
+    if (!recovered()) {
+        const std::lock_guard lock(stats_mutex_);
+        return stats_.why_not;
     }
-    return "";
+    std::string reason = short_of_space();
+    if (reason.empty() == short_of_space_) {
+        short_of_space_ = !reason.empty();
+        if (short_of_space_) {
+            log("error", "store " + options_.directory + ": " + reason);
+        } else {
+            log("info", "store " + options_.directory + ": there is space again");
+        }
+    }
+    return reason;
 }
 
 void Committer::process(std::vector<Item>& group) {
@@ -274,7 +300,8 @@ bool Committer::write(const Draft& draft) {
         stats_.writable = false;
         stats_.why_not = written.error().message;
     }
-    resume_tried_ = {};
+    // At most once in the interval even if the database says each time that it is well again: a
+    // disk that is full is not told of with every change set.
     try_resume();
     return false;
 }

@@ -71,6 +71,8 @@ class Committer {
     [[nodiscard]] std::vector<Item> take_group();
     void process(std::vector<Item>& group);
     [[nodiscard]] std::string why_unavailable();
+    [[nodiscard]] bool recovered();
+    [[nodiscard]] std::string short_of_space() const;
     [[nodiscard]] bool write(const Draft& draft);
     void try_resume();
     void publish(const Draft& draft, const std::vector<Result>& results);
@@ -90,6 +92,7 @@ class Committer {
     std::shared_ptr<const GeoDatabases> geo_;
     const GeoDatabases no_geo_;
     base::MonoTime resume_tried_{};
+    bool short_of_space_ = false;  // as it was last logged
 
     std::atomic<const Published*> published_;
     mutable std::mutex current_mutex_;
