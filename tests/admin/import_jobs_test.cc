@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/admin/fakes.h"
+#include "tests/admin/house.h"
 
 namespace admin {
 namespace {
