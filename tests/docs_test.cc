@@ -2,12 +2,13 @@
 // a setting is in docs/limits.md.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -47,12 +48,31 @@ bool in_one_source(const std::vector<std::string>& pieces) {
     return false;
 }
 
-/// Every first group of the pattern.
-std::set<std::string> all_of(const std::string& text, const std::string& pattern) {
-    const std::regex regex(pattern);
+bool is_word(std::string_view text) {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    };
+    return !text.empty() && std::all_of(text.begin(), text.end(), fits);
+}
+
+/// What stands between each `before` and the next `after`. (Not <regex>: with the sanitizers GCC 12
+/// warns of it.)
+std::set<std::string> between(std::string_view text, std::string_view before,
+                              std::string_view after) {
     std::set<std::string> out;
-    for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) {
-        out.insert((*at)[1].str());
+    for (std::size_t at = text.find(before); at != text.npos; at = text.find(before, at)) {
+        at += before.size();
+        const std::size_t end = text.find(after, at);
+        if (end == text.npos) break;
+        out.insert(std::string(text.substr(at, end - at)));
+    }
+    return out;
+}
+std::set<std::string> words_between(std::string_view text, std::string_view before,
+                                    std::string_view after) {
+    std::set<std::string> out;
+    for (const std::string& each : between(text, before, after)) {
+        if (is_word(each)) out.insert(each);
     }
     return out;
 }
@@ -61,7 +81,7 @@ TEST(Docs, MessagesOfTheOperationsPageAreThoseOfTheProgram) {
     const std::string page = read(kRoot / "docs/operations.md");
     const std::size_t table = page.find("| Message |");
     ASSERT_NE(table, std::string::npos);
-    const auto messages = all_of(page.substr(table), "\n\\| `([^`]+)` \\|");
+    const auto messages = between(page.substr(table), "\n| `", "` |");
     EXPECT_GT(messages.size(), 10U);
     for (const std::string& message : messages) {
         // N stands for a number.
@@ -75,10 +95,10 @@ TEST(Docs, MessagesOfTheOperationsPageAreThoseOfTheProgram) {
 
 TEST(Docs, MetricsNamedAreThere) {
     for (const char* file : {"docs/operations.md", "docs/limits.md"}) {
-        const auto metrics = all_of(read(kRoot / file), "`(meridian_[a-z_]+)`");
+        const auto metrics = words_between(read(kRoot / file), "`meridian_", "`");
         EXPECT_FALSE(metrics.empty()) << file;
         for (const std::string& metric : metrics) {
-            EXPECT_TRUE(in_one_source({"\"" + metric + "\""})) << file << ": " << metric;
+            EXPECT_TRUE(in_one_source({"\"meridian_" + metric + "\""})) << file << ": " << metric;
         }
     }
 }
@@ -88,21 +108,23 @@ TEST(Docs, EverySettingOfLimitsHasItsLine) {
     const std::size_t start = config.find("root.table(\"limits\"");
     ASSERT_NE(start, std::string::npos);
     const std::string block = config.substr(start, config.find("});", start) - start);
-    const auto settings = all_of(block, "reader\\.[a-z]+\\(\"([a-z_]+)\", config");
+    const auto settings = words_between(block, "(\"", "\", config");
     EXPECT_GE(settings.size(), 6U);
     const std::string page = read(kRoot / "docs/limits.md");
-    const auto named = all_of(page, "\n\\| `limits\\.([a-z_]+)` \\|");
+    const auto named = between(page, "\n| `limits.", "` |");
     EXPECT_EQ(settings, named);
-    for (const std::string& setting : all_of(page, "`(?:admin|edns|recursion)\\.([a-z_]+)`")) {
-        EXPECT_NE(config.find("\"" + setting + "\""), std::string::npos) << setting;
+    for (const char* table : {"`admin.", "`edns.", "`recursion."}) {
+        for (const std::string& setting : words_between(page, table, "`")) {
+            EXPECT_NE(config.find("\"" + setting + "\""), std::string::npos) << setting;
+        }
     }
 }
 
 TEST(Docs, ConstantsNamedAreThere) {
-    const auto constants = all_of(read(kRoot / "docs/limits.md"), "\n\\| `(k[A-Za-z]+)` \\|");
+    const auto constants = words_between(read(kRoot / "docs/limits.md"), "\n| `k", "` |");
     EXPECT_GT(constants.size(), 5U);
     for (const std::string& constant : constants) {
-        EXPECT_TRUE(in_one_source({" " + constant + " = "})) << constant;
+        EXPECT_TRUE(in_one_source({" k" + constant + " = "})) << constant;
     }
 }
 
