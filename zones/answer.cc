@@ -4,7 +4,9 @@
 #include <array>
 
 #include "dns/rdata.h"
+#include "zones/answer_proof.h"
 #include "zones/answer_walk.h"
+#include "zones/key.h"
 #include "zones/weights.h"
 
 namespace zones {
@@ -27,7 +29,11 @@ class Composer {
   public:
     Composer(const dns::Request& request, const AnswerContext& context, dns::MessageWriter& writer,
              AnswerReport& report) noexcept
-        : qtype_(request.qtype), context_(context), writer_(writer), report_(report) {}
+        : qtype_(request.qtype),
+          dnssec_(request.dnssec_ok()),
+          context_(context),
+          writer_(writer),
+          report_(report) {}
 
     /// RFC 1034, 4.3.2: find the zone, walk it, follow CNAMEs while they stay in our zones.
     AnswerOutcome run(NameView qname) noexcept {
@@ -37,7 +43,7 @@ class Composer {
             if (!enter_zone()) {
                 if (link == 0) return AnswerOutcome::NotOurs;
                 report_.chain_target = chain_name_;
-                return AnswerOutcome::Answered;
+                return finish();
             }
             if (link == 0) {
                 report_.zone = zone_;
@@ -51,13 +57,20 @@ class Composer {
             }
             if (stage == Stage::Done) {
                 if (report_.rcode == RCode::ServFail) writer_.rollback(before);
-                return AnswerOutcome::Answered;
+                return finish();
             }
         }
-        return AnswerOutcome::Answered;  // a chain that is too long is cut where it stands
+        return finish();  // a chain that is too long is cut where it stands
     }
 
   private:
+    /// What the links of a chain owe, where nothing came after it that wrote it.
+    AnswerOutcome finish() noexcept {
+        const bool wanted = !report_.truncated && report_.rcode != RCode::ServFail;
+        if (wanted && !write_proofs()) static_cast<void>(truncate());
+        return AnswerOutcome::Answered;
+    }
+
     bool enter_zone() noexcept {
         const ZoneTable& zones = *context_.published.zones;
         zone_ = nullptr;
@@ -86,7 +99,7 @@ class Composer {
                 return answer_at(walk);
             case WalkEnd::Absent:
                 report_.rcode = RCode::NXDomain;
-                return deny();
+                return deny(walk);
         }
         return fail();
     }
@@ -99,12 +112,16 @@ class Composer {
         }
         const OwnerSurvey& found = walk.survey;
         if (qtype_ == RRType::ANY) return answer_any(walk);
-        if (found.wanted.rrset) return write_answer(found.wanted);
+        if (found.wanted.rrset) return write_answer(walk, found.wanted);
         if (found.cname.rrset) {
-            if (!write_link(found.cname)) return truncate();
+            if (!write_signed(Section::Answer, qname_, walk.node, found.cname.rrset,
+                              found.cname.rrset.ttl())) {
+                return truncate();
+            }
+            if (!prove_synthesis(walk, RRType::CNAME)) return blocked_ ? Stage::Blocked : fail();
             return follow(dns::rdata_name(RRType::CNAME, *found.cname.rrset.begin()));
         }
-        return deny();
+        return deny(walk);
     }
 
     /// RFC 8482, 4.1: one RRset of those there are; 4.2: HINFO where a policy alone holds data.
@@ -116,18 +133,100 @@ class Composer {
                                              dns::RRClass::IN, kHinfoTtl, kHinfo);
             return fits ? Stage::Done : truncate();
         }
-        if (!entry.rrset) return deny();
-        return write_answer(entry);
+        if (!entry.rrset) return deny(walk);
+        return write_answer(walk, entry);
     }
 
-    Stage write_answer(const NodeEntry& entry) noexcept {
-        if (!write_entry(Section::Answer, qname_, entry)) return truncate();
+    Stage write_answer(const Walk& walk, const NodeEntry& entry) noexcept {
+        if (!write_entry(Section::Answer, qname_, walk.node, entry)) return truncate();
+        if (!prove_synthesis(walk, entry.rrset.type())) return blocked_ ? Stage::Blocked : fail();
+        if (!write_proofs()) return truncate();
         add_addresses(entry.rrset);
         return blocked_ ? Stage::Blocked : Stage::Done;
     }
 
-    bool write_link(const NodeEntry& entry) noexcept {
-        return writer_.rrset(Section::Answer, qname_, entry.rrset, entry.rrset.ttl());
+    /// An answer by a wildcard shows that the name itself is not there (RFC 4035, 3.1.3.3); false
+    /// if that could not be found. Where the RRset is not signed there is nothing to show.
+    bool prove_synthesis(const Walk& walk, RRType type) noexcept {
+        if (walk.end != WalkEnd::Wildcard || !dnssec_ || !is_signed(walk.node, type)) return true;
+        return settled(proofs_.add(context_.nodes, *zone_, layers_, owner_of(qname_)));
+    }
+
+    /// RFC 4035, 3.1.3: what proves NXDOMAIN or NODATA; false if it could not be found.
+    bool prove_absence(const Walk& walk) noexcept {
+        if (!settled(proofs_.add(context_.nodes, *zone_, layers_, owner_of(qname_)))) return false;
+        if (walk.end == WalkEnd::Absent) {
+            return settled(
+                proofs_.add_wildcard_of(context_.nodes, *zone_, layers_, walk.relative_owner));
+        }
+        if (walk.end == WalkEnd::Wildcard) {
+            proofs_.add_own(*zone_, walk.node.base ? walk.node.base : walk.node.overlay);
+        }
+        return true;
+    }
+
+    /// An NSEC that a signed zone does not have is not made up: the answer goes without it.
+    bool settled(Look look) noexcept {
+        blocked_ |= look == Look::Blocked;
+        return look == Look::Found || look == Look::Missing;
+    }
+
+    bool write_proofs() noexcept {
+        for (const Proofs::Proof& proof : proofs_) {
+            const auto owner = absolute_owner(proof.node.relative_owner(), proof.zone->apex());
+            const auto nsec = proof.node.find(RRType::NSEC);
+            if (!owner || !nsec) continue;
+            OwnerNode node;
+            node.base = proof.node;
+            if (!write_signed(Section::Authority, *owner, node, nsec->rrset, nsec->rrset.ttl())) {
+                return false;
+            }
+        }
+        proofs_.clear();
+        return true;
+    }
+
+    [[nodiscard]] base::Octets owner_of(NameView name) const noexcept {
+        return relative_owner(name, zone_->apex());
+    }
+
+    /// RFC 4034, 3.1.1: the type covered stands first in a signature.
+    static bool covers(base::Octets signature, RRType type) noexcept {
+        return signature.size() >= 2 &&
+               base::load_be16(signature.data()) == static_cast<std::uint16_t>(type);
+    }
+    static bool is_signed(const OwnerNode& node, RRType type) noexcept {
+        const NodeEntry signatures = node.find(RRType::RRSIG);
+        if (!signatures.rrset) return false;
+        for (const base::Octets rdata : signatures.rrset) {
+            if (covers(rdata, type)) return true;
+        }
+        return false;
+    }
+
+    /// An RRset with its signatures if they are wanted, all or nothing (RFC 4035, 3.1.1).
+    bool write_signed(Section section, NameView owner, const OwnerNode& node, dns::RRsetView rrset,
+                      std::uint32_t ttl) noexcept {
+        const dns::MessageWriter::Mark before = writer_.mark();
+        if (!writer_.rrset(section, owner, rrset, ttl)) return false;
+        if (write_signatures(section, owner, node, rrset.type(), ttl)) return true;
+        writer_.rollback(before);
+        return false;
+    }
+
+    /// Their TTL is that of what they cover (RFC 4034, 3), whatever they were stored with.
+    bool write_signatures(Section section, NameView owner, const OwnerNode& node, RRType type,
+                          std::uint32_t ttl) noexcept {
+        if (!dnssec_) return true;
+        const NodeEntry signatures = node.find(RRType::RRSIG);
+        if (!signatures.rrset) return true;
+        for (const base::Octets rdata : signatures.rrset) {
+            if (covers(rdata, type) &&
+                !writer_.record(section, owner, RRType::RRSIG, dns::RRClass::IN, ttl, rdata)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /// The next name of the chain (RFC 1034, 4.3.2, step 3a). A name that was there already ends
@@ -156,7 +255,7 @@ class Composer {
         const dns::RRsetView dname = walk.survey.dname.rrset;
         const NameView owner = qname_.parent(qname_.label_count() - walk.owner_labels);
         if (is_new(dnames_, dname_count_, owner) &&
-            !writer_.rrset(Section::Answer, owner, dname, dname.ttl())) {
+            !write_signed(Section::Answer, owner, walk.node, dname, dname.ttl())) {
             return truncate();
         }
         const auto target =
@@ -184,6 +283,8 @@ class Composer {
             report_.referral = true;
         }
         if (!writer_.rrset(Section::Authority, cut, ns, ns.ttl())) return truncate();
+        if (dnssec_ && !write_security(walk, cut)) return truncate();
+        if (!write_proofs()) return truncate();
         unsigned looked_at = 0;
         // In-domain glue first: without it nobody can go on.
         for (const bool in_domain : {true, false}) {
@@ -201,16 +302,32 @@ class Composer {
         return Stage::Done;
     }
 
-    /// NXDOMAIN or NODATA: the SOA, with the TTL for negative answers (RFC 2308, 3 and 5).
-    Stage deny() noexcept {
+    /// At a referral the DS with their signatures, or that there are none (RFC 4035, 3.1.4). The NS
+    /// are the child's and have no signature here.
+    bool write_security(const Walk& walk, NameView cut) noexcept {
+        const NodeEntry ds = walk.node.find(RRType::DS);
+        if (ds.rrset && ds.rrset.count() > 0) {
+            return write_signed(Section::Authority, cut, walk.node, ds.rrset, ds.rrset.ttl());
+        }
+        proofs_.add_own(*zone_, walk.node.base ? walk.node.base : walk.node.overlay);
+        return true;
+    }
+
+    /// NXDOMAIN or NODATA: the SOA, with the TTL for negative answers (RFC 2308, 3 and 5), and the
+    /// proof where the zone has NSEC.
+    Stage deny(const Walk& walk) noexcept {
         OwnerNode apex;
-        const Look found = look(context_.nodes, layers_, base::Octets(), apex);
-        if (found == Look::Blocked) return Stage::Blocked;
-        const NodeEntry soa = found == Look::Found ? apex.find(RRType::SOA) : NodeEntry{};
+        const Look at_apex = look(context_.nodes, layers_, base::Octets(), apex);
+        if (at_apex == Look::Blocked) return Stage::Blocked;
+        const NodeEntry soa = at_apex == Look::Found ? apex.find(RRType::SOA) : NodeEntry{};
         if (!soa.rrset || soa.rrset.count() == 0) return fail();
         const std::uint32_t minimum = dns::soa_numbers(*soa.rrset.begin()).minimum;
-        if (!writer_.rrset(Section::Authority, zone_->apex(), soa.rrset,
-                           std::min(soa.rrset.ttl(), minimum))) {
+        if (dnssec_ && apex.find(RRType::NSEC).rrset && !prove_absence(walk)) {
+            return blocked_ ? Stage::Blocked : fail();
+        }
+        if (!write_signed(Section::Authority, zone_->apex(), apex, soa.rrset,
+                          std::min(soa.rrset.ttl(), minimum)) ||
+            !write_proofs()) {
             return truncate();
         }
         return Stage::Done;
@@ -256,7 +373,7 @@ class Composer {
             if (qtype_ == RRType::CNAME || qtype_ == RRType::ANY) return Stage::Done;
             return follow(decision.target->view());
         }
-        if (decision.count == 0) return deny();
+        if (decision.count == 0) return deny(walk);
         const dns::MessageWriter::Mark before = writer_.mark();
         const std::size_t size = qtype_ == RRType::A ? 4 : 16;
         for (std::size_t i = 0; i < decision.count; ++i) {
@@ -270,11 +387,15 @@ class Composer {
     }
 
     /// One entry as it is to be answered: weighted, rotated, or as it stands.
-    bool write_entry(Section section, NameView owner, const NodeEntry& entry) noexcept {
+    /// A part of a signed RRset would be bogus: who validates is given all of it.
+    bool write_entry(Section section, NameView owner, const OwnerNode& node,
+                     const NodeEntry& entry) noexcept {
+        const dns::MessageWriter::Mark before = writer_.mark();
         dns::MessageWriter::Selection selection;
         const std::uint16_t count = entry.rrset.count();
         std::array<std::uint16_t, kMaxWeightedRecords> picks;
-        if (entry.weights != nullptr && count > 0) {
+        const bool whole = dnssec_ && is_signed(node, entry.rrset.type());
+        if (entry.weights != nullptr && count > 0 && !whole) {
             std::array<std::uint32_t, kMaxWeightedRecords> weights;
             const std::size_t records = std::min<std::size_t>(count, kMaxWeightedRecords);
             for (std::size_t i = 0; i < records; ++i) weights[i] = entry.weight(i);
@@ -285,8 +406,15 @@ class Composer {
         } else if (count > 1) {
             selection.first = context_.rotation;
         }
-        return writer_.rrset_part(section, owner, entry.rrset, entry.rrset.ttl(), dns::RRClass::IN,
-                                  selection);
+        if (!writer_.rrset_part(section, owner, entry.rrset, entry.rrset.ttl(), dns::RRClass::IN,
+                                selection)) {
+            return false;
+        }
+        if (write_signatures(section, owner, node, entry.rrset.type(), entry.rrset.ttl())) {
+            return true;
+        }
+        writer_.rollback(before);
+        return false;
     }
 
     /// Addresses of what an answer names (RFC 1035, 3.3.9 and 3.3.11; RFC 2782). They are a
@@ -323,7 +451,8 @@ class Composer {
         for (const RRType type : {RRType::A, RRType::AAAA}) {
             const NodeEntry entry = node.find(type);
             if (entry.rrset && entry.rrset.count() > 0) {
-                whole &= writer_.rrset(Section::Additional, host, entry.rrset, entry.rrset.ttl());
+                whole &=
+                    write_signed(Section::Additional, host, node, entry.rrset, entry.rrset.ttl());
             }
         }
         return whole;
@@ -343,6 +472,7 @@ class Composer {
     }
 
     RRType qtype_;
+    const bool dnssec_;  // DO: signatures and proofs are wanted (RFC 3225)
     const AnswerContext& context_;
     dns::MessageWriter& writer_;
     AnswerReport& report_;
@@ -350,6 +480,7 @@ class Composer {
     ZoneLayers layers_;
     NameView qname_;
     dns::Name chain_name_;
+    Proofs proofs_;
     Seen visited_;
     std::size_t visited_count_ = 0;
     Seen dnames_;

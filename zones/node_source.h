@@ -29,6 +29,11 @@ class NodeSource {
     [[nodiscard]] virtual NodeFound find(ZoneId zone, Octets relative_owner) = 0;
     /// Is there any node below this owner? (Rare: views that hide all a name holds.)
     [[nodiscard]] virtual Presence has_descendant(ZoneId zone, Octets relative_owner) = 0;
+    /// The greatest owner at or before this one in canonical order (RFC 4034, 6.1) whose node holds
+    /// an RRset of `type`: with NSEC the record that matches or covers the name. Names without
+    /// one, such as glue, are passed over.
+    [[nodiscard]] virtual NodeFound predecessor(ZoneId zone, Octets relative_owner,
+                                                dns::RRType type) = 0;
     /// Nodes found so far are no longer used; called at the end of each batch.
     virtual void release() = 0;
 };

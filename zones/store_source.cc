@@ -8,6 +8,11 @@ namespace zones {
 
 namespace {
 
+// Many names without NSEC may follow each other, as below a cut. A worker leaves long walks to a
+// reader thread.
+constexpr unsigned kMaxStepsOfWorker = 64;
+constexpr unsigned kMaxStepsOfReader = 1U << 16;  // then SERVFAIL: nobody signs such a zone
+
 constexpr auto kDamageLogInterval = std::chrono::seconds(1);
 
 class StoreSource : public Store::Source {
@@ -52,6 +57,32 @@ class StoreSource : public Store::Source {
         }
         return presence(cursor->status() == KeyValueStore::Read::Found ? KeyValueStore::Read::Absent
                                                                        : cursor->status());
+    }
+
+    [[nodiscard]] NodeFound predecessor(ZoneId zone, Octets relative_owner,
+                                        dns::RRType type) override {
+        if (zone == 0) return {};
+        const std::string prefix = zone_prefix(zone);
+        const auto cursor = store_.cursor(Family::Nodes, published_->snapshot, may_block_);
+        // No label begins with 00: what comes right after the owner itself, before all below it.
+        cursor->seek_before(node_key(zone, relative_owner) + '\0');
+        for (unsigned step = 0; cursor->valid(); ++step, cursor->previous()) {
+            if (!cursor->key().starts_with(prefix)) return {};
+            if (!may_block_ && step == kMaxStepsOfWorker) return {Presence::WouldBlock, {}};
+            if (step == kMaxStepsOfReader) return {Presence::Failed, {}};
+            const auto seen = NodeView::check(base::as_octets(cursor->value()));
+            if (!seen) {
+                report_damage(cursor->key());
+                return {Presence::Failed, {}};
+            }
+            if (!seen->find(type)) continue;
+            held_.emplace_back(cursor->value());
+            return {Presence::Present, NodeView(base::as_octets(held_.back()).data())};
+        }
+        return {
+            presence(cursor->status() == KeyValueStore::Read::Found ? KeyValueStore::Read::Absent
+                                                                    : cursor->status()),
+            {}};
     }
 
   private:

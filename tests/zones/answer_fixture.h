@@ -67,6 +67,7 @@ class AnswerTest : public StoreTest {
         request.qname = asked;
         request.qtype = qtype;
         request.qclass = dns::RRClass::IN;
+        if (dnssec_ok_) request.edns.emplace().dnssec_ok = true;
         const zones::Published& published = *store_->published();
         source_->use(published);
         const zones::AnswerContext context{
@@ -112,6 +113,7 @@ class AnswerTest : public StoreTest {
     std::optional<dns::ClientSubnet> subnet_;
     std::uint16_t rotation_ = 0;
     std::size_t limit_ = 65535;
+    bool dnssec_ok_ = false;
     std::string rule_, pool_, member_;
 
   private:
