@@ -216,8 +216,14 @@ Residency::Step Residency::scan_all() {
 }
 
 Residency::Step Residency::scan_zone(ZoneId zone) {
-    Published at = hooks_.current();
-    const std::uint64_t token = cache_.begin_loading();
+    Published at;
+    std::uint64_t token = 0;
+    // On the committer's thread: the zone stands in `attached_` before its revision is published,
+    // and at the revision before nothing of it might be found.
+    hooks_.on_committer([&] {
+        token = cache_.begin_loading();
+        at = hooks_.current();
+    });
     const Step step = scan(at, zone_prefix(zone), zone_prefix(zone + 1), nullptr, false);
     if (step != Step::Done) return step;
     // The zone may have been swapped in and out again before it was read: nothing of it is here
@@ -334,7 +340,9 @@ bool Residency::add_owners(ZoneId zone) {
     std::vector<std::uint64_t> hashes;
     hashes.reserve(kChunk);
     const std::string to = zone_prefix(zone + 1);
-    const auto cursor = store_.scan(Family::Nodes, hooks_.current().snapshot);
+    Published at;
+    hooks_.on_committer([&] { at = hooks_.current(); });  // as in scan_zone
+    const auto cursor = store_.scan(Family::Nodes, at.snapshot);
     cursor->seek(zone_prefix(zone));
     for (; cursor->valid() && cursor->key() < to; cursor->next()) {
         const auto parts = parse_node_key(cursor->key());

@@ -1,7 +1,10 @@
 // What the store keeps in memory, seen from the query path: which look-ups reach the database.
 #include "zones/residency.h"
 
+#include <mutex>
+
 #include "tests/zones/store_fixture.h"
+#include "zones/key.h"
 
 namespace zones_test {
 namespace {
@@ -180,6 +183,59 @@ TEST_F(SmallBudget, EverythingIsFoundAndTheBudgetKept) {
     for (int i = 0; i < 2000; ++i) {
         ASSERT_EQ(find("second.", "h" + std::to_string(i) + ".second."), "Present");
     }
+}
+
+/// The thread may learn of a zone before the revision that has it is published.
+TEST(Residency, AZoneIsReadAtTheRevisionThatHasIt) {
+    ScratchDirectory directory;
+    auto opened = zones::KeyValueStore::open({directory.path(), std::size_t{1} << 20, {}});
+    ASSERT_TRUE(opened) << opened.error().message;
+    zones::KeyValueStore& store = **opened;
+    base::Qsbr qsbr;
+    zones::Residency residency(store, qsbr,
+                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16, {}});
+    std::mutex mutex;
+    zones::Published before;
+    before.snapshot = store.snapshot();
+    before.zones = std::make_shared<const zones::ZoneTable>();
+    zones::Published now = before;
+    std::optional<zones::Published> next;  // published when the committer comes to the next task
+    residency.start({[&] {
+                         const std::lock_guard lock(mutex);
+                         return now;
+                     },
+                     [&](const std::function<void()>& task) {
+                         {
+                             const std::lock_guard lock(mutex);
+                             if (next) now = *next;
+                         }
+                         task();
+                     }});
+    const auto wait = [&residency] {
+        for (int i = 0; i < 2000 && !residency.progress().complete; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        ASSERT_TRUE(residency.progress().complete);
+    };
+    wait();
+    zones::NodeParts parts;
+    const std::vector<std::uint8_t> octets = parts.pack();
+    zones::KeyValueBatch batch;
+    batch.put(zones::Family::Nodes, zones::node_key(5, {}), std::string(base::as_text(octets)));
+    ASSERT_TRUE(store.write(batch));
+    zones::Published after = before;
+    after.revision = 1;
+    after.snapshot = store.snapshot();
+    after.zones = before.zones->with({name("example."), 5, {}});
+    {
+        const std::lock_guard lock(mutex);
+        next = after;
+    }
+    residency.before_publish(1, {}, {5});
+    EXPECT_FALSE(residency.progress().complete);
+    wait();
+    EXPECT_EQ(residency.cache().find(5, {}, 1).hit, zones::NodeCache::Hit::Present);
+    residency.stop();
 }
 
 }  // namespace
