@@ -303,10 +303,11 @@ class Composer {
     }
 
     /// At a referral the DS with their signatures, or that there are none (RFC 4035, 3.1.4). The NS
-    /// are the child's and have no signature here.
+    /// are the child's and have no signature here. DS of a zone that is not signed prove nothing and
+    /// stay out of referrals.
     bool write_security(const Walk& walk, NameView cut) noexcept {
         const NodeEntry ds = walk.node.find(RRType::DS);
-        if (ds.rrset && ds.rrset.count() > 0) {
+        if (ds.rrset && ds.rrset.count() > 0 && is_signed(walk.node, RRType::DS)) {
             return write_signed(Section::Authority, cut, walk.node, ds.rrset, ds.rrset.ttl());
         }
         proofs_.add_own(*zone_, walk.node.base ? walk.node.base : walk.node.overlay);

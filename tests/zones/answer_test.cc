@@ -207,6 +207,12 @@ TEST_F(Answer, ReferralsCarryGlue) {
     const Answered got = ask("below.sub.example.", RRType::A);
     EXPECT_TRUE(got.report.referral);
     EXPECT_FALSE(got.report.authoritative);
+    // RFC 4035, 3.1.4, speaks of signed zones: a DS without a signature proves nothing.
+    dnssec_ok_ = true;
+    check({{.qname = "below.sub.example.",
+            .qtype = RRType::A,
+            .authority = ns,
+            .additional = glue}});
 }
 
 TEST_F(Answer, DnameRedirectsWhatIsBelow) {
