@@ -418,45 +418,59 @@ class Composer {
         return false;
     }
 
-    /// Addresses of what an answer names (RFC 1035, 3.3.9 and 3.3.11; RFC 2782). They are a
-    /// courtesy: what does not fit is left out, and TC stays unset (RFC 2181, 9).
+    /// RFC 9460, 2.4.1: priority 0.
+    static bool is_alias(base::Octets binding) noexcept {
+        return base::load_be16(binding.data()) == 0;
+    }
+    /// The root stands for the owner (RFC 9460, 2.5.2), but in an alias for nothing (2.5.1).
+    [[nodiscard]] NameView target_of(RRType type, base::Octets rdata) const noexcept {
+        const NameView target = dns::rdata_name(type, rdata);
+        const bool service = type == RRType::SVCB || type == RRType::HTTPS;
+        return service && target.is_root() && !is_alias(rdata) ? qname_ : target;
+    }
+
+    /// Addresses of what an answer names (RFC 1035, 3.3.9 and 3.3.11; RFC 2782; RFC 9460, 4.1).
+    /// They are a courtesy: what does not fit is left out, and TC stays unset (RFC 2181, 9).
     void add_addresses(dns::RRsetView rrset) noexcept {
-        if (rrset.type() != RRType::MX && rrset.type() != RRType::NS &&
-            rrset.type() != RRType::SRV) {
-            return;
-        }
+        const RRType type = rrset.type();
+        const bool service = type == RRType::SVCB || type == RRType::HTTPS;
+        if (type != RRType::MX && type != RRType::NS && type != RRType::SRV && !service) return;
         unsigned looked_at = 0;
         for (const base::Octets rdata : rrset) {
-            const NameView host = dns::rdata_name(rrset.type(), rdata);
+            const NameView host = target_of(type, rdata);
+            const bool alias = service && is_alias(rdata);
             if (host.is_root() || !host.is_at_or_below(zone_->apex())) continue;
             if (++looked_at > kMaxGlueNames) return;
             bool again = false;  // several records may name one host
             for (const base::Octets earlier : rrset) {
                 if (earlier.data() == rdata.data()) break;
-                again |= dns::rdata_name(rrset.type(), earlier).equals(host);
+                again |= target_of(type, earlier).equals(host);
             }
-            if (!again) static_cast<void>(write_addresses(host));
+            if (again) continue;
+            // Where an alias leads there may be the service itself (RFC 9460, 4.1).
+            static_cast<void>(write_addresses(host, alias ? std::optional(type) : std::nullopt));
             if (blocked_) return;
         }
     }
 
-    /// A and AAAA of a name in this zone, glue below cuts included; false if some did not fit.
-    bool write_addresses(NameView host) noexcept {
+    /// A and AAAA of a name in this zone, glue below cuts included, and what it holds of `also`;
+    /// false if some did not fit.
+    bool write_addresses(NameView host, std::optional<RRType> also = std::nullopt) noexcept {
         OwnerNode node;
         const base::Octets owner = host.octets().first(host.size() - zone_->apex().size());
         const Look found = look(context_.nodes, layers_, owner, node);
         blocked_ |= found == Look::Blocked;
         failed_ |= found == Look::Failed;
         if (found != Look::Found) return true;
-        bool whole = true;
-        for (const RRType type : {RRType::A, RRType::AAAA}) {
-            const NodeEntry entry = node.find(type);
-            if (entry.rrset && entry.rrset.count() > 0) {
-                whole &=
-                    write_signed(Section::Additional, host, node, entry.rrset, entry.rrset.ttl());
-            }
-        }
-        return whole;
+        const bool ipv4 = write_additional(host, node, RRType::A);
+        const bool ipv6 = write_additional(host, node, RRType::AAAA);
+        return (!also || write_additional(host, node, *also)) && ipv4 && ipv6;
+    }
+
+    bool write_additional(NameView host, const OwnerNode& node, RRType type) noexcept {
+        const NodeEntry entry = node.find(type);
+        if (!entry.rrset || entry.rrset.count() == 0) return true;
+        return write_signed(Section::Additional, host, node, entry.rrset, entry.rrset.ttl());
     }
 
     Stage truncate() noexcept {

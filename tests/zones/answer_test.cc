@@ -88,6 +88,38 @@ TEST_F(Answer, AdditionalSectionHoldsAddressesOfOurs) {
     });
 }
 
+// RFC 9460, 4.1.
+TEST_F(Answer, ServiceBindingsBringAddressesOfTheirTargets) {
+    load("service.",
+         "$TTL 60\n@ SOA ns host 1 2 3 4 5\n NS ns\nns A 192.0.2.1\n"
+         "@ HTTPS 0 pool\n"
+         "pool HTTPS 1 . alpn=h2\n HTTPS 2 .\n A 192.0.2.5\n AAAA 2001:db8::5\n"
+         "_dns SVCB 1 ns\n SVCB 2 ns.other.\n"
+         "none HTTPS 0 .\n A 192.0.2.6\n");
+    check({
+        // An alias: the service where it leads, and its addresses.
+        {.qname = "service.",
+         .qtype = RRType::HTTPS,
+         .answer = {"service. 60 HTTPS 0 pool.service."},
+         .additional = {"pool.service. 60 A 192.0.2.5", "pool.service. 60 AAAA 2001:db8::5",
+                        "pool.service. 60 HTTPS 1 . alpn=h2", "pool.service. 60 HTTPS 2 ."}},
+        // The target . is the owner, whose addresses stand there once.
+        {.qname = "pool.service.",
+         .qtype = RRType::HTTPS,
+         .answer = {"pool.service. 60 HTTPS 1 . alpn=h2", "pool.service. 60 HTTPS 2 ."},
+         .additional = {"pool.service. 60 A 192.0.2.5", "pool.service. 60 AAAA 2001:db8::5"}},
+        // Of another zone nothing.
+        {.qname = "_dns.service.",
+         .qtype = RRType::SVCB,
+         .answer = {"_dns.service. 60 SVCB 1 ns.service.", "_dns.service. 60 SVCB 2 ns.other."},
+         .additional = {"ns.service. 60 A 192.0.2.1"}},
+        // As an alias . says that there is no service.
+        {.qname = "none.service.",
+         .qtype = RRType::HTTPS,
+         .answer = {"none.service. 60 HTTPS 0 ."}},
+    });
+}
+
 TEST_F(Answer, EmptyNonTerminalsExist) {
     check({
         {.qname = "b.c.example.", .qtype = RRType::A, .authority = {kSoa}},
