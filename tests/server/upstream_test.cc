@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dns/message.h"
@@ -26,8 +27,13 @@ class NameServer final : net::UdpHandler, net::AcceptHandler, net::StreamHandler
   public:
     explicit NameServer(net::Loop& loop) {
         const auto address = *base::Endpoint::parse("127.0.0.1:0");
-        udp_ = *net::UdpSocket::bind(loop, address, {}, *this);
-        listener_ = *net::Listener::tcp(loop, udp_->local(), {}, *this);
+        // The port that is free for UDP may be in use for TCP.
+        while (!listener_) {
+            udp_ = *net::UdpSocket::bind(loop, address, {}, *this);
+            if (auto made = net::Listener::tcp(loop, udp_->local(), {}, *this)) {
+                listener_ = std::move(*made);
+            }
+        }
     }
     [[nodiscard]] std::uint16_t port() const { return udp_->local().port; }
     std::map<std::string, int> asked;  // by first label
