@@ -29,16 +29,15 @@ class Json {
     /// document of ours comes near.
     static constexpr std::size_t kMaxMembers = 1000;
 
-    Json() = default;        // null
-    Json(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): literals read as documents
-    Json(bool value) : value_(value) {}                      // NOLINT(google-explicit-constructor)
-    Json(double value) : value_(value) {}                    // NOLINT(google-explicit-constructor)
-    Json(const char* value) : value_(std::string(value)) {}  // NOLINT
-    Json(std::string value) : value_(std::move(value)) {}    // NOLINT
-    Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT
+    Json();                   // null
+    Json(std::nullptr_t);     // NOLINT(google-explicit-constructor): literals read as documents
+    Json(bool value);         // NOLINT(google-explicit-constructor)
+    Json(double value);       // NOLINT(google-explicit-constructor)
+    Json(const char* value);  // NOLINT(google-explicit-constructor)
+    Json(std::string value);  // NOLINT(google-explicit-constructor)
+    Json(std::string_view value);  // NOLINT(google-explicit-constructor)
     template <std::integral T>
-    requires(!std::same_as<T, bool>) Json(T value)  // NOLINT(google-explicit-constructor)
-        : value_(static_cast<std::int64_t>(value)) {}
+    requires(!std::same_as<T, bool>) Json(T value);  // NOLINT(google-explicit-constructor)
     [[nodiscard]] static Json array();
     [[nodiscard]] static Json object();
 
@@ -68,14 +67,25 @@ class Json {
   private:
     void write(std::string& out) const;
 
-    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> value_ =
-        nullptr;
+    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object>
+        value_;  // null at first
 };
 
 struct Json::Member {
     std::string key;
     Json value;
 };
+
+// Here, because a vector of members wants to know what a member is.
+inline Json::Json() = default;
+inline Json::Json(std::nullptr_t) {}
+inline Json::Json(bool value) : value_(value) {}
+inline Json::Json(double value) : value_(value) {}
+inline Json::Json(const char* value) : value_(std::string(value)) {}
+inline Json::Json(std::string value) : value_(std::move(value)) {}
+inline Json::Json(std::string_view value) : value_(std::string(value)) {}
+template <std::integral T>
+requires(!std::same_as<T, bool>) Json::Json(T value) : value_(static_cast<std::int64_t>(value)) {}
 
 /// Appends `text` as a JSON string with its quotes. Octets that are not UTF-8 become U+FFFD:
 /// what strangers sent may be quoted in an answer.

@@ -58,7 +58,7 @@ void get_server(Context& context, const Request& /*request*/, const Respond& res
     document.set("node", service.node());
     document.set("started", base::format_rfc3339(service.started()));
     document.set("revision", reader->revision());
-    document.set("workers", service.taps().size());
+    document.set("workers", service.workers());
     Json listeners = Json::array();
     for (const server::ListenerInfo& info : service.listeners()) {
         Json listener = Json::object();

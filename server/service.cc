@@ -116,6 +116,7 @@ class RunningService final : public Service {
     const Config& config() const noexcept override { return config_; }
     const std::string& node() const noexcept override { return node_; }
     const std::vector<ListenerInfo>& listeners() const noexcept override { return listeners_; }
+    std::size_t workers() const noexcept override { return workers_.size(); }
     const std::vector<Tap*>& taps() const noexcept override { return taps_; }
     const std::vector<const WorkerStats*>& worker_stats() const noexcept override { return stats_; }
     std::shared_ptr<const zones::GeoDatabases> geo() const override { return geo_; }

@@ -39,7 +39,9 @@ class Service {
     [[nodiscard]] virtual const Config& config() const noexcept = 0;
     [[nodiscard]] virtual const std::string& node() const noexcept = 0;
     [[nodiscard]] virtual const std::vector<ListenerInfo>& listeners() const noexcept = 0;
-    /// One tap and one set of counters per worker, for the life of the service.
+    [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
+    /// One tap and one set of counters per thread that answers (workers, and readers of answers
+    /// that had to wait for the disk), for the life of the service.
     [[nodiscard]] virtual const std::vector<Tap*>& taps() const noexcept = 0;
     [[nodiscard]] virtual const std::vector<const WorkerStats*>& worker_stats() const noexcept = 0;
     [[nodiscard]] virtual std::shared_ptr<const zones::GeoDatabases> geo() const = 0;

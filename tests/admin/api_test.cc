@@ -344,6 +344,7 @@ TEST_F(ApiTest, ServerHealthAndMetrics) {
     must(server, 200);
     EXPECT_EQ(server.text("node"), "fra1");
     EXPECT_EQ(server.text("ready"), "true");
+    EXPECT_EQ(server.text("workers"), "3");
     must(ask("GET", "/healthz"), 200);
     must(ask("GET", "/readyz"), 200);
     house_.reasons = {"no database"};

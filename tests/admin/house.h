@@ -53,6 +53,7 @@ class House final : public server::Service {
     const std::vector<server::ListenerInfo>& listeners() const noexcept override {
         return listeners_;
     }
+    std::size_t workers() const noexcept override { return 3; }
     const std::vector<server::Tap*>& taps() const noexcept override { return taps_; }
     const std::vector<const server::WorkerStats*>& worker_stats() const noexcept override {
         return worker_stats_;

@@ -26,6 +26,11 @@ class Rest(harness.WireTest):
         body = {"name": name + ".rest.example.", "type": "A", "ttl": 60, "records": data}
         return self.server.http("PUT", rrset_path("rest.example", name, "A"), body, headers)
 
+    def test_server_tells_what_it_runs_with(self):
+        told = self.server.http("GET", "/v1/server").json
+        self.assertEqual(told["workers"], 2)
+        self.assertTrue(told["ready"])
+
     def test_lists_zones(self):
         answer = self.server.must("GET", "/v1/zones")
         self.assertIn("rest.example.", [zone["name"] for zone in answer.json["items"]])
