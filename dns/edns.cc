@@ -54,6 +54,9 @@ std::optional<Edns> Edns::read(std::uint16_t rr_class, std::uint32_t ttl,
                 if (!out.subnet_present) out.subnet = ClientSubnet::read(value);
                 out.subnet_present = true;
                 break;
+            case EdnsOption::ZoneVersion:
+                out.zone_version = true;
+                break;
             case EdnsOption::Cookie:
                 if (out.cookie.empty()) out.cookie = value;
                 break;

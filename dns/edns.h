@@ -57,8 +57,9 @@ struct Edns {
     std::uint16_t udp_payload = 512;  // as sent; less than 512 means 512 (RFC 6891, 6.2.3)
     std::uint8_t extended_rcode = 0;
     std::uint8_t version = 0;
-    bool dnssec_ok = false;  // DO (RFC 3225)
-    bool nsid = false;       // the option is there (RFC 5001)
+    bool dnssec_ok = false;     // DO (RFC 3225)
+    bool nsid = false;          // the option is there (RFC 5001)
+    bool zone_version = false;  // likewise (RFC 9660); what it holds is ignored (3.1)
     bool subnet_present = false;
     std::optional<ClientSubnet> subnet;  // empty although present: malformed
     base::Octets cookie;                 // as sent, empty if absent (RFC 7873)

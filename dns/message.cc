@@ -95,12 +95,14 @@ RequestOutcome parse_request(Octets message, Request& out) noexcept {
         }
     }
     if (out.header.opcode() != Opcode::Query) return RequestOutcome::NotImp;
-    if (!question_read) return RequestOutcome::FormErr;
+    if (!question_read && out.header.counts[0] != 0) return RequestOutcome::FormErr;
     if (!read_request_records(message, offset, out)) {
         out.edns.reset();
-        return RequestOutcome::FormErrQuestion;
+        return question_read ? RequestOutcome::FormErrQuestion : RequestOutcome::FormErr;
     }
+    if (!question_read && !out.edns) return RequestOutcome::FormErr;
     if (out.edns && out.edns->version > 0) return RequestOutcome::BadVers;
+    if (!question_read) return RequestOutcome::NoQuestion;
     if (out.edns && out.edns->subnet_present && !out.edns->subnet) {
         return RequestOutcome::FormErrQuestion;  // RFC 7871, 7.1.1
     }

@@ -52,6 +52,8 @@ struct Request {
 /// What is to be done with a datagram or stream message.
 enum class RequestOutcome : std::uint8_t {
     Answer,           // a query with one question
+    NoQuestion,       // a query without one, with OPT: answered to whom asks for a cookie (RFC
+                      // 7873, 5.4)
     Drop,             // less than a header, or a response: never answered (RFC 1035, 7.3)
     FormErr,          // the question could not be read: answer with the header alone
     FormErrQuestion,  // the question is fine, something after it is not
@@ -59,8 +61,8 @@ enum class RequestOutcome : std::uint8_t {
     BadVers,          // EDNS version above 0 (RFC 6891, 6.1.3)
 };
 
-/// Parses a request. On every outcome but Drop the header is filled, and the question from
-/// FormErrQuestion on (NotImp: if there is one that can be read). No allocation.
+/// Parses a request. On every outcome but Drop the header is filled; the question with Answer,
+/// FormErrQuestion, BadVers and NotImp, with the last two if there is one. No allocation.
 [[nodiscard]] RequestOutcome parse_request(Octets message, Request& out) noexcept;
 
 enum class Section : std::uint8_t { Answer = 1, Authority = 2, Additional = 3 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "zones/zone_serial.h"
+
 namespace server {
 
 namespace {
@@ -12,7 +14,8 @@ using dns::RRClass;
 using dns::RRType;
 
 constexpr std::size_t kOptOctets = 11;
-constexpr std::size_t kEdeOctets = 6;  // option head and info code, no text
+constexpr std::size_t kEdeOctets = 6;          // option head and info code, no text
+constexpr std::size_t kZoneVersionOctets = 6;  // labels, type, serial (RFC 9660, 2)
 constexpr std::size_t kMaxOptionOctets = 512;
 constexpr std::size_t kMaxNodeName = 255;
 
@@ -40,8 +43,9 @@ struct Pipeline::Run {
     RCode rcode = RCode::NoError;
     std::optional<dns::ExtendedError> ede;
     std::optional<std::uint8_t> scope_length;
-    base::Octets cookie;     // as sent; empty: none, or cookies are off
-    bool keepalive = false;  // asked for, over TCP
+    std::optional<std::uint32_t> zone_serial;  // where the client asks for it and the zone is ours
+    base::Octets cookie;                       // as sent; empty: none, or cookies are off
+    bool keepalive = false;                    // asked for, over TCP
     std::size_t reserved = 0;
     Role role = Role::Auth;
     Action action = Action::Answered;
@@ -124,6 +128,13 @@ Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& r
         case dns::RequestOutcome::BadVers:
             fail(run, RCode::BadVers);
             break;
+        case dns::RequestOutcome::NoQuestion:
+            if (options_good && !run.cookie.empty()) {
+                give_cookie(run);
+            } else {
+                fail(run, RCode::FormErr);
+            }
+            break;
         case dns::RequestOutcome::Answer:
             if (options_good) {
                 step = answer(run);
@@ -184,7 +195,17 @@ void Pipeline::start_reply(Run& run) {
         if (request.edns->subnet) run.reserved += 4 + request.edns->subnet->octets();
         if (!run.cookie.empty()) run.reserved += 4 + Cookies::kOptionOctets;
         if (run.keepalive) run.reserved += 4 + 2;
+        if (request.edns->zone_version) run.reserved += 4 + kZoneVersionOctets;
         run.writer.reserve(run.reserved);
+    }
+}
+
+/// A query without a question, for a cookie (RFC 7873, 5.4): the option is the answer.
+void Pipeline::give_cookie(Run& run) {
+    const bool both = run.cookie.size() > Cookies::kClientOctets;
+    if (both && !settings_.cookies->valid(run.cookie, run.query.client.address, unix_time_s())) {
+        run.rcode = RCode::BadCookie;
+        run.action = Action::Refused;
     }
 }
 
@@ -251,6 +272,11 @@ zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
     const zones::AnswerOutcome outcome =
         zones::answer(run.request, context, run.writer, run.report);
     if (outcome != zones::AnswerOutcome::Answered) return outcome;
+    if (run.request.edns && run.request.edns->zone_version && run.report.zone != nullptr) {
+        const zones::Look found =
+            zones::zone_serial(*nodes_, *run.report.zone, run.view, run.zone_serial);
+        if (found == zones::Look::Blocked) return zones::AnswerOutcome::WouldBlock;
+    }
     ++rotation_;
     run.rcode = run.report.rcode;
     if (run.report.authoritative) run.flags |= dns::kFlagAA;
@@ -398,6 +424,13 @@ void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
         head(dns::EdnsOption::TcpKeepalive, 2);
         base::store_be16(&options[used], settings_.tcp_keepalive_ds);
         used += 2;
+    }
+    if (run.zone_serial && run.report.zone != nullptr) {
+        head(dns::EdnsOption::ZoneVersion, kZoneVersionOctets);
+        options[used] = static_cast<std::uint8_t>(run.report.zone->apex().label_count());
+        options[used + 1] = 0;  // SOA-SERIAL (RFC 9660, 5.2)
+        base::store_be32(&options[used + 2], *run.zone_serial);
+        used += kZoneVersionOctets;
     }
     if (run.ede) {
         head(dns::EdnsOption::ExtendedError, 2);

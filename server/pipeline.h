@@ -80,6 +80,7 @@ class Pipeline {
 
     bool read_options(Run& run) const;
     void start_reply(Run& run);
+    void give_cookie(Run& run);
     Step answer(Run& run);
     zones::AnswerOutcome answer_from_zones(Run& run);
     Step recurse(Run& run, dns::NameView qname);

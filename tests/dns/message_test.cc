@@ -91,6 +91,12 @@ TEST(Request, Outcomes) {
     trailing.push_back(0);
     Wire no_question = query();
     no_question[5] = 0;
+    // Without a question, with OPT (RFC 7873, 5.4); what follows the header is OPT.
+    Wire no_question_opt = with_opt(0, {});
+    no_question_opt.erase(no_question_opt.begin() + 12, no_question_opt.end() - 11);
+    no_question_opt[5] = 0;
+    Wire no_question_version1 = no_question_opt;
+    no_question_version1[12 + 6] = 1;
     Wire two_questions = query();
     two_questions[5] = 2;
     Wire pointer_name = query();
@@ -107,6 +113,8 @@ TEST(Request, Outcomes) {
         {"notify", query(4U << 11), RequestOutcome::NotImp},
         {"status", query(2U << 11), RequestOutcome::NotImp},
         {"no question", no_question, RequestOutcome::FormErr},
+        {"no question, OPT", no_question_opt, RequestOutcome::NoQuestion},
+        {"no question, EDNS version 1", no_question_version1, RequestOutcome::BadVers},
         {"two questions", two_questions, RequestOutcome::FormErr},
         {"pointer as qname", pointer_name, RequestOutcome::FormErr},
         {"octets after the end", trailing, RequestOutcome::FormErrQuestion},

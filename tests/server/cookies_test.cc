@@ -53,6 +53,16 @@ TEST(Cookies, Rfc9018AppendixA3ReservedBitsAreHashed) {
               octets("fc93fc62807ddb86010000005cf7a9acf73a7810aca2381e"));
 }
 
+TEST(Cookies, Rfc9018AppendixA4Ipv6WithAnUpdatedSecret) {
+    const char* const client = "2001:db8:220:1:59de:d0f4:8769:82b8";
+    const std::string old = "22681ab97d52c298010000005cf7c57926556bd0934c72f8";
+    const Cookies before(*Cookies::parse_secret("dd3bdf9344b678b185a6f5cb60fca715"), false);
+    const Cookies after(*Cookies::parse_secret("445536bcd2513298075a5d379663c962"), false);
+    EXPECT_TRUE(before.valid(octets(old), *base::IpAddress::parse(client), 1559741817));
+    EXPECT_EQ(answer(after, old, client, 1559741961),
+              octets("22681ab97d52c298010000005cf7c609a6bb79d16625507a"));
+}
+
 TEST(Cookies, GoodForOneClientAndOneHour) {
     for (const bool daily : {false, true}) {
         const Cookies cookies(kSecret, daily);

@@ -25,6 +25,7 @@ struct Reply {
     std::uint16_t payload = 0;
     std::vector<std::pair<dns::EdnsOption, std::vector<std::uint8_t>>> options;
     std::vector<std::string> answer;
+    std::vector<std::uint8_t> octets;
 
     [[nodiscard]] const std::vector<std::uint8_t>* option(dns::EdnsOption code) const {
         for (const auto& [found, value] : options) {
@@ -83,6 +84,7 @@ class PipelineTest : public zones_test::StoreTest {
         pipeline_->end_batch();
         if (out.step != Step::Answered) return out;
         const base::Octets reply = base::Octets(buffer).first(out.size);
+        out.octets.assign(reply.begin(), reply.end());
         out.header = dns::Header::read(reply);
         out.rcode = out.header.rcode();
         auto reader = dns::MessageReader::open(reply);
@@ -266,6 +268,64 @@ TEST_F(PipelineTest, CookiesAreAnsweredAndKept) {
         EXPECT_TRUE(refused.opt);
         EXPECT_TRUE(refused.answer.empty());
     }
+}
+
+TEST_F(PipelineTest, ACookieIsHadWithoutAQuestion) {  // RFC 7873, 5.4
+    const auto without_question = [](const std::vector<std::uint8_t>* options) {
+        auto out = message("www.example.", RRType::A, 0, options);
+        const std::size_t opt = options == nullptr ? 0 : 11 + options->size();
+        out.erase(out.begin() + 12, out.end() - static_cast<std::ptrdiff_t>(opt));
+        out[5] = 0;
+        return out;
+    };
+    // Header, then OPT of one option: a cookie stands at the end.
+    constexpr std::size_t kSize = 12 + 11 + 4 + Cookies::kOptionOctets;
+    std::vector<std::uint8_t> first = {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+    EXPECT_EQ(run(without_question(&first)).rcode, RCode::FormErr);  // cookies are off
+    settings_.cookies.emplace(SipKey{1, 2, 3}, true);
+    EXPECT_EQ(run(without_question(nullptr)).rcode, RCode::FormErr);
+    EXPECT_EQ(run(without_question(&kNoOptions)).rcode, RCode::FormErr);
+    const Reply learnt = run(without_question(&first));
+    EXPECT_EQ(learnt.header.counts[0], 0);
+    EXPECT_EQ(learnt.rcode, RCode::NoError);
+    ASSERT_EQ(learnt.octets.size(), kSize);
+    std::vector<std::uint8_t> second = {0, 10, 0, 24};
+    second.insert(second.end(), learnt.octets.end() - 24, learnt.octets.end());
+    EXPECT_TRUE(std::equal(first.begin() + 4, first.end(), second.begin() + 4));
+    const Reply good = run(without_question(&second));
+    EXPECT_EQ(good.rcode, RCode::NoError);
+    EXPECT_EQ(good.octets[12 + 5], 0);
+    second.back() ^= 1;
+    const Reply bad = run(without_question(&second));
+    ASSERT_EQ(bad.octets.size(), kSize);
+    EXPECT_EQ(static_cast<unsigned>(bad.rcode) | unsigned{bad.octets[12 + 5]} << 4,
+              static_cast<unsigned>(RCode::BadCookie));
+}
+
+TEST_F(PipelineTest, TheZonesVersionIsTold) {  // RFC 9660
+    const std::vector<std::uint8_t> asked = {0, 19, 0, 0};
+    const auto version = [&](const char* qname, RRType type) {
+        const Reply reply = run(message(qname, type, 0, &asked));
+        const auto* told = reply.option(dns::EdnsOption::ZoneVersion);
+        return told == nullptr ? std::vector<std::uint8_t>() : *told;
+    };
+    const auto serial = [&] { return store_->read()->zone(name("example."))->value().serial; };
+    const auto expected = [&] {
+        std::vector<std::uint8_t> out = {1, 0, 0, 0, 0, 0};
+        base::store_be32(&out[2], serial());
+        return out;
+    };
+    EXPECT_EQ(version("www.example.", RRType::A), expected());
+    EXPECT_EQ(version("www.example.", RRType::MX), expected());     // NODATA
+    EXPECT_EQ(version("no.example.", RRType::A), expected());       // NXDOMAIN
+    EXPECT_EQ(version("www.sub.example.", RRType::A), expected());  // a referral
+    EXPECT_TRUE(version("www.elsewhere.", RRType::A).empty());      // not ours
+    const std::uint32_t before = serial();
+    must(changes(put("example.", "www.example.", RRType::A, {"192.0.2.2"})));
+    EXPECT_NE(serial(), before);
+    EXPECT_EQ(version("www.example.", RRType::A), expected());
+    const Reply unasked = run(message("www.example.", RRType::A, 0, &kNoOptions));
+    EXPECT_EQ(unasked.option(dns::EdnsOption::ZoneVersion), nullptr);
 }
 
 TEST_F(PipelineTest, KeepaliveIsForTcp) {

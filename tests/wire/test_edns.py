@@ -13,7 +13,7 @@ $TTL 300
 @    IN NS  ns1
 ns1  IN A   192.0.2.53
 """
-COOKIE, KEEPALIVE = 10, 11
+COOKIE, KEEPALIVE, ZONEVERSION = 10, 11, 19
 CLIENT = bytes.fromhex("2464c4abcf10c957")
 
 
@@ -52,6 +52,20 @@ class Edns(harness.WireTest):
     def test_a_cookie_of_a_wrong_length_is_a_format_error(self):
         for size in (0, 7, 9, 15, 41):
             self.assertEqual(self.udp(COOKIE, bytes(size)).rcode, "FORMERR", size)
+
+    def test_a_cookie_is_had_without_a_question(self):  # RFC 7873, 5.4
+        ident, octets = self.query(COOKIE, CLIENT)
+        opt = octets[-(11 + 4 + len(CLIENT)):]
+        asked = octets[:4] + b"\0\0" + octets[6:12] + opt
+        answer = dnsclient.udp_raw(self.server.address, asked, ident)
+        self.assertEqual(answer[3] & 15, 0)
+        self.assertEqual(answer[4:12], b"\0\0\0\0\0\0\0\1")
+        self.assertEqual((answer[-24:-16], len(answer)), (CLIENT, 12 + 11 + 4 + 24))
+
+    def test_the_zones_version_is_told(self):  # RFC 9660
+        told = self.udp(ZONEVERSION, b"").options[ZONEVERSION]
+        self.assertEqual(told, b"\2\0" + struct.pack("!I", 1))
+        self.assertNotIn(ZONEVERSION, self.udp(COOKIE, CLIENT).options)
 
     def test_keepalive_is_told_over_tcp_to_who_asks(self):
         self.assertEqual(self.tcp(KEEPALIVE, b"").options[KEEPALIVE], struct.pack("!H", 70))
