@@ -1,5 +1,6 @@
 #include "zones/committer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <utility>
@@ -14,6 +15,8 @@ namespace {
 constexpr std::size_t kMaxGroupSets = 1024;
 constexpr std::size_t kMaxGroupOctets = std::size_t{8} << 20;
 constexpr auto kReclaimInterval = std::chrono::milliseconds(50);
+constexpr auto kMinGather = std::chrono::microseconds(100);
+constexpr auto kMaxGather = std::chrono::milliseconds(1);
 constexpr auto kResumeInterval = std::chrono::seconds(1);
 
 /// Roughly what an operation takes, so that a group stays bounded.
@@ -50,6 +53,7 @@ Committer::Committer(KeyValueStore& store, Residency& residency, base::Qsbr& qsb
       options_(options),
       counters_(counters),
       geo_(options.geo),
+      reader_(qsbr.add_reader()),
       published_(new Published(first)),
       current_(std::move(first)) {
     stats_.commit_seconds_buckets.assign(std::size(kCommitBuckets) + 1, 0);
@@ -63,15 +67,19 @@ Committer::~Committer() {
     }
     queue_changed_.notify_all();
     thread_.join();
+    qsbr_.remove_reader(reader_);
     delete published_.load();
 }
 
 void Committer::enqueue(Item item) {
+    bool wake = false;
     {
         const std::lock_guard lock(queue_mutex_);
+        if (item.task) ++tasks_;
         queue_.push_back(std::move(item));
+        wake = tasks_ > 0 || queue_.size() >= wanted_;
     }
-    queue_changed_.notify_all();
+    if (wake) queue_changed_.notify_one();
 }
 
 void Committer::submit(ChangeSet changes, Store::Done done) {
@@ -151,7 +159,9 @@ void Committer::run() {
         if (group.front().task) {
             group.front().task();
         } else {
+            const base::MonoTime began = base::mono_now();
             process(group);
+            last_took_ = base::mono_now() - began;
         }
         qsbr_.reclaim();
     }
@@ -160,6 +170,7 @@ void Committer::run() {
 /// What waits, up to the limits; a task alone. Empty: stop.
 std::vector<Committer::Item> Committer::take_group() {
     std::unique_lock lock(queue_mutex_);
+    gather(lock);
     while (queue_.empty()) {
         if (stopping_) return {};
         if (queue_changed_.wait_for(lock, kReclaimInterval) == std::cv_status::timeout) {
@@ -183,9 +194,30 @@ std::vector<Committer::Item> Committer::take_group() {
         const bool alone = next.task != nullptr;
         group.push_back(std::move(next));
         queue_.pop_front();
-        if (alone) break;
+        if (!alone) continue;
+        --tasks_;
+        break;
     }
     return group;
+}
+
+/// Before those of a group are told: all who submit one change after the other are then either in
+/// the group or in the queue. Fewer than before are believed little by little.
+void Committer::count_submitters(std::size_t in_group) {
+    const std::lock_guard lock(queue_mutex_);
+    const std::size_t now = std::min(in_group + queue_.size(), kMaxGroupSets);
+    submitters_ = std::max(now, submitters_ - (submitters_ + 7) / 8);
+}
+
+/// Who has just been told of one change often sends the next at once, and a sync takes more than
+/// waiting for them does: at most half as long as the last group took.
+void Committer::gather(std::unique_lock<std::mutex>& lock) {
+    if (submitters_ < 2) return;
+    wanted_ = submitters_;
+    queue_changed_.wait_for(lock,
+                            std::clamp<base::Duration>(last_took_ / 2, kMinGather, kMaxGather),
+                            [this] { return stopping_ || tasks_ > 0 || queue_.size() >= wanted_; });
+    wanted_ = 1;
 }
 
 /// Whether the database can be written; tries to bring it back if not.
@@ -226,11 +258,12 @@ std::string Committer::why_unavailable() {
 
 void Committer::process(std::vector<Item>& group) {
     const std::string reason = why_unavailable();
-    Draft draft(store_);
+    Draft draft(store_, residency_.cache(), counters_.revision);
     Counters counters = counters_;
     std::vector<Result> results;
     results.reserve(group.size());
     bool changed = false;
+    reader_.online();
     for (const Item& item : group) {
         if (!reason.empty() && !item.changes.dry_run) {
             results.push_back({base::fail(unavailable(reason)), 0, false});
@@ -246,6 +279,7 @@ void Committer::process(std::vector<Item>& group) {
         result.revision = counters.revision;
         results.push_back(std::move(result));
     }
+    reader_.offline();
     if (changed) {
         if (write(draft)) {
             counters_ = counters;
@@ -261,6 +295,7 @@ void Committer::process(std::vector<Item>& group) {
             }
         }
     }
+    count_submitters(group.size());
     for (std::size_t i = 0; i < group.size(); ++i) answer(group[i], results[i]);
 }
 

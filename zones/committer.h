@@ -69,6 +69,8 @@ class Committer {
     void enqueue(Item item);
     void run();
     [[nodiscard]] std::vector<Item> take_group();
+    void count_submitters(std::size_t in_group);
+    void gather(std::unique_lock<std::mutex>& lock);
     void process(std::vector<Item>& group);
     [[nodiscard]] std::string why_unavailable();
     [[nodiscard]] bool recovered();
@@ -91,6 +93,9 @@ class Committer {
     Counters counters_;
     std::shared_ptr<const GeoDatabases> geo_;
     const GeoDatabases no_geo_;
+    base::Qsbr::Reader& reader_;  // of the node cache
+    std::size_t submitters_ = 1;  // who seem to send one change after the other
+    base::Duration last_took_{};  // that group, up to its acknowledgements
     base::MonoTime resume_tried_{};
     bool short_of_space_ = false;  // as it was last logged
 
@@ -104,6 +109,8 @@ class Committer {
     std::mutex queue_mutex_;
     std::condition_variable queue_changed_;
     std::deque<Item> queue_;  // guarded by queue_mutex_
+    std::size_t tasks_ = 0;   // guarded by queue_mutex_: in the queue
+    std::size_t wanted_ = 1;  // guarded by queue_mutex_: so many, or a task, wake the committer
     bool stopping_ = false;   // guarded by queue_mutex_
     std::thread thread_;      // last: it uses all of the above
 };

@@ -1,5 +1,7 @@
 #include "zones/draft.h"
 
+#include "zones/key.h"
+
 namespace zones {
 
 std::optional<std::string> Draft::get(Family family, const std::string& key) {
@@ -15,6 +17,32 @@ std::optional<std::string> Draft::before(Family family, const std::string& key) 
         failed_ = failed_ || below_->failed_;
         return value;
     }
+    return read(family, key);
+}
+
+std::optional<std::string> Draft::node(ZoneId zone, Octets relative_owner) {
+    const std::string key = node_key(zone, relative_owner);
+    Draft* lowest = this;
+    for (;; lowest = lowest->below_) {
+        const Rows& own = lowest->rows(Family::Nodes);
+        const auto row = own.find(key);
+        if (row != own.end()) return row->second;
+        if (lowest->below_ == nullptr) break;
+    }
+    if (lowest->cache_ != nullptr) {
+        // Only what is there counts: a zone that was loaded and is not served yet is in the
+        // database alone.
+        const auto found = lowest->cache_->find(zone, relative_owner, lowest->newest_);
+        if (found.hit == NodeCache::Hit::Present) {
+            return std::string(base::as_text(found.node.octets()));
+        }
+    }
+    auto value = lowest->read(Family::Nodes, key);
+    failed_ = failed_ || lowest->failed_;
+    return value;
+}
+
+std::optional<std::string> Draft::read(Family family, const std::string& key) {
     std::string value;
     switch (store_.get(family, key, nullptr, true, value)) {
         case KeyValueStore::Read::Found:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "zones/kv.h"
+#include "zones/node_cache.h"
 
 namespace zones {
 
@@ -19,11 +20,17 @@ namespace zones {
 class Draft {
   public:
     explicit Draft(KeyValueStore& store) : store_(store) {}
+    /// Takes the nodes that stand in `cache` from there, at `newest`, the revision of the database:
+    /// the thread is online in the cache's Qsbr while it calls `node`.
+    Draft(KeyValueStore& store, const NodeCache& cache, Revision newest)
+        : store_(store), cache_(&cache), newest_(newest) {}
     explicit Draft(Draft& below) : store_(below.store_), below_(&below) {}
     Draft(const Draft&) = delete;
     Draft& operator=(const Draft&) = delete;
 
     [[nodiscard]] std::optional<std::string> get(Family family, const std::string& key);
+    /// The value of a node's key.
+    [[nodiscard]] std::optional<std::string> node(ZoneId zone, Octets relative_owner);
     void put(Family family, std::string key, std::string value);
     void erase(Family family, std::string key);
     /// For data that nothing refers to any more: it may still be seen by `get` and `first`.
@@ -54,7 +61,11 @@ class Draft {
         std::string from, to;
     };
 
+    [[nodiscard]] std::optional<std::string> read(Family family, const std::string& key);
+
     KeyValueStore& store_;
+    const NodeCache* cache_ = nullptr;  // of the lowest draft, or none
+    Revision newest_ = 0;
     Draft* below_ = nullptr;
     Rows rows_[kFamilies];  // no value: deleted
     std::vector<Range> ranges_;

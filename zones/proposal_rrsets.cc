@@ -18,7 +18,7 @@ std::string below(const std::string& key) {
 
 std::optional<NodeParts> Proposal::node(ZoneId id, Octets owner) {
     if (id == 0) return std::nullopt;
-    const auto octets = draft_.get(Family::Nodes, node_key(id, owner));
+    const auto octets = draft_.node(id, owner);
     if (!octets) return std::nullopt;
     const auto view = NodeView::check(base::as_octets(*octets));
     if (!view) {

@@ -165,6 +165,30 @@ TEST_F(CommitterTest, NothingIsDecidedFromAFailedRead) {
     EXPECT_EQ(commit(changes(zone("example."))).error().faults[0].kind, Kind::Exists);
 }
 
+TEST_F(CommitterTest, WaitingForMoreDelaysNobodyForLong) {
+    ASSERT_TRUE(commit(changes(zone("example."))));
+    // A crowd that does not come back.
+    std::vector<std::future<bool>> crowd;
+    for (int i = 0; i < 64; ++i) {
+        auto promise = std::make_shared<std::promise<bool>>();
+        crowd.push_back(promise->get_future());
+        committer_->submit(
+            changes(
+                put("example.", "a" + std::to_string(i) + ".example.", RRType::A, {"192.0.2.1"})),
+            [promise](const auto& result) { promise->set_value(result.has_value()); });
+    }
+    for (auto& one : crowd) EXPECT_TRUE(one.get());
+    // Neither a change nor a task waits until so many have come again.
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_TRUE(commit(changes(
+            put("example.", "b.example.", RRType::A, {"192.0.2." + std::to_string(i + 1)}))));
+        int ran = 0;
+        committer_->run_between([&ran] { ++ran; });
+        EXPECT_EQ(ran, 1);
+    }
+    EXPECT_EQ(stats().commits, 85U);
+}
+
 TEST_F(CommitterTest, PublishedIsReclaimedWhileNobodyCommits) {
     base::Qsbr::Reader& reader = qsbr_.add_reader();
     reader.online();
