@@ -143,12 +143,10 @@ void write_workers(const server::Service& service, Exposition& out) {
     std::uint64_t accepted = 0;
     std::uint64_t closed = 0;
     std::uint64_t deferred = 0;
-    std::uint64_t longest_us = 0;
     for (const server::WorkerStats* stats : service.worker_stats()) {
         accepted += stats->tcp_accepted.get();
         closed += stats->tcp_closed.get();
         deferred += stats->deferred.get();
-        longest_us = std::max(longest_us, stats->longest_turn_us.get());
     }
     out.single("meridian_dns_tcp_connections_total", "counter", "TCP connections accepted.",
                accepted);
@@ -156,8 +154,34 @@ void write_workers(const server::Service& service, Exposition& out) {
                accepted > closed ? accepted - closed : 0);
     out.single("meridian_dns_deferred_total", "counter",
                "Queries that waited for a disk or for other servers.", deferred);
+}
+
+void write_turns(const server::Service& service, Exposition& out) {
+    using Turns = net::Loop::Turns;
+    std::array<std::uint64_t, Turns::kBounds.size() + 1> counts{};
+    std::chrono::nanoseconds sum{};
+    std::chrono::nanoseconds longest{};
+    for (const Turns& turns : service.loop_turns()) {
+        for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += turns.counts[i];
+        sum += turns.sum;
+        longest = std::max(longest, turns.longest);
+    }
+    const auto seconds = [](std::chrono::nanoseconds time) {
+        return static_cast<double>(time.count()) / 1e9;
+    };
+    out.family("meridian_loop_turn_duration_seconds", "histogram",
+               "Turns of the workers' loops: what waits behind a turn waits that long.");
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < Turns::kBounds.size(); ++i) {
+        count += counts[i];
+        out.sample("{le=\"" + bound_text(Turns::kBounds[i]) + "\"}", count, "_bucket");
+    }
+    count += counts.back();
+    out.sample("{le=\"+Inf\"}", count, "_bucket");
+    out.sample("", seconds(sum), "_sum");
+    out.sample("", count, "_count");
     out.single("meridian_loop_longest_turn_seconds", "gauge",
-               "The longest turn of a worker's loop.", static_cast<double>(longest_us) / 1e6);
+               "The longest turn of a worker's loop since the start.", seconds(longest));
 }
 
 void write_store(const zones::Store& store, zones::Revision revision, Exposition& out) {
@@ -282,6 +306,7 @@ void get_metrics(Context& context, const Request& /*request*/, const Respond& re
     out.sample("{version=\"" MERIDIAN_VERSION "\"}", std::uint64_t{1});
     write_queries(context.service, out);
     write_workers(context.service, out);
+    write_turns(context.service, out);
     write_store(context.service.store(), context.service.store().read()->revision(), out);
     write_resolver(context.service, out);
     write_admin(context, out);

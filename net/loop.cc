@@ -20,6 +20,43 @@ namespace net {
 
 namespace {
 
+/// Loop::Turns as it is counted: one writer, so that adding needs no locked instruction.
+class TurnCounts {
+  public:
+    void add(std::chrono::nanoseconds turn) noexcept {
+        const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(turn.count(), 0));
+        std::size_t bound = 0;
+        while (bound < Loop::Turns::kBounds.size() &&
+               static_cast<double>(ns) > Loop::Turns::kBounds[bound] * 1e9) {
+            ++bound;
+        }
+        more(counts_[bound], 1);
+        more(sum_ns_, ns);
+        if (ns > longest_ns_.load(std::memory_order_relaxed)) {
+            longest_ns_.store(ns, std::memory_order_relaxed);
+        }
+    }
+    [[nodiscard]] Loop::Turns get() const noexcept {
+        Loop::Turns turns;
+        for (std::size_t i = 0; i < counts_.size(); ++i) {
+            turns.counts[i] = counts_[i].load(std::memory_order_relaxed);
+        }
+        turns.sum = std::chrono::nanoseconds(sum_ns_.load(std::memory_order_relaxed));
+        turns.longest = std::chrono::nanoseconds(longest_ns_.load(std::memory_order_relaxed));
+        return turns;
+    }
+
+  private:
+    using Count = std::atomic<std::uint64_t>;
+    static void more(Count& count, std::uint64_t by) noexcept {
+        count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+    }
+
+    std::array<Count, Loop::Turns::kBounds.size() + 1> counts_{};
+    Count sum_ns_{0};
+    Count longest_ns_{0};
+};
+
 // What the callbacks of every handle need; uv_loop_t::data points here.
 struct Core {
     uv_loop_t loop{};
@@ -31,7 +68,7 @@ struct Core {
     base::MonoTime turn_started = base::mono_now();
     std::function<void()> before;
     std::function<void()> after;
-    std::atomic<std::int64_t> longest_turn_us{0};
+    TurnCounts turns;
     std::atomic<bool> stopping{false};
 
     std::mutex mutex;
@@ -49,12 +86,7 @@ struct Core {
     }
 
     void going_to_sleep() noexcept {
-        const auto turn =
-            std::chrono::duration_cast<std::chrono::microseconds>(base::mono_now() - turn_started);
-        std::int64_t known = longest_turn_us.load(std::memory_order_relaxed);
-        while (turn.count() > known && !longest_turn_us.compare_exchange_weak(
-                                           known, turn.count(), std::memory_order_relaxed)) {
-        }
+        turns.add(base::mono_now() - turn_started);
         if (before) before();
         asleep = true;
     }
@@ -157,9 +189,8 @@ base::MonoTime Loop::now() const noexcept {
     return state_->turn_started;
 }
 
-std::chrono::microseconds Loop::longest_turn() noexcept {
-    return std::chrono::microseconds{
-        state_->longest_turn_us.exchange(0, std::memory_order_relaxed)};
+Loop::Turns Loop::turns() const noexcept {
+    return state_->turns.get();
 }
 
 uv_loop_s* Loop::raw() noexcept {

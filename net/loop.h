@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -38,8 +40,16 @@ class Loop {
     /// The time at the start of this turn; cheap.
     [[nodiscard]] base::MonoTime now() const noexcept;
 
-    /// The longest turn since this was last asked, sleep excluded. Any thread.
-    [[nodiscard]] std::chrono::microseconds longest_turn() noexcept;
+    /// How long the turns took so far, sleep excluded. Any thread.
+    struct Turns {
+        /// Upper bounds in seconds; one more count for what is above.
+        static constexpr std::array<double, 9> kBounds = {0.00005, 0.0001, 0.00025, 0.0005, 0.001,
+                                                          0.0025,  0.005,  0.01,    0.1};
+        std::array<std::uint64_t, kBounds.size() + 1> counts{};
+        std::chrono::nanoseconds sum{};
+        std::chrono::nanoseconds longest{};
+    };
+    [[nodiscard]] Turns turns() const noexcept;
 
     [[nodiscard]] uv_loop_s* raw() noexcept;  // for the files of net/ only
 

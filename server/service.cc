@@ -119,6 +119,11 @@ class RunningService final : public Service {
     std::size_t workers() const noexcept override { return workers_.size(); }
     const std::vector<Tap*>& taps() const noexcept override { return taps_; }
     const std::vector<const WorkerStats*>& worker_stats() const noexcept override { return stats_; }
+    std::vector<net::Loop::Turns> loop_turns() const override {
+        std::vector<net::Loop::Turns> turns;
+        for (const auto& worker : workers_) turns.push_back(worker->turns());
+        return turns;
+    }
     std::shared_ptr<const zones::GeoDatabases> geo() const override { return geo_; }
     resolver::Cache& resolver_cache() noexcept override { return *cache_; }
     std::vector<std::pair<std::string, std::uint64_t>> upstream_counts() const override {

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "dns/name.h"
+#include "net/loop.h"
 #include "resolver/resolver.h"
 #include "server/config.h"
 #include "server/stats.h"
@@ -44,6 +45,8 @@ class Service {
     /// that had to wait for the disk), for the life of the service.
     [[nodiscard]] virtual const std::vector<Tap*>& taps() const noexcept = 0;
     [[nodiscard]] virtual const std::vector<const WorkerStats*>& worker_stats() const noexcept = 0;
+    /// Of each worker's loop.
+    [[nodiscard]] virtual std::vector<net::Loop::Turns> loop_turns() const = 0;
     [[nodiscard]] virtual std::shared_ptr<const zones::GeoDatabases> geo() const = 0;
     /// The shared resolver cache and upstream counters, for metrics and /v1/cache.
     [[nodiscard]] virtual resolver::Cache& resolver_cache() noexcept = 0;

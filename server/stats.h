@@ -61,7 +61,6 @@ class alignas(64) WorkerStats {
     Counter resolver_hits, resolver_misses, resolver_stale;
     Counter tcp_accepted, tcp_closed;
     Counter deferred;
-    Counter longest_turn_us;  // longest loop turn so far
 };
 
 }  // namespace server

@@ -51,6 +51,7 @@ class Worker {
 
     [[nodiscard]] Tap& tap() noexcept { return tap_; }
     [[nodiscard]] const WorkerStats& stats() const noexcept { return stats_; }
+    [[nodiscard]] net::Loop::Turns turns() const noexcept { return loop_.turns(); }
     [[nodiscard]] const UpstreamStats& upstream_stats() const noexcept { return upstream_.stats(); }
 
   private:

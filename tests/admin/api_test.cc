@@ -353,6 +353,9 @@ TEST_F(ApiTest, ServerHealthAndMetrics) {
     EXPECT_EQ(not_ready.body, "no database\n");
 
     house_.stats.queries[0][0][0][0].add(5);
+    house_.turns.counts[0] = 7;
+    house_.turns.counts[9] = 2;
+    house_.turns.longest = std::chrono::milliseconds(250);
     const Answer metrics = ask("GET", "/metrics");
     must(metrics, 200);
     for (const char* expected :
@@ -361,7 +364,11 @@ TEST_F(ApiTest, ServerHealthAndMetrics) {
           "meridian_resolver_upstream_queries_total{outcome=\"sent\"} 3\n",
           "meridian_http_requests_total{method=\"GET\",route=\"/healthz\",code=\"200\"} 1\n",
           "meridian_revision ", "meridian_build_info{version=", "process_cpu_seconds_total ",
-          "process_open_fds ", "meridian_feed_subscribers 0\n",
+          "meridian_loop_turn_duration_seconds_bucket{le=\"5e-05\"} 7\n",
+          "meridian_loop_turn_duration_seconds_bucket{le=\"0.1\"} 7\n",
+          "meridian_loop_turn_duration_seconds_count 9\n",
+          "meridian_loop_longest_turn_seconds 0.25\n", "process_open_fds ",
+          "meridian_feed_subscribers 0\n",
           "meridian_store_commit_duration_seconds_bucket{le=\"+Inf\"} "}) {
         EXPECT_NE(metrics.body.find(expected), std::string::npos) << expected;
     }

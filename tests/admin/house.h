@@ -58,6 +58,7 @@ class House final : public server::Service {
     const std::vector<const server::WorkerStats*>& worker_stats() const noexcept override {
         return worker_stats_;
     }
+    std::vector<net::Loop::Turns> loop_turns() const override { return {turns}; }
     std::shared_ptr<const zones::GeoDatabases> geo() const override { return nullptr; }
     resolver::Cache& resolver_cache() noexcept override { return cache_; }
     std::vector<std::pair<std::string, std::uint64_t>> upstream_counts() const override {
@@ -70,6 +71,7 @@ class House final : public server::Service {
 
     server::Tap tap;
     server::WorkerStats stats;
+    net::Loop::Turns turns;
     std::vector<std::string> reasons;  // before the admin thread runs
 
   private:

@@ -107,16 +107,22 @@ TEST(Loop, HooksSurroundTheSleep) {
     close(pipes[1]);
 }
 
-TEST(Loop, KnowsItsLongestTurn) {
+TEST(Loop, KnowsHowLongItsTurnsTook) {
     Loop loop;
     loop.post([] { std::this_thread::sleep_for(milliseconds(20)); });
     Timer timer(loop);
     timer.start(milliseconds(50), [&] { loop.stop(); });
     loop.run();
-    const auto longest = loop.longest_turn();
-    EXPECT_GE(longest, milliseconds(20));
-    EXPECT_LT(longest, milliseconds(45));  // the sleep does not count
-    EXPECT_EQ(loop.longest_turn().count(), 0);
+    const Loop::Turns turns = loop.turns();
+    EXPECT_GE(turns.longest, milliseconds(20));
+    EXPECT_GE(turns.sum, turns.longest);
+    EXPECT_LT(turns.longest, milliseconds(45));  // the sleep does not count
+    std::uint64_t short_ones = 0;
+    for (std::size_t i = 0; i < 7; ++i) short_ones += turns.counts[i];
+    EXPECT_EQ(Loop::Turns::kBounds[7], 0.01);
+    EXPECT_EQ(turns.counts[8], 1U);  // up to 0.1 s
+    EXPECT_GE(short_ones, 1U);
+    EXPECT_EQ(turns.counts[9], 0U);
 }
 
 TEST(Timer, FiresOnceOrRepeatsAndStops) {
