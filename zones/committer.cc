@@ -18,6 +18,8 @@ constexpr auto kReclaimInterval = std::chrono::milliseconds(50);
 constexpr auto kMinGather = std::chrono::microseconds(100);
 constexpr auto kMaxGather = std::chrono::milliseconds(1);
 constexpr auto kResumeInterval = std::chrono::seconds(1);
+// Zone ids end where those of hashes begin; one group or import takes fewer than the difference.
+constexpr ZoneId kLastZoneId = kHashedIds - (ZoneId{1} << 24);
 
 /// Roughly what an operation takes, so that a group stays bounded.
 struct OperationOctets {
@@ -243,6 +245,9 @@ std::string Committer::why_unavailable() {
     if (!recovered()) {
         const std::lock_guard lock(stats_mutex_);
         return stats_.why_not;
+    }
+    if (counters_.next_zone > kLastZoneId) {
+        return "all zone numbers are used up: export the zones and import them into a new store";
     }
     std::string reason = short_of_space();
     if (reason.empty() == short_of_space_) {

@@ -49,6 +49,11 @@ std::string zone_prefix(ZoneId zone) {
     return key;
 }
 
+std::array<KeyRange, 2> zone_ranges(ZoneId first, ZoneId end) {
+    return {KeyRange{zone_prefix(first), zone_prefix(end)},
+            KeyRange{zone_prefix(hashed_id(first)), zone_prefix(hashed_id(end))}};
+}
+
 std::string node_key(ZoneId zone, base::Octets relative_owner) {
     std::string key = zone_prefix(zone);
     append_owner_key(key, relative_owner);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,12 @@ inline constexpr std::size_t kMaxNodeKeyOctets = 4 + 2 * dns::kMaxNameOctets;
 /// Where the keys of a zone's nodes begin; with the next id, where they end.
 [[nodiscard]] std::string zone_prefix(ZoneId zone);
 
+/// All keys of zones with the ids [first, end): their names, and the hashes of NSEC3 (ids.h).
+struct KeyRange {
+    std::string from, to;  // `to` is the first key behind
+};
+[[nodiscard]] std::array<KeyRange, 2> zone_ranges(ZoneId first, ZoneId end);
+
 /// The key of an RRset in `meta`: that of its node, 00, the type. It sorts before all names below
 /// the node, because no label begins with 00.
 [[nodiscard]] std::string rrset_key(std::string_view node_key, dns::RRType type);
@@ -54,6 +61,10 @@ struct NodeKeyParts {
 /// An owner without its first label; the owner must not be empty.
 [[nodiscard]] inline base::Octets parent_owner(base::Octets relative_owner) noexcept {
     return relative_owner.subspan(1U + relative_owner[0]);
+}
+/// Is an NSEC3 owner in its place: one label below the apex (RFC 5155, 3)?
+[[nodiscard]] inline bool is_single_label(base::Octets relative_owner) noexcept {
+    return !relative_owner.empty() && relative_owner.size() == 1U + relative_owner[0];
 }
 [[nodiscard]] inline bool is_wildcard_owner(base::Octets relative_owner) noexcept {
     return relative_owner.size() >= 2 && relative_owner[0] == 1 && relative_owner[1] == '*';

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "dns/nsec3.h"
 #include "dns/rdata.h"
 #include "zones/key.h"
 
@@ -158,6 +159,15 @@ std::optional<std::string> check_rdata(RRType type, Octets rdata) {
             return "a digest of type " + std::to_string(rdata[3]) + " has " +
                    std::to_string(wanted) + " octets, not " +
                    std::to_string(rdata.size() - kDigestAt) + " (RFC 4034, 5.1.4)";
+        }
+    }
+    if (type == RRType::NSEC3 || type == RRType::NSEC3PARAM) {
+        const auto parameters = dns::Nsec3Parameters::read(rdata);
+        if (!parameters) return "malformed rdata (RFC 5155, 3.2)";
+        if (parameters->iterations > dns::kMaxNsec3Iterations) {
+            return std::to_string(parameters->iterations) +
+                   " iterations, of which this server computes up to " +
+                   std::to_string(dns::kMaxNsec3Iterations) + " (RFC 9276, 3.1 wants none)";
         }
     }
     if (type == RRType::LOC && !rdata.empty() && rdata[0] == 0) {
@@ -374,6 +384,13 @@ std::optional<RRType> hidden_at_cut(NodeView node) {
         }
     }
     return std::nullopt;
+}
+
+bool is_of_nsec3_chain(Octets relative_owner, RRType type, Octets rdata) {
+    const bool signature_of_one =
+        type == RRType::RRSIG && rdata.size() >= 2 &&
+        base::load_be16(rdata.data()) == static_cast<std::uint16_t>(RRType::NSEC3);
+    return (type == RRType::NSEC3 || signature_of_one) && is_single_label(relative_owner);
 }
 
 bool holds_own_data(NodeView node) {

@@ -38,6 +38,11 @@ using FindingReport = std::function<void(Finding)>;
 [[nodiscard]] std::optional<std::string> check_record(dns::NameView apex, dns::NameView owner,
                                                       dns::RRType type, std::uint32_t ttl,
                                                       Octets rdata);
+/// Does this record belong to the NSEC3 chain of its zone: NSEC3 and their signatures, which are
+/// kept under their zone's hashed_id? (Elsewhere than one label below the apex they prove nothing
+/// and are data as any other.)
+[[nodiscard]] bool is_of_nsec3_chain(Octets relative_owner, dns::RRType type, Octets rdata);
+
 /// An RRset on its own: it fits a message; weights where a choice among its records makes sense.
 [[nodiscard]] std::optional<std::string> check_rrset(const NodeParts::Entry& entry);
 

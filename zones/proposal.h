@@ -102,6 +102,7 @@ class Proposal {
     void perform(const AddRecords& add);
     void perform(const RemoveRecords& remove);
     void perform(const DeleteRRset& remove);
+    [[nodiscard]] bool refuse_chain(const Target& target, dns::RRType type);
     [[nodiscard]] bool check_records(const Target& target, dns::RRType type, std::uint32_t ttl,
                                      const std::vector<std::vector<std::uint8_t>>& records);
     [[nodiscard]] std::optional<NodeParts::Entry> entry_of(const Target& target, dns::RRType type);

@@ -14,6 +14,9 @@ std::string below(const std::string& key) {
     return key + '\0';
 }
 
+constexpr const char* kOfChain =
+    "NSEC3 records and their signatures come and go with the whole signed zone (RFC 5155, 3)";
+
 }  // namespace
 
 std::optional<NodeParts> Proposal::node(ZoneId id, Octets owner) {
@@ -168,13 +171,19 @@ bool Proposal::check_records(const Target& target, dns::RRType type, std::uint32
                              const std::vector<std::vector<std::uint8_t>>& records) {
     bool good = true;
     for (std::size_t i = 0; i < records.size(); ++i) {
-        const auto message =
-            check_record(target.zone->record.apex, target.name, type, ttl, records[i]);
+        auto message = check_record(target.zone->record.apex, target.name, type, ttl, records[i]);
+        if (!message && is_of_nsec3_chain(target.owner(), type, records[i])) message = kOfChain;
         if (!message) continue;
         fault(ChangeFault::Kind::Invalid, "/records/" + std::to_string(i), *message);
         good = false;
     }
     return good;
+}
+
+bool Proposal::refuse_chain(const Target& target, dns::RRType type) {
+    if (!is_of_nsec3_chain(target.owner(), type, {})) return false;
+    fault(ChangeFault::Kind::Invalid, "/type", kOfChain);
+    return true;
 }
 
 void Proposal::perform(const PutRRset& put) {
@@ -244,6 +253,7 @@ void Proposal::perform(const RemoveRecords& remove) {
     if (!where) return;
     auto entry = entry_of(*where, remove.type);
     if (!entry || (entry->flags & kEntryHidden) != 0) {
+        if (refuse_chain(*where, remove.type)) return;
         fault(ChangeFault::Kind::NotFound, "",
               "there is no RRset " + remove.name.to_text() + " " + dns::to_text(remove.type));
         return;
@@ -273,6 +283,7 @@ void Proposal::perform(const DeleteRRset& remove) {
     const auto where = target(remove.zone, remove.name, remove.view);
     if (!where) return;
     if (!entry_of(*where, remove.type)) {
+        if (refuse_chain(*where, remove.type)) return;
         fault(ChangeFault::Kind::NotFound, "",
               "there is no RRset " + remove.name.to_text() + " " + dns::to_text(remove.type));
         return;

@@ -144,11 +144,13 @@ std::vector<PolicyRecord> Proposal::policies_of(const dns::Name& apex) {
     return policies;
 }
 
-/// The range of an id's keys; ids are never used again.
+/// The keys of an id; ids are never used again.
 void Proposal::drop(ZoneId id) {
     if (id == 0) return;
-    draft_.erase_range(Family::Nodes, zone_prefix(id), zone_prefix(id + 1));
-    draft_.erase_range(Family::Meta, zone_prefix(id), zone_prefix(id + 1));
+    for (const KeyRange& range : zone_ranges(id, id + 1)) {
+        draft_.erase_range(Family::Nodes, range.from, range.to);
+        draft_.erase_range(Family::Meta, range.from, range.to);
+    }
     outcome_.dropped.push_back(id);
 }
 

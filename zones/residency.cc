@@ -97,14 +97,20 @@ void Residency::before_publish(Revision revision, const std::vector<NodeCache::C
             loading_.erase(load);
         }
     }
-    for (const ZoneId zone : attached) cache_.keep_zone(zone);
+    for (const ZoneId zone : attached) {
+        cache_.keep_zone(zone);
+        cache_.keep_zone(hashed_id(zone));
+    }
     if (!attached.empty()) cache_.incomplete();
     cache_.insert(revision, changes);
 }
 
 void Residency::after_publish(const std::vector<ZoneId>& detached) {
     cache_.settle();
-    for (const ZoneId zone : detached) cache_.drop_zone(zone);
+    for (const ZoneId zone : detached) {
+        cache_.drop_zone(zone);
+        cache_.drop_zone(hashed_id(zone));
+    }
     {
         const std::lock_guard lock(mutex_);
         tidy_ = true;
@@ -224,14 +230,16 @@ Residency::Step Residency::scan_zone(ZoneId zone) {
         token = cache_.begin_loading();
         at = hooks_.current();
     });
-    const Step step = scan(at, zone_prefix(zone), zone_prefix(zone + 1), nullptr, false);
-    if (step != Step::Done) return step;
+    for (const KeyRange& range : zone_ranges(zone, zone + 1)) {
+        const Step step = scan(at, range.from, range.to, nullptr, false);
+        if (step != Step::Done) return step;
+    }
     // The zone may have been swapped in and out again before it was read: nothing of it is here
     // then, and a reader that still sees it must not be told that nothing means absence.
     at = Published{};
     if (!wait_for_readers()) return Step::Stopped;
     complete_if_all_in(token);
-    return step;
+    return Step::Done;
 }
 
 void Residency::complete_if_all_in(std::uint64_t token) {
@@ -251,6 +259,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
     auto cursor = store_.scan(Family::Nodes, at.snapshot);
     cursor->seek(from);
     std::size_t live_at = 0;
+    bool in_hashes = false;
     std::size_t breath = 0;
     while (cursor->valid() && (to.empty() || cursor->key() < to)) {
         const std::string_view key = cursor->key();
@@ -268,8 +277,11 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
         }
         bool wanted = live == nullptr;
         if (live != nullptr) {
-            while (live_at < live->size() && (*live)[live_at] < zone) ++live_at;
-            wanted = live_at < live->size() && (*live)[live_at] == zone;
+            // Behind all names come the hashes of NSEC3: the served ids once more.
+            if (zone >= kHashedIds && !in_hashes) live_at = 0;
+            in_hashes = zone >= kHashedIds;
+            while (live_at < live->size() && (*live)[live_at] < names_id(zone)) ++live_at;
+            wanted = live_at < live->size() && (*live)[live_at] == names_id(zone);
         }
         if (wanted && !full_) {
             const NodeCache::Filled filled = cache_.load(at.revision, zone, *node);
@@ -339,21 +351,24 @@ void Residency::add_missed() {
 bool Residency::add_owners(ZoneId zone) {
     std::vector<std::uint64_t> hashes;
     hashes.reserve(kChunk);
-    const std::string to = zone_prefix(zone + 1);
     Published at;
     hooks_.on_committer([&] { at = hooks_.current(); });  // as in scan_zone
     const auto cursor = store_.scan(Family::Nodes, at.snapshot);
-    cursor->seek(zone_prefix(zone));
-    for (; cursor->valid() && cursor->key() < to; cursor->next()) {
-        const auto parts = parse_node_key(cursor->key());
-        if (parts) hashes.push_back(cache_.hash(zone, parts->relative_owner));
-        if (hashes.size() < kChunk) continue;
+    for (const KeyRange& range : zone_ranges(zone, zone + 1)) {
+        cursor->seek(range.from);
+        for (; cursor->valid() && cursor->key() < range.to; cursor->next()) {
+            const auto parts = parse_node_key(cursor->key());
+            if (parts) hashes.push_back(cache_.hash(parts->zone, parts->relative_owner));
+            if (hashes.size() < kChunk) continue;
+            filter_.add(hashes);
+            hashes.clear();
+            if (stopping()) return false;
+        }
         filter_.add(hashes);
         hashes.clear();
-        if (stopping()) return false;
+        if (cursor->status() != KeyValueStore::Read::Found) return false;
     }
-    filter_.add(hashes);
-    return cursor->status() == KeyValueStore::Read::Found;
+    return true;
 }
 
 void Residency::charge_filter() {

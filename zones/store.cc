@@ -164,8 +164,10 @@ base::Result<void> collect_orphans(KeyValueStore& store, Counters& counters) {
         if (id) {
             const auto load = LoadRecord::parse(row.second);
             const ZoneId end = *id + (load ? load->ids : 1);
-            draft.erase_range(Family::Nodes, zone_prefix(*id), zone_prefix(end));
-            draft.erase_range(Family::Meta, zone_prefix(*id), zone_prefix(end));
+            for (const KeyRange& range : zone_ranges(*id, end)) {
+                draft.erase_range(Family::Nodes, range.from, range.to);
+                draft.erase_range(Family::Meta, range.from, range.to);
+            }
             counters.next_zone = std::max(counters.next_zone, end);
         }
         draft.erase(Family::Default, row.first);

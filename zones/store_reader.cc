@@ -5,6 +5,7 @@
 #include "zones/node_rules.h"
 #include "zones/records.h"
 #include "zones/store_parts.h"
+#include "zones/zone_cursor.h"
 
 namespace zones {
 
@@ -75,25 +76,25 @@ class Reader : public StoreReader {
         const auto where = variant(apex, view);
         if (!where) return base::fail(where.error());
         if (where->id == 0) return infos;
-        const std::string prefix = zone_prefix(where->id);
-        std::string from = prefix;
-        const bool skips = after && after->name.view().is_at_or_below(apex);
-        if (skips) from = node_key(where->id, relative_owner(after->name, apex));
-        const auto cursor = store_.cursor(Family::Nodes, snapshot_, true);
-        cursor->seek(from);
-        for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
-            const auto node = NodeView::check(base::as_octets(cursor->value()));
-            if (!node) return damaged("node");
-            const bool first = skips && cursor->key() == from;
-            for (const NodeEntry entry : *node) {
+        ZoneCursor cursor(store_, snapshot_, where->id);
+        std::string from;
+        if (after && after->name.view().is_at_or_below(apex)) {
+            const Octets owner = relative_owner(after->name, apex);
+            append_owner_key(from, owner);
+            cursor.seek(owner);
+        }
+        for (; cursor.state() == ZoneCursor::State::Node; cursor.next()) {
+            const bool first = after && cursor.key().substr(sizeof(ZoneId)) == from;
+            for (const NodeEntry entry : cursor.node()) {
                 if (first && entry.rrset.type() <= after->type) continue;
                 if (infos.size() == limit) return infos;
-                auto info = info_of(where->record, cursor->key(), *node, entry);
+                auto info = info_of(where->record, cursor.key(), cursor.node(), entry);
                 if (!info) return base::fail(info.error());
                 infos.push_back(std::move(*info));
             }
         }
-        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        if (cursor.state() == ZoneCursor::State::Damaged) return damaged("node");
+        if (cursor.state() == ZoneCursor::State::Unreadable) return unreadable();
         return infos;
     }
 
@@ -104,15 +105,17 @@ class Reader : public StoreReader {
         const auto where = variant(apex, view);
         if (!where) return base::fail(where.error());
         if (where->id == 0 || !name.view().is_at_or_below(apex)) return std::optional<RRsetInfo>();
-        const std::string key = node_key(where->id, relative_owner(name, apex));
-        auto octets = get(Family::Nodes, key);
-        if (!octets) return base::fail(octets.error());
-        if (!*octets) return std::optional<RRsetInfo>();
-        const auto node = NodeView::check(base::as_octets(**octets));
-        if (!node) return damaged("node");
-        const auto entry = node->find(type);
+        std::string key;
+        append_owner_key(key, relative_owner(name, apex));
+        ZoneCursor cursor(store_, snapshot_, where->id);
+        cursor.seek(relative_owner(name, apex));
+        if (cursor.state() == ZoneCursor::State::Damaged) return damaged("node");
+        if (cursor.state() == ZoneCursor::State::Unreadable) return unreadable();
+        const bool there =
+            cursor.state() == ZoneCursor::State::Node && cursor.key().substr(sizeof(ZoneId)) == key;
+        const auto entry = there ? cursor.node().find(type) : std::optional<NodeEntry>();
         if (!entry) return std::optional<RRsetInfo>();
-        auto info = info_of(where->record, key, *node, *entry);
+        auto info = info_of(where->record, cursor.key(), cursor.node(), *entry);
         if (!info) return base::fail(info.error());
         return std::optional<RRsetInfo>(std::move(*info));
     }

@@ -14,6 +14,10 @@ namespace {
 /// (RFC 6895, 3.1), and as it needs none, an owner is marked once or a hundred times.
 constexpr dns::RRType kWildcardMark{};
 
+/// The key of what belongs to the NSEC3 chain begins with it, and that of no name does: the chain
+/// is sorted behind the apex and before everything else.
+constexpr char kChainPrefix = '\0';
+
 // A place as checks carry it: the line, or for included files the file's number and the line. What
 // does not fit is not known.
 constexpr std::uint32_t kIncluded = 0x80000000U;
@@ -89,6 +93,8 @@ bool ZoneAssembly::add(const dns::Name& owner, dns::RRType type, std::uint32_t t
     SortRecord record;
     record.owner = relative_owner(owner, apex_);
     add_key_.clear();
+    const bool of_chain = is_of_nsec3_chain(record.owner, type, rdata);
+    if (of_chain) add_key_.push_back(kChainPrefix);
     append_owner_key(add_key_, record.owner);
     record.key = add_key_;
     record.type = type;
@@ -102,7 +108,8 @@ bool ZoneAssembly::add(const dns::Name& owner, dns::RRType type, std::uint32_t t
         return false;
     }
     // A star begins its label: behind a dot of the key or at its start.
-    return add_key_.find('*') == std::string::npos || mark_wildcards(record.owner, add_key_.size());
+    if (of_chain || add_key_.find('*') == std::string::npos) return true;
+    return mark_wildcards(record.owner, add_key_.size());
 }
 
 base::Result<void> ZoneAssembly::read_ahead() {
@@ -247,6 +254,7 @@ void ZoneAssembly::pack(const FindingReport& report) {
     base::store_be16(&packed_[2], count);
     base::store_be32(&packed_[4], static_cast<std::uint32_t>(packed_.size()));
     item_.key = key_;
+    if (item_.of_nsec3_chain) item_.key.remove_prefix(1);
     item_.node = packed_;
 }
 
@@ -272,6 +280,7 @@ base::Result<const ZoneAssembly::Item*> ZoneAssembly::next(const FindingReport& 
         if (!given_ && (!has_ahead_ || !ahead_.key.empty())) {
             given_ = true;
             pack_empty({});
+            item_.of_nsec3_chain = false;
             item_.key = {};
             item_.node = packed_;
             return &item_;
@@ -281,7 +290,10 @@ base::Result<const ZoneAssembly::Item*> ZoneAssembly::next(const FindingReport& 
         if (!whole) return base::fail(std::move(whole.error()));
         gathered_ = true;
         ancestor_at_ = 0;
-        labels_left_ = static_cast<std::size_t>(std::count(key_.begin(), key_.end(), '\0'));
+        item_.of_nsec3_chain = key_.starts_with(kChainPrefix);
+        labels_left_ = item_.of_nsec3_chain
+                           ? 1
+                           : static_cast<std::size_t>(std::count(key_.begin(), key_.end(), '\0'));
         common_ = 0;
         while (common_ < std::min(key_.size(), last_key_.size()) &&
                key_[common_] == last_key_[common_]) {

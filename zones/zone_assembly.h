@@ -33,13 +33,14 @@ class ZoneAssembly {
 
     /// A node as it is stored, good until the next call, and for each of its RRsets the place.
     struct Item {
-        std::string_view key;  // below the apex
+        std::string_view key;         // below the apex
+        bool of_nsec3_chain = false;  // to be kept under the zone's hashed_id
         Octets node;
         std::vector<std::uint32_t> places;
     };
-    /// After the last record: the nodes one by one, the apex first whether it has records or not.
-    /// Null after the last one. `report` is told of duplicates, TTLs that differ, RRsets that are
-    /// too large.
+    /// After the last record: the nodes one by one, the apex first whether it has records or not,
+    /// then those of the NSEC3 chain, then all names. Null after the last one. `report` is told of
+    /// duplicates, TTLs that differ, RRsets that are too large.
     [[nodiscard]] base::Result<const Item*> next(const FindingReport& report);
     /// From the first node again, without reports.
     [[nodiscard]] base::Result<void> rewind();

@@ -72,6 +72,20 @@ class NodeBlock {
     std::string octets_;
 };
 
+/// Of a zone: its names, and what belongs to its NSEC3 chain, each in ascending order.
+struct Nodes {
+    NodeBlock names, chain;
+
+    void add(ZoneId id, const ZoneAssembly::Item& item) {
+        if (item.of_nsec3_chain) {
+            chain.add(hashed_id(id), item.key, item.node);
+        } else {
+            names.add(id, item.key, item.node);
+        }
+    }
+    [[nodiscard]] std::size_t octets() const noexcept { return names.octets() + chain.octets(); }
+};
+
 class Bulk;
 
 class Loader : public ZoneLoader {
@@ -170,8 +184,10 @@ class Loader : public ZoneLoader {
         }
         if (*item == nullptr) return nullptr;
         const NodeView node((*item)->node.data());
-        check.add(node, (*item)->places);
-        hashes_.push_back(context_.residency.cache().hash(id_, node.relative_owner()));
+        const bool of_chain = (*item)->of_nsec3_chain;
+        if (!of_chain) check.add(node, (*item)->places);
+        hashes_.push_back(context_.residency.cache().hash(of_chain ? hashed_id(id_) : id_,
+                                                          node.relative_owner()));
         if (hashes_.size() >= kHashes) give_hashes();
         return *item;
     }
@@ -182,32 +198,32 @@ class Loader : public ZoneLoader {
 
     base::Result<void> assemble() {
         ZoneCheck check(apex_, reporter());
-        NodeBlock block;
+        Nodes nodes;
         const ZoneAssembly::Item* item = next(check);
-        for (; item != nullptr && block.octets() < kSmallOctets; item = next(check)) {
-            block.add(id_, item->key, item->node);
+        for (; item != nullptr && nodes.octets() < kSmallOctets; item = next(check)) {
+            nodes.add(id_, *item);
         }
         const bool small = item == nullptr;
         if (!small) {
-            auto written = write_files(block, item, check);
+            auto written = write_files(nodes, item, check);
             if (!written) return written;
         }
         if (!failure_.empty()) return base::fail(failure_);
         give_hashes();
         // Faulty data was not written whole: what targets would be found to be says nothing.
         if (faults_.faults == 0) {
-            auto looked = small ? check_targets(check, block) : check_targets(check);
+            auto looked = small ? check_targets(check, nodes.names) : check_targets(check);
             if (!looked) return looked;
         }
         if (faults_.faults > 0) return {};
-        if (small) return keep(block);
+        if (small) return keep(nodes);
         KeyValueBatch batch;
         batch.put(Family::Default, LoadRecord::key(id_),
                   LoadRecord{apex_, assembly_.records()}.pack());
         return context_.store.write(batch);
     }
 
-    base::Result<void> keep(const NodeBlock& block);
+    base::Result<void> keep(const Nodes& nodes);
 
     base::Result<void> check_targets(ZoneCheck& check, const NodeBlock& block) {
         check.finish([this, &block](Octets owner) { return block.find(node_key(id_, owner)); });
@@ -236,21 +252,35 @@ class Loader : public ZoneLoader {
             auto item = assembly_.next({});
             if (!item) return base::fail(std::move(item.error()));
             if (*item == nullptr) return {};
+            if ((*item)->of_nsec3_chain) continue;
             check.add_targets(NodeView((*item)->node.data()), (*item)->places);
         }
     }
 
-    /// The block, then the node at hand and all that follow. With the first fault writing ends,
+    /// The nodes, then the one at hand and all that follow. With the first fault writing ends,
     /// checking goes on.
-    base::Result<void> write_files(const NodeBlock& block, const ZoneAssembly::Item* item,
+    base::Result<void> write_files(const Nodes& nodes, const ZoneAssembly::Item* item,
                                    ZoneCheck& check) {
         KeyValueBatch batch;
         batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, 0}.pack());
         auto announced = context_.store.write(batch);
         if (!announced) return announced;
         in_files_ = true;
+        // The assembly gives the chain before the names; each is a range of keys for itself.
+        for (const bool of_chain : {true, false}) {
+            auto written = write_range(of_chain ? nodes.chain : nodes.names, of_chain, item, check);
+            if (!written) return written;
+        }
+        while (item != nullptr) item = next(check);
+        return {};
+    }
+
+    base::Result<void> write_range(const NodeBlock& block, bool of_chain,
+                                   const ZoneAssembly::Item*& item, ZoneCheck& check) {
+        const std::string prefix = zone_prefix(of_chain ? hashed_id(id_) : id_);
+        const auto at_hand = [&] { return item != nullptr && item->of_nsec3_chain == of_chain; };
         std::size_t row = 0;
-        while (item != nullptr && faults_.faults == 0) {
+        while ((row < block.size() || at_hand()) && faults_.faults == 0) {
             if (auto reason = why_no_room(); !reason.empty()) return base::fail(std::move(reason));
             std::size_t octets = 0;
             auto ingested =
@@ -261,8 +291,8 @@ class Loader : public ZoneLoader {
                         value = block.value(row);
                         ++row;
                     } else {
-                        if (item == nullptr || faults_.faults > 0) return false;
-                        key = zone_prefix(id_);
+                        if (!at_hand() || faults_.faults > 0) return false;
+                        key = prefix;
                         key += item->key;
                         value = base::as_text(item->node);
                         item = next(check);
@@ -272,7 +302,6 @@ class Loader : public ZoneLoader {
                 });
             if (!ingested) return ingested;
         }
-        while (item != nullptr) item = next(check);
         return {};
     }
 
@@ -280,7 +309,9 @@ class Loader : public ZoneLoader {
     void take_back() {
         if (!in_files_) return;
         KeyValueBatch batch;
-        batch.erase_range(Family::Nodes, zone_prefix(id_), zone_prefix(id_ + 1));
+        for (const KeyRange& range : zone_ranges(id_, id_ + 1)) {
+            batch.erase_range(Family::Nodes, range.from, range.to);
+        }
         batch.erase(Family::Default, LoadRecord::key(id_));
         if (context_.store.write(batch)) in_files_ = false;  // else the next start does it
     }
@@ -314,7 +345,7 @@ class Bulk : public BulkLoad {
         return std::make_unique<Loader>(context_, next_id_++, apex, this, std::move(sorter_));
     }
     [[nodiscard]] bool room() const noexcept override {
-        return next_id_ < end_id_ && block_.octets() < kMaxOctets;
+        return next_id_ < end_id_ && nodes_.octets() < kMaxOctets;
     }
     [[nodiscard]] base::Result<void> write() override {
         if (loads_.empty()) return {};
@@ -325,29 +356,34 @@ class Bulk : public BulkLoad {
                      LoadRecord{dns::Name(), 0, last - first + 1}.pack());
         auto written = context_.store.write(announce);
         if (!written) return written;
-        std::size_t row = 0;
-        written = context_.store.ingest(Family::Nodes,
-                                        [this, &row](std::string& key, std::string& value) {
-                                            if (row == block_.size()) return false;
-                                            key = block_.key(row);
-                                            value = block_.value(row);
-                                            ++row;
-                                            return true;
-                                        });
-        if (!written) return written;
+        for (const NodeBlock* block : {&nodes_.names, &nodes_.chain}) {
+            std::size_t row = 0;
+            if (block->size() == 0) continue;
+            written = context_.store.ingest(Family::Nodes,
+                                            [block, &row](std::string& key, std::string& value) {
+                                                if (row == block->size()) return false;
+                                                key = block->key(row);
+                                                value = block->value(row);
+                                                ++row;
+                                                return true;
+                                            });
+            if (!written) return written;
+        }
         // Each zone stands for itself from here on; the first one's takes the announcement's place.
         KeyValueBatch batch;
         for (const auto& load : loads_) {
             batch.put(Family::Default, LoadRecord::key(load.first), load.second.pack());
         }
         written = context_.store.write(batch);
-        block_.clear();
+        nodes_.names.clear();
+        nodes_.chain.clear();
         loads_.clear();
         return written;
     }
 
-    void keep(ZoneId id, const dns::Name& apex, std::uint64_t records, const NodeBlock& block) {
-        block_.append(block);
+    void keep(ZoneId id, const dns::Name& apex, std::uint64_t records, const Nodes& nodes) {
+        nodes_.names.append(nodes.names);
+        nodes_.chain.append(nodes.chain);
         loads_.push_back({id, LoadRecord{apex, records}});
     }
     void give_back(std::unique_ptr<RecordSorter> sorter) {
@@ -360,7 +396,7 @@ class Bulk : public BulkLoad {
     ZoneId next_id_;
     const ZoneId end_id_;
     std::unique_ptr<RecordSorter> sorter_;  // of the loader before, for the next one
-    NodeBlock block_;
+    Nodes nodes_;
     std::vector<std::pair<ZoneId, LoadRecord>> loads_;
 };
 
@@ -368,14 +404,16 @@ Loader::~Loader() {
     if (bulk_ != nullptr) bulk_->give_back(std::move(sorter_));
 }
 
-base::Result<void> Loader::keep(const NodeBlock& block) {
+base::Result<void> Loader::keep(const Nodes& nodes) {
     if (bulk_ != nullptr) {
-        bulk_->keep(id_, apex_, assembly_.records(), block);
+        bulk_->keep(id_, apex_, assembly_.records(), nodes);
         return {};
     }
     KeyValueBatch batch;
-    for (std::size_t row = 0; row < block.size(); ++row) {
-        batch.put(Family::Nodes, std::string(block.key(row)), std::string(block.value(row)));
+    for (const NodeBlock* block : {&nodes.names, &nodes.chain}) {
+        for (std::size_t row = 0; row < block->size(); ++row) {
+            batch.put(Family::Nodes, std::string(block->key(row)), std::string(block->value(row)));
+        }
     }
     batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, assembly_.records()}.pack());
     return context_.store.write(batch);
