@@ -426,7 +426,8 @@ std::string format_by_ldns(RRType type, Octets rdata) {
     for (std::size_t i = 0; i < ldns_rr_rd_count(rr.get()); ++i) {
         char* text = ldns_rdf2str(ldns_rr_rdf(rr.get(), i));
         if (text == nullptr) return {};
-        if (i > 0) out += ' ';
+        // It ends the salt of NSEC3 with a space of its own.
+        if (i > 0 && !out.ends_with(' ')) out += ' ';
         out += text;
         LDNS_FREE(text);
     }

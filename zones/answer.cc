@@ -118,7 +118,7 @@ class Composer {
                               found.cname.rrset.ttl())) {
                 return truncate();
             }
-            if (!prove_synthesis(walk, RRType::CNAME)) return blocked_ ? Stage::Blocked : fail();
+            if (!prove_expansion(walk, RRType::CNAME)) return blocked_ ? Stage::Blocked : fail();
             return follow(dns::rdata_name(RRType::CNAME, *found.cname.rrset.begin()));
         }
         return deny(walk);
@@ -139,55 +139,64 @@ class Composer {
 
     Stage write_answer(const Walk& walk, const NodeEntry& entry) noexcept {
         if (!write_entry(Section::Answer, qname_, walk.node, entry)) return truncate();
-        if (!prove_synthesis(walk, entry.rrset.type())) return blocked_ ? Stage::Blocked : fail();
+        if (!prove_expansion(walk, entry.rrset.type())) return blocked_ ? Stage::Blocked : fail();
         if (!write_proofs()) return truncate();
         add_addresses(entry.rrset);
         return blocked_ ? Stage::Blocked : Stage::Done;
     }
 
-    /// An answer by a wildcard shows that the name itself is not there (RFC 4035, 3.1.3.3); false
-    /// if that could not be found. Where the RRset is not signed there is nothing to show.
-    bool prove_synthesis(const Walk& walk, RRType type) noexcept {
+    /// An answer by a wildcard shows that the name itself is not there; false if that could not be
+    /// found. Where the RRset is not signed there is nothing to show.
+    bool prove_expansion(const Walk& walk, RRType type) noexcept {
         if (walk.end != WalkEnd::Wildcard || !dnssec_ || !is_signed(walk.node, type)) return true;
-        return settled(proofs_.add(context_.nodes, *zone_, layers_, owner_of(qname_)));
+        OwnerNode apex;
+        if (!at_apex(apex)) return false;
+        const Denial denial = denial_of(apex);
+        return settled(proofs_.expansion(denied(walk, denial)));
     }
 
-    /// RFC 4035, 3.1.3: what proves NXDOMAIN or NODATA; false if it could not be found.
-    bool prove_absence(const Walk& walk) noexcept {
-        if (!settled(proofs_.add(context_.nodes, *zone_, layers_, owner_of(qname_)))) return false;
-        if (walk.end == WalkEnd::Absent) {
-            return settled(
-                proofs_.add_wildcard_of(context_.nodes, *zone_, layers_, walk.relative_owner));
-        }
-        if (walk.end == WalkEnd::Wildcard) {
-            proofs_.add_own(*zone_, walk.node.base ? walk.node.base : walk.node.overlay);
-        }
-        return true;
+    /// What proves NXDOMAIN or NODATA, or at a referral that there is no DS; false if it could not
+    /// be found.
+    bool prove_absence(const Walk& walk, const OwnerNode& apex) noexcept {
+        const Denial denial = denial_of(apex);
+        const Denied what = denied(walk, denial);
+        const NodeView own = walk.node.base ? walk.node.base : walk.node.overlay;
+        if (walk.end == WalkEnd::Absent) return settled(proofs_.name_error(what));
+        if (walk.end == WalkEnd::Wildcard) return settled(proofs_.wildcard_no_data(what, own));
+        return settled(proofs_.no_data(what, own));
     }
 
-    /// An NSEC that a signed zone does not have is not made up: the answer goes without it.
+    [[nodiscard]] Denied denied(const Walk& walk, const Denial& denial) const noexcept {
+        const ZoneId id = layers_.base != 0 ? layers_.base : layers_.overlay;
+        // Of a referral the cut is the name that lacks something.
+        const bool cut = walk.end == WalkEnd::Cut;
+        const NameView name =
+            cut ? qname_.parent(qname_.label_count() - walk.owner_labels) : qname_;
+        return {context_.nodes, *zone_, id, denial, name, walk.owner_labels};
+    }
+
+    bool at_apex(OwnerNode& apex) noexcept {
+        return settled(look(context_.nodes, layers_, base::Octets(), apex));
+    }
+
     bool settled(Look look) noexcept {
         blocked_ |= look == Look::Blocked;
-        return look == Look::Found || look == Look::Missing;
+        return look == Look::Found;
     }
 
     bool write_proofs() noexcept {
         for (const Proofs::Proof& proof : proofs_) {
             const auto owner = absolute_owner(proof.node.relative_owner(), proof.zone->apex());
-            const auto nsec = proof.node.find(RRType::NSEC);
-            if (!owner || !nsec) continue;
+            const auto shown = proof.node.find(proof.type);
+            if (!owner || !shown) continue;
             OwnerNode node;
             node.base = proof.node;
-            if (!write_signed(Section::Authority, *owner, node, nsec->rrset, nsec->rrset.ttl())) {
+            if (!write_signed(Section::Authority, *owner, node, shown->rrset, shown->rrset.ttl())) {
                 return false;
             }
         }
         proofs_.clear();
         return true;
-    }
-
-    [[nodiscard]] base::Octets owner_of(NameView name) const noexcept {
-        return relative_owner(name, zone_->apex());
     }
 
     /// RFC 4034, 3.1.1: the type covered stands first in a signature.
@@ -283,7 +292,19 @@ class Composer {
             report_.referral = true;
         }
         if (!writer_.rrset(Section::Authority, cut, ns, ns.ttl())) return truncate();
-        if (dnssec_ && !write_security(walk, cut)) return truncate();
+        if (dnssec_) {
+            if (has_signed_ds(walk.node)) {
+                const NodeEntry ds = walk.node.find(RRType::DS);
+                if (!write_signed(Section::Authority, cut, walk.node, ds.rrset, ds.rrset.ttl())) {
+                    return truncate();
+                }
+            } else {
+                OwnerNode apex;
+                if (!at_apex(apex) || !prove_absence(walk, apex)) {
+                    return blocked_ ? Stage::Blocked : fail();
+                }
+            }
+        }
         if (!write_proofs()) return truncate();
         unsigned looked_at = 0;
         // In-domain glue first: without it nobody can go on.
@@ -302,28 +323,23 @@ class Composer {
         return Stage::Done;
     }
 
-    /// At a referral the DS with their signatures, or that there are none (RFC 4035, 3.1.4). The NS
-    /// are the child's and have no signature here. DS of a zone that is not signed prove nothing and
-    /// stay out of referrals.
-    bool write_security(const Walk& walk, NameView cut) noexcept {
-        const NodeEntry ds = walk.node.find(RRType::DS);
-        if (ds.rrset && ds.rrset.count() > 0 && is_signed(walk.node, RRType::DS)) {
-            return write_signed(Section::Authority, cut, walk.node, ds.rrset, ds.rrset.ttl());
-        }
-        proofs_.add_own(*zone_, walk.node.base ? walk.node.base : walk.node.overlay);
-        return true;
+    /// At a referral stand the DS with their signatures, or the proof that there are none (RFC
+    /// 4035, 3.1.4). The NS are the child's and have no signature here. DS of a zone that is not
+    /// signed prove nothing and stay out of referrals.
+    static bool has_signed_ds(const OwnerNode& cut) noexcept {
+        const NodeEntry ds = cut.find(RRType::DS);
+        return ds.rrset && ds.rrset.count() > 0 && is_signed(cut, RRType::DS);
     }
 
     /// NXDOMAIN or NODATA: the SOA, with the TTL for negative answers (RFC 2308, 3 and 5), and the
-    /// proof where the zone has NSEC.
+    /// proof where the zone has one.
     Stage deny(const Walk& walk) noexcept {
         OwnerNode apex;
-        const Look at_apex = look(context_.nodes, layers_, base::Octets(), apex);
-        if (at_apex == Look::Blocked) return Stage::Blocked;
-        const NodeEntry soa = at_apex == Look::Found ? apex.find(RRType::SOA) : NodeEntry{};
+        if (!at_apex(apex)) return blocked_ ? Stage::Blocked : fail();
+        const NodeEntry soa = apex.find(RRType::SOA);
         if (!soa.rrset || soa.rrset.count() == 0) return fail();
         const std::uint32_t minimum = dns::soa_numbers(*soa.rrset.begin()).minimum;
-        if (dnssec_ && apex.find(RRType::NSEC).rrset && !prove_absence(walk)) {
+        if (dnssec_ && !prove_absence(walk, apex)) {
             return blocked_ ? Stage::Blocked : fail();
         }
         if (!write_signed(Section::Authority, zone_->apex(), apex, soa.rrset,

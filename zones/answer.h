@@ -45,10 +45,10 @@ struct AnswerReport {
 };
 
 /// Answers a question of class IN from the zones of a revision (RFC 1034, 4.3.2, with RFC 2308,
-/// 4592, 6672; signatures and NSEC for who sets DO: 4035, 3.1). Header and question stand in the
-/// writer already, its limit and reserve are set; writes answer, authority and additional sections
-/// by whole RRsets. Bounded work: at most kMaxChainLinks CNAME or DNAME links, kMaxGlueNames
-/// address look-ups. No allocation.
+/// 4592, 6672; signatures, NSEC and NSEC3 for who sets DO: 4035, 3.1 and 5155, 7.2). Header and
+/// question stand in the writer already, its limit and reserve are set; writes answer, authority
+/// and additional sections by whole RRsets. Bounded work: at most kMaxChainLinks CNAME or DNAME
+/// links, kMaxGlueNames address look-ups. No allocation.
 inline constexpr unsigned kMaxChainLinks = 16;
 inline constexpr unsigned kMaxGlueNames = 32;
 [[nodiscard]] AnswerOutcome answer(const dns::Request& request, const AnswerContext& context,

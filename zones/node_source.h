@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/octets.h"
+#include "dns/nsec3.h"
 #include "zones/ids.h"
 #include "zones/node.h"
 
@@ -31,9 +32,11 @@ class NodeSource {
     [[nodiscard]] virtual Presence has_descendant(ZoneId zone, Octets relative_owner) = 0;
     /// The greatest owner at or before this one in canonical order (RFC 4034, 6.1) whose node holds
     /// an RRset of `type`: with NSEC the record that matches or covers the name. Names without
-    /// one, such as glue, are passed over.
+    /// one, such as glue, are passed over. Among NSEC3, under a zone's hashed_id, only those of one
+    /// chain count: `chain` is null for all other types.
     [[nodiscard]] virtual NodeFound predecessor(ZoneId zone, Octets relative_owner,
-                                                dns::RRType type) = 0;
+                                                dns::RRType type,
+                                                const dns::Nsec3Parameters* chain) = 0;
     /// Nodes found so far are no longer used; called at the end of each batch.
     virtual void release() = 0;
 };

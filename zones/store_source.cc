@@ -8,8 +8,8 @@ namespace zones {
 
 namespace {
 
-// Many names without NSEC may follow each other, as below a cut. A worker leaves long walks to a
-// reader thread.
+// Many names without NSEC may follow each other, as below a cut, and hashes of another chain than
+// the one that is used. A worker leaves long walks to a reader thread.
 constexpr unsigned kMaxStepsOfWorker = 64;
 constexpr unsigned kMaxStepsOfReader = 1U << 16;  // then SERVFAIL: nobody signs such a zone
 
@@ -59,8 +59,8 @@ class StoreSource : public Store::Source {
                                                                        : cursor->status());
     }
 
-    [[nodiscard]] NodeFound predecessor(ZoneId zone, Octets relative_owner,
-                                        dns::RRType type) override {
+    [[nodiscard]] NodeFound predecessor(ZoneId zone, Octets relative_owner, dns::RRType type,
+                                        const dns::Nsec3Parameters* chain) override {
         if (zone == 0) return {};
         const std::string prefix = zone_prefix(zone);
         const auto cursor = store_.cursor(Family::Nodes, published_->snapshot, may_block_);
@@ -75,7 +75,7 @@ class StoreSource : public Store::Source {
                 report_damage(cursor->key());
                 return {Presence::Failed, {}};
             }
-            if (!seen->find(type)) continue;
+            if (!is_link(*seen, type, chain)) continue;
             held_.emplace_back(cursor->value());
             return {Presence::Present, NodeView(base::as_octets(held_.back()).data())};
         }
@@ -86,6 +86,16 @@ class StoreSource : public Store::Source {
     }
 
   private:
+    static bool is_link(NodeView node, dns::RRType type, const dns::Nsec3Parameters* chain) {
+        const auto entry = node.find(type);
+        if (!entry || chain == nullptr) return entry.has_value();
+        for (const Octets rdata : entry->rrset) {
+            const auto nsec3 = dns::Nsec3Parameters::read(rdata);
+            if (nsec3 && nsec3->same_hashes(*chain)) return true;
+        }
+        return false;
+    }
+
     static Presence presence(KeyValueStore::Read read) {
         switch (read) {
             case KeyValueStore::Read::Found:

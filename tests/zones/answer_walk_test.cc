@@ -47,7 +47,10 @@ class CountingSource : public NodeSource {
         return {Presence::Present, NodeView(found->second.data())};
     }
     [[nodiscard]] Presence has_descendant(ZoneId, Octets) override { return Presence::Absent; }
-    [[nodiscard]] NodeFound predecessor(ZoneId, Octets, dns::RRType) override { return {}; }
+    [[nodiscard]] NodeFound predecessor(ZoneId, Octets, dns::RRType,
+                                        const dns::Nsec3Parameters*) override {
+        return {};
+    }
     void release() override {}
 
     int in_vain = 0;
