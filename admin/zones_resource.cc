@@ -1,6 +1,7 @@
 // /v1/zones and /v1/zones/{zone}.
 #include "admin/resources.h"
 #include "dns/presentation.h"
+#include "dns/rdata.h"
 #include "server/service.h"
 
 namespace admin {
@@ -87,7 +88,10 @@ class Exporter {
                    " has weights, which a master file cannot hold; read it as JSON\n";
         }
         for (const auto& rdata : rrset.value.records) {
-            out += owner + ' ' + std::to_string(rrset.value.ttl) + " IN " + type + ' ' +
+            const std::uint32_t ttl = rrset.type == dns::RRType::RRSIG
+                                          ? dns::signature_head(rdata).original_ttl
+                                          : rrset.value.ttl;
+            out += owner + ' ' + std::to_string(ttl) + " IN " + type + ' ' +
                    dns::format_rdata(rrset.type, rdata) + '\n';
         }
     }

@@ -192,6 +192,12 @@ bool rdata_equal(RRType type, Octets a, Octets b) noexcept {
                       b.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
+SignatureHead signature_head(Octets rdata) noexcept {
+    constexpr std::size_t kTtlAt = 4;
+    if (rdata.size() < kTtlAt + 4) return {};
+    return {static_cast<RRType>(base::load_be16(rdata.data())), base::load_be32(&rdata[kTtlAt])};
+}
+
 SoaNumbers soa_numbers(Octets rdata) noexcept {
     const std::uint8_t* at = rdata.data() + rdata.size() - kSoaNumbersOctets;
     return {base::load_be32(at), base::load_be32(at + 4), base::load_be32(at + 8),

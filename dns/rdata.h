@@ -43,6 +43,13 @@ struct SoaNumbers {
 };
 /// `rdata` must be a valid SOA's.
 [[nodiscard]] SoaNumbers soa_numbers(Octets rdata) noexcept;
+/// What a signature says of the RRset that it covers (RFC 4034, 3.1); zeros for octets that are no
+/// RRSIG's. Its own TTL is that of the RRset (RFC 4034, 3), whatever stands beside it.
+struct SignatureHead {
+    RRType covered{};
+    std::uint32_t original_ttl = 0;
+};
+[[nodiscard]] SignatureHead signature_head(Octets rdata) noexcept;
 /// Serial number arithmetic (RFC 1982, 3.2): is `a` later than `b`?
 [[nodiscard]] constexpr bool serial_newer(std::uint32_t a, std::uint32_t b) noexcept {
     return a != b && (a - b) < 0x80000000U;

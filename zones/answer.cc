@@ -199,10 +199,8 @@ class Composer {
         return true;
     }
 
-    /// RFC 4034, 3.1.1: the type covered stands first in a signature.
     static bool covers(base::Octets signature, RRType type) noexcept {
-        return signature.size() >= 2 &&
-               base::load_be16(signature.data()) == static_cast<std::uint16_t>(type);
+        return dns::signature_head(signature).covered == type;
     }
     static bool is_signed(const OwnerNode& node, RRType type) noexcept {
         const NodeEntry signatures = node.find(RRType::RRSIG);
@@ -232,6 +230,20 @@ class Composer {
         for (const base::Octets rdata : signatures.rrset) {
             if (covers(rdata, type) &&
                 !writer_.record(section, owner, RRType::RRSIG, dns::RRClass::IN, ttl, rdata)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// RRSIG as what was asked for: no RRset with one TTL, but each with that of what it covers
+    /// (RFC 4034, 3).
+    bool write_signatures_alone(Section section, NameView owner, dns::RRsetView rrset) noexcept {
+        const dns::MessageWriter::Mark before = writer_.mark();
+        for (const base::Octets rdata : rrset) {
+            if (!writer_.record(section, owner, RRType::RRSIG, dns::RRClass::IN,
+                                dns::signature_head(rdata).original_ttl, rdata)) {
+                writer_.rollback(before);
                 return false;
             }
         }
@@ -407,6 +419,9 @@ class Composer {
     /// A part of a signed RRset would be bogus: who validates is given all of it.
     bool write_entry(Section section, NameView owner, const OwnerNode& node,
                      const NodeEntry& entry) noexcept {
+        if (entry.rrset.type() == RRType::RRSIG) {
+            return write_signatures_alone(section, owner, entry.rrset);
+        }
         const dns::MessageWriter::Mark before = writer_.mark();
         dns::MessageWriter::Selection selection;
         const std::uint16_t count = entry.rrset.count();

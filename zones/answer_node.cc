@@ -86,18 +86,30 @@ NodeEntry OwnerNode::find(dns::RRType type) const noexcept {
 }
 
 NodeEntry OwnerNode::first() const noexcept {
+    NodeEntry of_dnssec;
+    const auto is_data_type = [&of_dnssec](const NodeEntry& entry) {
+        const dns::RRType type = entry.rrset.type();
+        if (type != dns::RRType::RRSIG && type != dns::RRType::NSEC) return true;
+        if (!of_dnssec.rrset) of_dnssec = entry;
+        return false;
+    };
     if (overlay) {
         for (const NodeEntry entry : overlay) {
-            if (!entry.hidden()) return entry;
+            if (!entry.hidden() && is_data_type(entry)) return entry;
         }
     }
-    if (!base) return {};
-    if (!overlay) return base.empty() ? NodeEntry{} : *base.begin();
+    if (!base) return of_dnssec;
+    if (!overlay) {
+        for (const NodeEntry entry : base) {
+            if (is_data_type(entry)) return entry;
+        }
+        return of_dnssec;
+    }
     const Cover cover(overlay);
     for (const NodeEntry entry : base) {
-        if (!cover.covers(entry.rrset.type())) return entry;
+        if (!cover.covers(entry.rrset.type()) && is_data_type(entry)) return entry;
     }
-    return {};
+    return of_dnssec;
 }
 
 OwnerSurvey survey(const OwnerNode& node, dns::RRType wanted) noexcept {

@@ -30,7 +30,8 @@ struct OwnerNode {
     }
     /// The visible entry of a type; its rrset is null if there is none.
     [[nodiscard]] NodeEntry find(dns::RRType type) const noexcept;
-    /// The visible entry of the lowest type; its rrset is null if there is none.
+    /// The visible entry of the lowest type, RRSIG and NSEC after all others; its rrset is null if
+    /// there is none.
     [[nodiscard]] NodeEntry first() const noexcept;
 };
 

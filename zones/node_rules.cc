@@ -388,8 +388,7 @@ std::optional<RRType> hidden_at_cut(NodeView node) {
 
 bool is_of_nsec3_chain(Octets relative_owner, RRType type, Octets rdata) {
     const bool signature_of_one =
-        type == RRType::RRSIG && rdata.size() >= 2 &&
-        base::load_be16(rdata.data()) == static_cast<std::uint16_t>(RRType::NSEC3);
+        type == RRType::RRSIG && dns::signature_head(rdata).covered == RRType::NSEC3;
     return (type == RRType::NSEC3 || signature_of_one) && is_single_label(relative_owner);
 }
 
