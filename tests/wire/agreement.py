@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Do we answer as NSD, Knot DNS and BIND do?
 
-    agreement.py --binary build/release/server/meridian [--zones 320] [--questions 20000] [--seed 1]
+    agreement.py --binary build/release/server/meridian [--zones 320] [--questions 20000] [--seed 1] [--signed]
 
-Starts all four on loopback with the same tricky zones (tricky_zones.py) and compares their answers
-section by section. What the peers agree on must be ours as well; where they differ among
+Starts all four on loopback with the same tricky zones (tricky_zones.py), as they are or signed
+(signed_zones.py), and compares their answers section by section. What the peers agree on must be ours as well; where they differ among
 themselves we must be with the most of them, or a rule of agreement_rules.py must say, with the
 sentence of the RFC, why ours is right. The exit status is 0 when no other difference is left.
 """
@@ -22,6 +22,7 @@ import agreement_rules
 import comparable
 import harness
 import peers
+import signed_zones
 import tricky_zones
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -124,7 +125,7 @@ def faults_of_ours(case, sent):
         yield "a record stands twice in a section"
     for section in ours.sections:
         for (owner, rtype), (ttls, _) in section.items():
-            if len(ttls) > 1:
+            if len(ttls) > 1 and rtype != agreement_rules.RRSIG:  # RFC 4034, 3: those of what they cover
                 yield "TTLs differ in the RRset %s %s (RFC 2181, 5.2)" % (comparable.text_name(owner), rtype)
     if bool(case.payload) != (ours.edns is not None):
         yield "OPT in the answer when there was none in the question, or the reverse (RFC 6891, 6.1.1)"
@@ -232,6 +233,18 @@ def run(house, questions, processes):
     return asked, failures, explained, truncated
 
 
+def texts_of(zones, signed):
+    """(apex, text of the master file) of each."""
+    if not signed:
+        return [(zone.apex, zone.text) for zone in zones]
+    out = []
+    with tempfile.TemporaryDirectory(prefix="meridian-signed-") as directory:
+        for zone in signed_zones.sign_all(zones, directory):
+            with open(zone.path, encoding="utf-8") as text:
+                out.append((zone.apex, text.read()))
+    return out
+
+
 def missing_peers():
     return [kind.binary for kind in peers.KINDS if peers.program(kind.binary) is None]
 
@@ -243,16 +256,19 @@ def main():
     parser.add_argument("--questions", type=int, default=20000, help="0: all there are")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--signed", action="store_true", help="with NSEC, NSEC3 and opt-out")
     parser.add_argument("--show", type=int, default=20, help="how many differences are printed")
     arguments = parser.parse_args()
     if missing_peers():
         sys.exit("agreement.py: not installed: " + ", ".join(missing_peers()))
     harness.BINARY = os.path.abspath(arguments.binary)
+    if arguments.signed and signed_zones.missing_programs():
+        sys.exit("agreement.py: not installed: " + ", ".join(signed_zones.missing_programs()))
     zones = tricky_zones.generate(arguments.zones, arguments.seed)
-    house = House([(zone.apex, zone.text) for zone in zones])
+    house = House(texts_of(zones, arguments.signed))
     try:
         house.start()
-        questions = tricky_zones.questions(zones, arguments.questions, arguments.seed)
+        questions = tricky_zones.questions(zones, arguments.questions, arguments.seed, 0.8 if arguments.signed else 0.4)
         asked, failures, explained, truncated = run(house, questions, arguments.processes)
     finally:
         house.stop()

@@ -355,8 +355,9 @@ def generate(count, seed):
     return zones
 
 
-def questions(zones, count, seed):
-    """(name, type, edns payload or 0, DO), `count` of them or all there are, in a random order."""
+def questions(zones, count, seed, dnssec_ok=0.4):
+    """(name, type, edns payload or 0, DO), `count` of them or all there are, in a random order.
+    `dnssec_ok`: how many of those with EDNS have DO."""
     chance = random.Random(seed)
     out = []
     for zone in zones:
@@ -390,5 +391,5 @@ def questions(zones, count, seed):
         if chance.random() < 0.2:
             name = "".join(ch.swapcase() if chance.random() < 0.5 and ch.isalpha() else ch for ch in name)
         size = chance.choice((0, 512, 1232, 4096, 4096, 4096))
-        made.append((name, rtype, size, size > 0 and chance.random() < 0.4))
+        made.append((name, rtype, size, size > 0 and chance.random() < dnssec_ok))
     return made
