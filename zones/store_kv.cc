@@ -164,6 +164,9 @@ class RocksStore : public KeyValueStore {
         if (result == Read::Failed && log_) {
             log_("error", "store " + directory_ + ": read failed: " + status.ToString());
         }
+        // Without reading the disk RocksDB finds an empty value in every file that it has not
+        // opened yet: "may exist". Nothing that workers look for is empty.
+        if (result == Read::Found && !may_block && value.empty()) return Read::WouldBlock;
         return result;
     }
 
