@@ -204,6 +204,11 @@ void write_store(const zones::Store& store, zones::Revision revision, Exposition
     out.single("meridian_store_refused_total", "counter", "Change sets refused.", stats.refused);
     out.single("meridian_store_writable", "gauge", "1 while writes are accepted.",
                std::uint64_t{stats.writable ? 1U : 0U});
+    out.single("meridian_store_damage_total", "counter",
+               "Places of the store that could not be read back as they were written.",
+               stats.damaged);
+    out.single("meridian_store_reopened_total", "counter",
+               "Times that the database was opened anew after it failed.", stats.reopened);
     out.single("meridian_node_cache_hits", "counter", "Nodes found in the node cache.",
                stats.cache_hits);
     out.single("meridian_node_cache_misses", "counter", "Nodes read from the store.",

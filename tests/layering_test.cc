@@ -52,7 +52,7 @@ const std::vector<Library> kLibraries = {
     {"OpenSSL, digests",
      {"openssl/evp.h"},
      {"dns/nsec3.cc", "net/websocket_handshake.cc", "admin/tokens.cc"}},
-    {"RocksDB", {"rocksdb/"}, {"zones/store_kv.cc"}},
+    {"RocksDB", {"rocksdb/"}, {"zones/store_kv.cc", "zones/store_env.cc"}},
     {"libmaxminddb", {"maxminddb.h"}, {"zones/geo.cc"}},
     {"JSON", {"nlohmann/"}, {"zones/documents.cc", "zones/policy_document.cc", "admin/json.cc"}},
     {"toml++", {"toml++/"}, {"server/config.cc"}},

@@ -7,6 +7,7 @@
 
 #include "zones/documents.h"
 #include "zones/key.h"
+#include "zones/store_parts.h"
 
 namespace zones {
 
@@ -116,7 +117,7 @@ base::Result<ZoneId> Committer::reserve_zone_ids(ZoneId count) {
         counters.next_zone += count;
         Draft draft(store_);
         draft.put(Family::Default, std::string(kCountersKey), counters.pack());
-        if (!write(draft)) {
+        if (write(draft, counters) == Written::No) {
             promise.set_value(base::fail("the store cannot be written"));
             return;
         }
@@ -178,7 +179,7 @@ std::vector<Committer::Item> Committer::take_group() {
         if (queue_changed_.wait_for(lock, kReclaimInterval) == std::cv_status::timeout) {
             // Old versions and snapshots of the last group wait for their readers.
             lock.unlock();
-            const bool waiting = qsbr_.reclaim() > 0;
+            const bool waiting = (qsbr_.reclaim() > 0) | store_.close_left();
             // Not left to the next write: who looks at readiness sends none until it is back.
             const bool failing = !recovered();
             lock.lock();
@@ -228,9 +229,7 @@ bool Committer::recovered() {
         const std::lock_guard lock(stats_mutex_);
         if (stats_.writable) return true;
     }
-    try_resume();
-    const std::lock_guard lock(stats_mutex_);
-    return stats_.writable;
+    return try_resume();
 }
 
 /// Why the free space takes no write; empty if it does.
@@ -286,16 +285,19 @@ void Committer::process(std::vector<Item>& group) {
     }
     reader_.offline();
     if (changed) {
-        if (write(draft)) {
+        const Written written = write(draft, counters);
+        if (written != Written::No) {
             counters_ = counters;
-            publish(draft, results);
+            if (written == Written::Yes) publish(draft, results);
             const std::lock_guard lock(stats_mutex_);
             ++stats_.groups;
         } else {
             // Even what changed nothing may have counted on a change that is not there now.
             for (Result& result : results) {
                 if (result.outcome) {
-                    result.outcome = base::fail(unavailable("the store could not be written"));
+                    result.outcome = base::fail(unavailable(
+                        "the store could not be written: look whether the change is there when it "
+                        "can be written again"));
                 }
             }
         }
@@ -331,30 +333,66 @@ void Committer::answer(Item& item, Result& result) {
     item.done(std::move(committed));
 }
 
-bool Committer::write(const Draft& draft) {
-    const auto written = store_.write(draft.batch());
-    if (written) return true;
+/// `counters` are those in the draft.
+Committer::Written Committer::write(const Draft& draft, const Counters& counters) {
+    auto written = store_.write(draft.batch());
+    if (written) return Written::Yes;
     log("error", written.error().message);
-    {
-        const std::lock_guard lock(stats_mutex_);
-        stats_.writable = false;
-        stats_.why_not = written.error().message;
-    }
+    not_writable(written.error().message);
     // At most once in the interval even if the database says each time that it is well again: a
     // disk that is full is not told of with every change set.
-    try_resume();
-    return false;
+    if (!try_resume()) return Written::No;
+    // Opened anew, it may hold the batch after all. If not, it is as it was before the batch, which
+    // can be tried again.
+    if (counters_ == counters) return Written::YesAndPublished;
+    written = store_.write(draft.batch());
+    if (written) return Written::Yes;
+    log("error", written.error().message);
+    not_writable(written.error().message);
+    return Written::No;
 }
 
-void Committer::try_resume() {
+void Committer::not_writable(const std::string& reason) {
+    const std::lock_guard lock(stats_mutex_);
+    stats_.writable = false;
+    stats_.why_not = reason;
+}
+
+/// True: it can be written, and `counters_` are what it holds.
+bool Committer::try_resume() {
     const base::MonoTime now = base::mono_now();
-    if (now - resume_tried_ < kResumeInterval) return;
+    if (now - resume_tried_ < kResumeInterval) return false;
     resume_tried_ = now;
     const auto resumed = store_.resume();
-    if (resumed) log("info", "store " + options_.directory + ": can be written again");
+    if (!resumed) {
+        not_writable(resumed.error().message);
+        return false;
+    }
+    if (*resumed == KeyValueStore::Resumed::OpenedAnew) opened_anew_ = true;
+    if (opened_anew_ && !publish_held()) return false;
+    log("info", "store " + options_.directory + ": can be written again");
     const std::lock_guard lock(stats_mutex_);
-    stats_.writable = resumed.has_value();
-    stats_.why_not = resumed ? std::string() : resumed.error().message;
+    stats_.writable = true;
+    stats_.why_not.clear();
+    return true;
+}
+
+/// After the database was opened anew: everything is as it says.
+bool Committer::publish_held() {
+    auto held = read_held(store_, options_, geo());
+    if (!held) {
+        not_writable(held.error().message);
+        return false;
+    }
+    counters_ = held->counters;
+    residency_.reset(held->published.revision);
+    log("warn", "store " + options_.directory + ": opened anew at revision " +
+                    std::to_string(counters_.revision));
+    publish(std::move(held->published));
+    opened_anew_ = false;
+    const std::lock_guard lock(stats_mutex_);
+    ++stats_.reopened;
+    return true;
 }
 
 void Committer::publish(const Draft& draft, const std::vector<Result>& results) {

@@ -26,9 +26,11 @@ namespace zones {
 /// acknowledged change is on disk and in every later `published()`, and a reader of the new
 /// revision finds nothing older in the cache.
 ///
-/// A write that fails is acknowledged as Unavailable to the whole group, and nothing of it may
-/// come back later, because its revisions are given again: the database is resumed onto a new
-/// log, or no write is accepted until that works (it is tried once a second).
+/// After a write that failed the database is brought back: at once, then once a second, and no
+/// write is accepted until that works. If it came back at once the group is decided there and then:
+/// what the database holds of it is acknowledged, what it does not hold is written once more. Else
+/// the group is refused as Unavailable; whether it is there shows when the database has been opened
+/// anew, and everything is published as the database then holds it.
 class Committer {
   public:
     /// All referred to must outlive the committer. Starts the thread.
@@ -75,8 +77,11 @@ class Committer {
     [[nodiscard]] std::string why_unavailable();
     [[nodiscard]] bool recovered();
     [[nodiscard]] std::string short_of_space() const;
-    [[nodiscard]] bool write(const Draft& draft);
-    void try_resume();
+    enum class Written : std::uint8_t { No, Yes, YesAndPublished };
+    [[nodiscard]] Written write(const Draft& draft, const Counters& counters);
+    [[nodiscard]] bool try_resume();
+    [[nodiscard]] bool publish_held();
+    void not_writable(const std::string& reason);
     void publish(const Draft& draft, const std::vector<Result>& results);
     void publish(Published next);
     void answer(Item& item, Result& result);
@@ -97,6 +102,7 @@ class Committer {
     std::size_t submitters_ = 1;  // who seem to send one change after the other
     base::Duration last_took_{};  // that group, up to its acknowledgements
     base::MonoTime resume_tried_{};
+    bool opened_anew_ = false;     // and what it holds is not published yet
     bool short_of_space_ = false;  // as it was last logged
 
     std::atomic<const Published*> published_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "zones/damage.h"
 #include "zones/published.h"
 
 namespace zones {
@@ -40,13 +41,19 @@ struct KeyValueBatch {
 
 /// The database under the store: the one place that knows RocksDB. Errors are sentences.
 ///
-/// Any thread. Snapshots and cursors keep the database open until they are gone.
+/// Any thread. Snapshots and cursors keep the instance of the database that they were made from
+/// open until they are gone, also when `resume` has opened another.
 class KeyValueStore {
   public:
     struct Options {
         std::string directory;
         std::size_t block_cache_octets = 0;
         std::function<void(std::string_view level, const std::string& message)> log;
+        /// An address that RocksDB's registry of file systems knows, for tests; empty: the
+        /// machine's own.
+        std::string file_system{};
+        /// What a family's changes take before they are written to a table; 0: as it is best.
+        std::size_t write_buffer_octets = 0;
     };
     /// Creates directory and database if missing.
     [[nodiscard]] static base::Result<std::unique_ptr<KeyValueStore>> open(Options options);
@@ -82,11 +89,17 @@ class KeyValueStore {
     [[nodiscard]] virtual std::uint64_t estimate_keys(Family family) = 0;
 
     /// Durable when it returns. After a failure the database may refuse further writes until
-    /// `resume` succeeds; reads go on.
+    /// `resume` succeeds; reads go on. The batch that failed is then there whole, or not at all.
     [[nodiscard]] virtual base::Result<void> write(const KeyValueBatch& batch) = 0;
-    /// Leaves the error state, with everything written before on disk and nothing of the batch
-    /// that failed.
-    [[nodiscard]] virtual base::Result<void> resume() = 0;
+    enum class Resumed : std::uint8_t {
+        AsBefore,    // it holds what it held, and nothing of the batch that failed
+        OpenedAnew,  // what it holds must be looked up: the batch that failed may be there
+    };
+    /// Leaves the error state. One thread at a time.
+    [[nodiscard]] virtual base::Result<Resumed> resume() = 0;
+    /// Closes instances that `resume` has left and that nobody reads from any more. True: some are
+    /// still read from. The thread of `resume`.
+    virtual bool close_left() = 0;
 
     /// Adds keys that come in ascending order and lie in a range that is empty, in one step and
     /// past the log: for large amounts. `each` is called until it gives false.
@@ -100,6 +113,12 @@ class KeyValueStore {
     [[nodiscard]] virtual std::shared_ptr<const StoreSnapshot> snapshot() = 0;
     /// Octets that ordinary users may still write where the database lies; nothing if unknown.
     [[nodiscard]] virtual std::optional<std::uint64_t> free_octets() const = 0;
+
+    /// What was found that cannot be read back as it was written, here or by whoever reads.
+    [[nodiscard]] Damage& damage() noexcept { return damage_; }
+
+  private:
+    Damage damage_;
 };
 
 }  // namespace zones

@@ -409,7 +409,7 @@ bool NodeCache::sweep() {
     return waiting;
 }
 
-void NodeCache::clear() {
+void NodeCache::clear(Revision newest) {
     incomplete();
     for (std::size_t shard = 0; shard < kShards; ++shard) {
         const std::lock_guard lock(shards_[shard].mutex);
@@ -422,8 +422,11 @@ void NodeCache::clear() {
             }
             remove(shard, at);
         }
+        Revision& removed = shards_[shard].removed_newest;
+        removed = std::max(removed, newest);
     }
     pending_.clear();
+    unsettled_.store(~Revision{0});
 }
 
 std::uint64_t NodeCache::begin_loading() {

@@ -105,9 +105,10 @@ class NodeCache {
     /// Removes tombstones and the nodes of dropped zones whose grace period has passed. One thread
     /// at a time. True if some still wait.
     bool tidy();
-    /// Forgets everything, after the store was opened anew. The committer's thread; completeness
-    /// is lost.
-    void clear();
+    /// Forgets everything, after the store was opened anew at revision `newest`, which may hold
+    /// changes that were never inserted here: fills from before it are refused. The committer's
+    /// thread; completeness is lost.
+    void clear(Revision newest);
 
     /// Completeness, for the one thread that loads: begin; fill everything; end. `end_loading` is
     /// false, and the cache not complete, if anything has come between.

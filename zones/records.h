@@ -71,6 +71,7 @@ struct Counters {
 
     [[nodiscard]] std::string pack() const;
     [[nodiscard]] static std::optional<Counters> parse(std::string_view value);
+    [[nodiscard]] bool operator==(const Counters&) const = default;
 };
 
 /// `default`: a zone that a ZoneLoader has written and no ReplaceZone has taken.

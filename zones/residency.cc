@@ -18,7 +18,6 @@ namespace {
 constexpr int kNiceness = 10;
 constexpr auto kIdleInterval = std::chrono::milliseconds(200);
 constexpr auto kBusyInterval = std::chrono::milliseconds(10);
-constexpr auto kDamageLogInterval = std::chrono::seconds(1);
 // A scan that found no room for everything is tried again when much has gone, at most so often.
 constexpr auto kRescanInterval = std::chrono::seconds(60);
 constexpr std::size_t kChunk = 256;    // hashes per call of the filter
@@ -48,7 +47,6 @@ std::vector<ZoneId> live_ids(const ZoneTable& zones) {
 Residency::Residency(KeyValueStore& store, base::Qsbr& qsbr, const Options& options)
     : store_(store),
       qsbr_(qsbr),
-      log_(options.log),
       cache_(qsbr, options.cache_octets),
       filter_(qsbr, options.filter_octets) {}
 
@@ -118,9 +116,9 @@ void Residency::after_publish(const std::vector<ZoneId>& detached) {
     wake_.notify_one();
 }
 
-void Residency::reset() {
+void Residency::reset(Revision newest) {
     filter_.forget();
-    cache_.clear();
+    cache_.clear(newest);
     const std::lock_guard lock(mutex_);
     attached_.clear();
     missed_.clear();
@@ -266,8 +264,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
         const ZoneId zone = zone_of(key);
         const auto node = NodeView::check(base::as_octets(cursor->value()));
         if (zone == 0 || !node) {
-            damaged_.fetch_add(1, std::memory_order_relaxed);
-            report_damage(key);
+            store_.damage().report_key(key);
             // Whoever asks for it shall find out at the store: the filter must let that through.
             const auto parts = parse_node_key(key);
             if (parts) hashes.push_back(cache_.hash(parts->zone, parts->relative_owner));
@@ -377,13 +374,6 @@ void Residency::charge_filter() {
     filter_charged_ = now;
 }
 
-void Residency::report_damage(std::string_view key) {
-    const base::MonoTime now = base::mono_now();
-    if (!log_ || now - damage_logged_ < kDamageLogInterval) return;
-    damage_logged_ = now;
-    log_("error", "the store holds a damaged node, key " + base::to_hex(base::as_octets(key)));
-}
-
 Residency::Progress Residency::progress() const {
     Progress out;
     out.complete = cache_.complete();
@@ -391,7 +381,6 @@ Residency::Progress Residency::progress() const {
     out.estimate = estimate_;
     out.scanning = scanning_;
     out.full = full_;
-    out.damaged = damaged_;
     out.filter_octets = filter_.octets();
     return out;
 }

@@ -32,7 +32,6 @@ class Residency {
     struct Options {
         std::size_t cache_octets = 0;   // the filter included
         std::size_t filter_octets = 0;  // the most that one filter takes
-        StoreLog log;
     };
     /// Both outlive this.
     Residency(KeyValueStore& store, base::Qsbr& qsbr, const Options& options);
@@ -61,8 +60,8 @@ class Residency {
     void before_publish(Revision revision, const std::vector<NodeCache::Change>& changes,
                         const std::vector<ZoneId>& attached);
     void after_publish(const std::vector<ZoneId>& detached);
-    /// Everything is forgotten and read anew: the store was opened again.
-    void reset();
+    /// Everything is forgotten and read anew: the store was opened again, and holds `newest`.
+    void reset(Revision newest);
 
     /// Owners of a zone id that is written past the committer, before it is attached. Any thread.
     void begin_load(ZoneId zone);
@@ -74,8 +73,7 @@ class Residency {
         std::uint64_t nodes_seen = 0;  // by the scan under way, or the last one
         std::uint64_t estimate = 0;    // of nodes in all, when that scan began
         bool scanning = false;
-        bool full = false;          // not all had room
-        std::uint64_t damaged = 0;  // nodes that made no sense
+        bool full = false;  // not all had room
         std::size_t filter_octets = 0;
     };
     [[nodiscard]] Progress progress() const;
@@ -97,11 +95,9 @@ class Residency {
     [[nodiscard]] bool add_owners(ZoneId zone);
     void complete_if_all_in(std::uint64_t token);
     void charge_filter();
-    void report_damage(std::string_view key);
 
     KeyValueStore& store_;
     base::Qsbr& qsbr_;
-    const StoreLog log_;
     NodeCache cache_;
     AbsenceFilter filter_;
     Hooks hooks_;
@@ -125,9 +121,8 @@ class Residency {
     base::MonoTime scanned_{};
     std::ptrdiff_t filter_charged_ = 0;
     std::uint64_t added_ticket_ = 0;  // of the last of missed_ that was added
-    base::MonoTime damage_logged_{};
 
-    std::atomic<std::uint64_t> nodes_seen_{0}, estimate_{0}, damaged_{0};
+    std::atomic<std::uint64_t> nodes_seen_{0}, estimate_{0};
     std::atomic<bool> scanning_{false}, full_{false};
     std::thread thread_;  // last: it uses all of the above
 };

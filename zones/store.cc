@@ -32,7 +32,7 @@ class StoreImpl : public Store {
           store_(std::move(store)),
           residency_(*store_, qsbr_,
                      {options_.memory_octets - block_cache_octets(options_.memory_octets),
-                      options_.memory_octets / kFilterShare, options_.log}),
+                      options_.memory_octets / kFilterShare}),
           committer_(*store_, residency_, qsbr_, options_, counters, std::move(first)) {
         if (!options_.resident) return;
         residency_.start(
@@ -72,7 +72,7 @@ class StoreImpl : public Store {
     }
 
     [[nodiscard]] std::unique_ptr<Source> make_source(bool may_block) override {
-        return make_store_source(*store_, residency_, source_counters_, options_.log, may_block);
+        return make_store_source(*store_, residency_, source_counters_, may_block);
     }
 
     [[nodiscard]] std::unique_ptr<StoreReader> read() override {
@@ -102,7 +102,7 @@ class StoreImpl : public Store {
         stats.cache_nodes_seen = progress.nodes_seen;
         stats.cache_nodes_estimate = progress.estimate;
         stats.filter_octets = progress.filter_octets;
-        stats.damaged_nodes = progress.damaged;
+        stats.damaged = store_->damage().places();
         return stats;
     }
 
@@ -134,7 +134,8 @@ base::Result<void> check_format(KeyValueStore& store, const std::string& directo
         case KeyValueStore::Read::Found:
             if (format == kFormat) return {};
             return base::fail("store " + directory + ": has format " + format +
-                              ", this program knows " + std::string(kFormat));
+                              ", this program knows " + std::string(kFormat) +
+                              ": start the program that wrote it, or restore a backup");
         case KeyValueStore::Read::Absent:
             break;
         case KeyValueStore::Read::WouldBlock:
@@ -146,19 +147,12 @@ base::Result<void> check_format(KeyValueStore& store, const std::string& directo
     return store.write(batch);
 }
 
-base::Result<Counters> read_counters(Draft& draft, const std::string& directory) {
-    const auto value = draft.get(Family::Default, std::string(kCountersKey));
-    if (draft.failed()) return base::fail("store " + directory + ": cannot be read");
-    if (!value) return Counters{};
-    const auto counters = Counters::parse(*value);
-    if (!counters)
-        return base::fail("store " + directory + ": damaged: its counters make no sense");
-    return *counters;
-}
-
 /// Zones that a loader wrote before the end of the process and no change set took over.
-base::Result<void> collect_orphans(KeyValueStore& store, Counters& counters) {
+base::Result<void> collect_orphans(KeyValueStore& store, const std::string& directory) {
     Draft draft(store);
+    auto read = read_counters(draft, directory);
+    if (!read) return base::fail(read.error());
+    Counters& counters = *read;
     for (const Draft::Row& row : draft.all(Family::Default, std::string(kLoadPrefix))) {
         const auto id = LoadRecord::parse_key(row.first);
         if (id) {
@@ -180,52 +174,20 @@ base::Result<void> collect_orphans(KeyValueStore& store, Counters& counters) {
 }  // namespace
 
 base::Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
-    const auto log = [&options](const std::string& message) {
-        if (options.log) options.log("error", message);
-    };
-    auto store = KeyValueStore::open(
-        {options.directory, block_cache_octets(options.memory_octets), options.log});
+    auto store =
+        KeyValueStore::open({options.directory, block_cache_octets(options.memory_octets),
+                             options.log, options.file_system, options.write_buffer_octets});
     if (!store) return base::fail(std::move(store.error()));
     const auto format = check_format(**store, options.directory);
     if (!format) return base::fail(format.error());
 
-    Draft draft(**store);
-    auto counters = read_counters(draft, options.directory);
-    if (!counters) return base::fail(std::move(counters.error()));
-    const auto collected = collect_orphans(**store, *counters);
+    const auto collected = collect_orphans(**store, options.directory);
     if (!collected) return base::fail(collected.error());
-
-    Published first;
-    first.revision = counters->revision;
-    ZoneTable::Builder zones;
-    const auto cursor = (*store)->cursor(Family::Zones, nullptr, true);
-    for (cursor->seek(""); cursor->valid(); cursor->next()) {
-        const auto record = ZoneRecord::parse(cursor->value());
-        if (record) {
-            zones.add(record->row());
-        } else {
-            log("store " + options.directory + ": a damaged zone record is left out, key " +
-                base::to_hex(base::as_octets(cursor->key())));
-        }
-    }
-    if (cursor->status() != KeyValueStore::Read::Found) {
-        return base::fail("store " + options.directory + ": the zones cannot be read");
-    }
-    first.zones = zones.finish();
-
-    ViewDocuments views = read_views(draft);
-    first.views =
-        std::make_shared<const ViewTable>(std::move(views.views), std::move(views.networks));
     const GeoDatabases no_geo;
-    auto policies = compile_policies(draft, options.geo != nullptr ? *options.geo : no_geo);
-    if (!policies) {
-        return base::fail("store " + options.directory + ": " + policies.error().message);
-    }
-    first.policies = std::move(*policies);
-    if (draft.failed()) return base::fail("store " + options.directory + ": cannot be read");
-    first.snapshot = (*store)->snapshot();
-    return std::make_unique<StoreImpl>(std::move(options), std::move(*store), *counters,
-                                       std::move(first));
+    auto held = read_held(**store, options, options.geo != nullptr ? *options.geo : no_geo);
+    if (!held) return base::fail(std::move(held.error()));
+    return std::make_unique<StoreImpl>(std::move(options), std::move(*store), held->counters,
+                                       std::move(held->published));
 }
 
 base::Result<Backup> Store::restore(const std::string& backup, const StoreOptions& options) {

@@ -36,6 +36,10 @@ struct StoreOptions {
     std::uint64_t min_free_octets = std::uint64_t{256} << 20;  // writes are refused below
     StoreLog log;                                              // any thread; must not block
     std::shared_ptr<const GeoDatabases> geo;  // may be empty: geo rules match nothing
+
+    // For tests: KeyValueStore::Options says what they are.
+    std::string file_system;
+    std::size_t write_buffer_octets = 0;
 };
 
 // What the API shows of the store, all names absolute.
@@ -121,7 +125,9 @@ struct StoreStats {
     bool cache_scanning = false;  // the store is being read into memory: so many of about so many
     std::uint64_t cache_nodes_seen = 0, cache_nodes_estimate = 0;
     std::uint64_t filter_octets = 0;
-    std::uint64_t damaged_nodes = 0;  // met while the store was read into memory
+    /// Places that cannot be read back as they were written, of those that were met.
+    std::uint64_t damaged = 0;
+    std::uint64_t reopened = 0;  // times that the database was opened anew
     bool writable = true;
     std::string why_not;
 };

@@ -11,9 +11,12 @@
 #include <atomic>
 #include <cstdarg>
 #include <cstdio>
-#include <filesystem>
+#include <mutex>
 
+#include "base/time.h"
 #include "zones/kv.h"
+#include "zones/log_check.h"
+#include "zones/store_env.h"
 
 namespace zones {
 
@@ -42,9 +45,13 @@ class Forwarder : public rocksdb::Logger {
     void Logv(const char* format, va_list arguments) override {
         Logv(rocksdb::HEADER_LEVEL, format, arguments);
     }
+    /// What a severed instance fails to do is of no interest.
+    void silence() { silent_.store(true); }
+
     void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
-        if (!log_ || (level != rocksdb::WARN_LEVEL && level != rocksdb::ERROR_LEVEL &&
-                      level != rocksdb::FATAL_LEVEL)) {
+        if (!log_ || silent_.load() ||
+            (level != rocksdb::WARN_LEVEL && level != rocksdb::ERROR_LEVEL &&
+             level != rocksdb::FATAL_LEVEL)) {
             return;
         }
         char text[1024];
@@ -61,14 +68,17 @@ class Forwarder : public rocksdb::Logger {
 
   private:
     const Log log_;
+    std::atomic<bool> silent_{false};
 };
 
 rocksdb::Slice slice(std::string_view text) {
     return {text.data(), text.size()};
 }
 
-/// The open database and its handles; goes with the last of store, snapshots and cursors.
+/// An instance of the database and its handles; goes with the last of store, snapshots and cursors.
 struct Database {
+    std::unique_ptr<GuardedEnv> guard;  // outlives the instance
+    std::shared_ptr<Forwarder> log;
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
 
@@ -106,6 +116,7 @@ class StoreSnapshot {
     ~StoreSnapshot() { database_->db->ReleaseSnapshot(snapshot_); }
 
     [[nodiscard]] const rocksdb::Snapshot* get() const { return snapshot_; }
+    [[nodiscard]] const std::shared_ptr<Database>& database() const { return database_; }
 
   private:
     std::shared_ptr<Database> database_;
@@ -124,8 +135,10 @@ rocksdb::ReadOptions read_options(const StoreSnapshot* snapshot, bool may_block)
 class RocksCursor : public KeyValueStore::Cursor {
   public:
     RocksCursor(std::shared_ptr<Database> database, Family family,
-                std::shared_ptr<const StoreSnapshot> snapshot, const rocksdb::ReadOptions& options)
-        : database_(std::move(database)),
+                std::shared_ptr<const StoreSnapshot> snapshot, const rocksdb::ReadOptions& options,
+                Damage& damage)
+        : damage_(damage),
+          database_(std::move(database)),
           snapshot_(std::move(snapshot)),
           iterator_(database_->db->NewIterator(options, database_->handle(family))) {}
 
@@ -142,158 +155,21 @@ class RocksCursor : public KeyValueStore::Cursor {
         return iterator_->value().ToStringView();
     }
     [[nodiscard]] KeyValueStore::Read status() const override {
-        return outcome(iterator_->status());
+        const rocksdb::Status status = iterator_->status();
+        // The reason names the block.
+        if (status.IsCorruption()) damage_.report(status.ToString(), "");
+        return outcome(status);
     }
 
   private:
+    Damage& damage_;
     std::shared_ptr<Database> database_;
     std::shared_ptr<const StoreSnapshot> snapshot_;
     std::unique_ptr<rocksdb::Iterator> iterator_;  // goes first
 };
 
-class RocksStore : public KeyValueStore {
-  public:
-    RocksStore(std::string directory, Log log, std::shared_ptr<Database> database)
-        : directory_(std::move(directory)), log_(std::move(log)), database_(std::move(database)) {}
-
-    [[nodiscard]] Read get(Family family, std::string_view key, const StoreSnapshot* snapshot,
-                           bool may_block, std::string& value) override {
-        const rocksdb::Status status = db().Get(read_options(snapshot, may_block),
-                                                database_->handle(family), slice(key), &value);
-        const Read result = outcome(status);
-        if (result == Read::Failed && log_) {
-            log_("error", "store " + directory_ + ": read failed: " + status.ToString());
-        }
-        // Without reading the disk RocksDB finds an empty value in every file that it has not
-        // opened yet: "may exist". Nothing that workers look for is empty.
-        if (result == Read::Found && !may_block && value.empty()) return Read::WouldBlock;
-        return result;
-    }
-
-    [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family,
-                                                 std::shared_ptr<const StoreSnapshot> snapshot,
-                                                 bool may_block) override {
-        const rocksdb::ReadOptions options = read_options(snapshot.get(), may_block);
-        return std::make_unique<RocksCursor>(database_, family, std::move(snapshot), options);
-    }
-
-    [[nodiscard]] std::unique_ptr<Cursor> scan(
-        Family family, std::shared_ptr<const StoreSnapshot> snapshot) override {
-        rocksdb::ReadOptions options = read_options(snapshot.get(), true);
-        options.fill_cache = false;
-        options.readahead_size = kScanReadaheadOctets;
-        return std::make_unique<RocksCursor>(database_, family, std::move(snapshot), options);
-    }
-
-    [[nodiscard]] std::uint64_t estimate_keys(Family family) override {
-        std::uint64_t keys = 0;
-        if (!db().GetIntProperty(database_->handle(family),
-                                 rocksdb::DB::Properties::kEstimateNumKeys, &keys)) {
-            return 0;
-        }
-        return keys;
-    }
-
-    [[nodiscard]] base::Result<void> write(const KeyValueBatch& batch) override {
-        rocksdb::WriteBatch rows;
-        for (const KeyValueBatch::Change& change : batch.changes) {
-            rocksdb::ColumnFamilyHandle* handle = database_->handle(change.family);
-            rocksdb::Status status;
-            switch (change.kind) {
-                case KeyValueBatch::Change::Kind::Put:
-                    status = rows.Put(handle, change.key, change.value);
-                    break;
-                case KeyValueBatch::Change::Kind::Delete:
-                    status = rows.Delete(handle, change.key);
-                    break;
-                case KeyValueBatch::Change::Kind::DeleteRange:
-                    status = rows.DeleteRange(handle, change.key, change.value);
-                    break;
-            }
-            if (!status.ok()) return failure("write", status);
-        }
-        rocksdb::WriteOptions options;
-        options.sync = true;
-        const rocksdb::Status status = db().Write(options, &rows);
-        if (!status.ok()) return failure("write", status);
-        return {};
-    }
-
-    [[nodiscard]] base::Result<void> resume() override {
-        rocksdb::Status status = db().Resume();
-        if (!status.ok()) return failure("resume", status);
-        // A new log is begun and the old one left behind: what the failed write may have left at
-        // its end must not come back at the next start, when its revision has been given again.
-        rocksdb::FlushOptions options;
-        status = db().Flush(options, database_->handles);
-        if (!status.ok()) return failure("flush", status);
-        return {};
-    }
-
-    [[nodiscard]] base::Result<void> ingest(
-        Family family,
-        const std::function<bool(std::string& key, std::string& value)>& each) override {
-        const std::string path =
-            directory_ + "/load-" + std::to_string(next_file_.fetch_add(1)) + ".sst";
-        rocksdb::Status status = ingest_file(family, path, each);
-        std::error_code ignored;  // a file that was moved into the database is not there any more
-        std::filesystem::remove(path, ignored);
-        if (!status.ok()) return failure("load", status);
-        return {};
-    }
-
-    [[nodiscard]] base::Result<void> checkpoint(const std::string& directory) override {
-        rocksdb::Checkpoint* raw = nullptr;
-        rocksdb::Status status = rocksdb::Checkpoint::Create(&db(), &raw);
-        const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-        // The log is copied rather than flushed: it is bounded, and writes go on meanwhile.
-        if (status.ok()) status = checkpoint->CreateCheckpoint(directory, kMaxLogOctets * 2);
-        if (!status.ok()) return failure("backup", status);
-        return {};
-    }
-
-    [[nodiscard]] std::shared_ptr<const StoreSnapshot> snapshot() override {
-        return std::make_shared<const StoreSnapshot>(database_);
-    }
-
-    [[nodiscard]] std::optional<std::uint64_t> free_octets() const override {
-        struct statvfs info {};
-        if (::statvfs(directory_.c_str(), &info) != 0) return std::nullopt;
-        return std::uint64_t{info.f_bavail} * info.f_frsize;
-    }
-
-  private:
-    [[nodiscard]] rocksdb::DB& db() const { return *database_->db; }
-
-    [[nodiscard]] rocksdb::Status ingest_file(
-        Family family, const std::string& path,
-        const std::function<bool(std::string& key, std::string& value)>& each) {
-        rocksdb::ColumnFamilyHandle* handle = database_->handle(family);
-        rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db().GetOptions(handle), handle);
-        rocksdb::Status status = writer.Open(path);
-        std::string key;
-        std::string value;
-        while (status.ok() && each(key, value)) status = writer.Put(key, value);
-        if (status.ok()) status = writer.Finish();
-        if (!status.ok()) return status;
-        rocksdb::IngestExternalFileOptions options;
-        options.move_files = true;
-        return db().IngestExternalFile(handle, {path}, options);
-    }
-
-    [[nodiscard]] base::Unexpected<base::Error> failure(const char* what,
-                                                        const rocksdb::Status& status) const {
-        return base::fail("store " + directory_ + ": " + what + " failed: " + status.ToString());
-    }
-
-    const std::string directory_;
-    const Log log_;
-    const std::shared_ptr<Database> database_;
-    std::atomic<unsigned> next_file_{0};
-};
-
 rocksdb::ColumnFamilyOptions family_options(
-    Family family, const std::shared_ptr<rocksdb::Cache>& cache,
+    Family family, std::size_t buffer_octets, const std::shared_ptr<rocksdb::Cache>& cache,
     const std::shared_ptr<const rocksdb::FilterPolicy>& filter) {
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
@@ -308,6 +184,7 @@ rocksdb::ColumnFamilyOptions family_options(
     rocksdb::ColumnFamilyOptions options;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     options.write_buffer_size = family == Family::Nodes ? kNodesBufferOctets : kSmallBufferOctets;
+    if (buffer_octets != 0) options.write_buffer_size = buffer_octets;
     const auto supported = rocksdb::GetSupportedCompressions();
     const bool lz4 =
         std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
@@ -315,61 +192,322 @@ rocksdb::ColumnFamilyOptions family_options(
     return options;
 }
 
+class RocksStore : public KeyValueStore {
+  public:
+    RocksStore(Options options, std::shared_ptr<StoreDirectory> directory)
+        : options_(std::move(options)),
+          directory_(std::move(directory)),
+          cache_(rocksdb::NewLRUCache(options_.block_cache_octets)),
+          filter_(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey)) {
+        damage().log_to(options_.log, "store " + options_.directory);
+    }
+
+    /// Opens an instance beside the one there is, and has it take over.
+    [[nodiscard]] base::Result<void> open_instance() {
+        // Before the database starts from the logs, and deletes them.
+        const auto checked = directory_->check_logs();
+        if (!checked) return fail_open(checked.error().message);
+        auto opened = start();
+        if (!opened) return base::fail(opened.error());
+        const std::shared_ptr<Database>& fresh = *opened;
+        auto writes = read_writes(*fresh);
+        if (!writes) return fail_open(writes.error().message);
+        if (fresh->db->GetLatestSequenceNumber() < checked->last_sequence()) {
+            return fail_open("not all of its logs could be read");
+        }
+        const auto acknowledged = directory_->acknowledged();
+        if (acknowledged && acknowledged->write > *writes) {
+            return fail_open("it lacks " + std::to_string(acknowledged->write - *writes) +
+                             " writes that were acknowledged");
+        }
+        const std::lock_guard writing(write_mutex_);
+        writes_ = *writes;
+        const std::lock_guard lock(mutex_);
+        if (database_ != nullptr) left_.push_back(std::move(database_));
+        database_ = fresh;
+        return {};
+    }
+
+    [[nodiscard]] Read get(Family family, std::string_view key, const StoreSnapshot* snapshot,
+                           bool may_block, std::string& value) override {
+        std::shared_ptr<Database> newest;
+        if (snapshot == nullptr) newest = database();
+        const Database& from = snapshot != nullptr ? *snapshot->database() : *newest;
+        const rocksdb::Status status = from.db->Get(read_options(snapshot, may_block),
+                                                    from.handle(family), slice(key), &value);
+        const Read result = outcome(status);
+        if (result == Read::Failed) read_failed(family, key, status);
+        // Without reading the disk RocksDB finds an empty value in every file that it has not
+        // opened yet: "may exist". Nothing that workers look for is empty.
+        if (result == Read::Found && !may_block && value.empty()) return Read::WouldBlock;
+        return result;
+    }
+
+    [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family,
+                                                 std::shared_ptr<const StoreSnapshot> snapshot,
+                                                 bool may_block) override {
+        return make_cursor(family, std::move(snapshot), read_options(nullptr, may_block));
+    }
+
+    [[nodiscard]] std::unique_ptr<Cursor> scan(
+        Family family, std::shared_ptr<const StoreSnapshot> snapshot) override {
+        rocksdb::ReadOptions options = read_options(nullptr, true);
+        options.fill_cache = false;
+        options.readahead_size = kScanReadaheadOctets;
+        return make_cursor(family, std::move(snapshot), options);
+    }
+
+    [[nodiscard]] std::uint64_t estimate_keys(Family family) override {
+        const std::shared_ptr<Database> from = database();
+        std::uint64_t keys = 0;
+        if (!from->db->GetIntProperty(from->handle(family),
+                                      rocksdb::DB::Properties::kEstimateNumKeys, &keys)) {
+            return 0;
+        }
+        return keys;
+    }
+
+    [[nodiscard]] base::Result<void> write(const KeyValueBatch& batch) override {
+        // One at a time, as the database does it anyway: so the numbers are in the log's order.
+        const std::lock_guard writing(write_mutex_);
+        const std::shared_ptr<Database> to = database();
+        if (to->guard->must_reopen()) {
+            return base::fail("store " + options_.directory +
+                              ": write failed: the database must be opened anew first");
+        }
+        rocksdb::WriteBatch rows;
+        std::uint8_t number[kWritesValueOctets];
+        base::store_be64(number, writes_ + 1);
+        rocksdb::Status status =
+            rows.Put(to->handle(Family::Default), slice(kWritesKey), slice(base::as_text(number)));
+        for (const KeyValueBatch::Change& change : batch.changes) {
+            if (!status.ok()) break;
+            rocksdb::ColumnFamilyHandle* handle = to->handle(change.family);
+            switch (change.kind) {
+                case KeyValueBatch::Change::Kind::Put:
+                    status = rows.Put(handle, change.key, change.value);
+                    break;
+                case KeyValueBatch::Change::Kind::Delete:
+                    status = rows.Delete(handle, change.key);
+                    break;
+                case KeyValueBatch::Change::Kind::DeleteRange:
+                    status = rows.DeleteRange(handle, change.key, change.value);
+                    break;
+            }
+        }
+        if (!status.ok()) return failure("write", status);
+        rocksdb::WriteOptions options;
+        options.sync = true;
+        status = to->db->Write(options, &rows);
+        if (!status.ok()) return failure("write", status);
+        ++writes_;
+        const GuardedEnv::Synced synced = to->guard->synced();
+        directory_->acknowledge({writes_, synced.log, synced.octets});
+        return {};
+    }
+
+    [[nodiscard]] base::Result<Resumed> resume() override {
+        const std::shared_ptr<Database> old = database();
+        if (!old->guard->must_reopen()) {
+            const rocksdb::Status status = old->db->Resume();
+            if (status.ok()) return Resumed::AsBefore;
+            // Opening anew needs more space than going on.
+            if (status.IsNoSpace() || status.IsBusy()) return failure("resume", status);
+        }
+        old->log->silence();
+        old->guard->sever();
+        const auto opened = open_instance();
+        if (!opened) return base::fail(opened.error());
+        return Resumed::OpenedAnew;
+    }
+
+    bool close_left() override {
+        std::vector<std::shared_ptr<Database>> done;
+        bool waiting = false;
+        {
+            const std::lock_guard lock(mutex_);
+            for (std::shared_ptr<Database>& database : left_) {
+                // Nobody can come to it any more: who is counted, holds it.
+                if (database.use_count() == 1) {
+                    done.push_back(std::move(database));
+                } else {
+                    waiting = true;
+                }
+            }
+            left_.erase(std::remove(left_.begin(), left_.end(), nullptr), left_.end());
+        }
+        return waiting;
+    }
+
+    [[nodiscard]] base::Result<void> ingest(
+        Family family,
+        const std::function<bool(std::string& key, std::string& value)>& each) override {
+        const std::string path =
+            options_.directory + "/load-" + std::to_string(next_file_.fetch_add(1)) + ".sst";
+        const std::shared_ptr<Database> to = database();
+        const rocksdb::Status status = ingest_file(*to, family, path, each);
+        // A file that was moved into the database is not there any more.
+        (void)to->guard->env()->DeleteFile(path);
+        if (!status.ok()) return failure("load", status);
+        return {};
+    }
+
+    [[nodiscard]] base::Result<void> checkpoint(const std::string& directory) override {
+        const std::shared_ptr<Database> of = database();
+        rocksdb::Checkpoint* raw = nullptr;
+        rocksdb::Status status = rocksdb::Checkpoint::Create(of->db.get(), &raw);
+        const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+        // The log is copied rather than flushed: it is bounded, and writes go on meanwhile.
+        if (status.ok()) status = checkpoint->CreateCheckpoint(directory, kMaxLogOctets * 2);
+        if (!status.ok()) return failure("backup", status);
+        return {};
+    }
+
+    [[nodiscard]] std::shared_ptr<const StoreSnapshot> snapshot() override {
+        return std::make_shared<const StoreSnapshot>(database());
+    }
+
+    [[nodiscard]] std::optional<std::uint64_t> free_octets() const override {
+        struct statvfs info {};
+        if (::statvfs(options_.directory.c_str(), &info) != 0) return std::nullopt;
+        return std::uint64_t{info.f_bavail} * info.f_frsize;
+    }
+
+  private:
+    static constexpr auto kReadLogInterval = std::chrono::seconds(1);
+
+    [[nodiscard]] std::shared_ptr<Database> database() const {
+        const std::lock_guard lock(mutex_);
+        return database_;
+    }
+
+    [[nodiscard]] base::Result<std::shared_ptr<Database>> start() {
+        auto fresh = std::make_shared<Database>();
+        fresh->guard = std::make_unique<GuardedEnv>(directory_);
+        fresh->log = std::make_shared<Forwarder>(options_.log);
+        rocksdb::DBOptions options;
+        options.env = fresh->guard->env();
+        options.info_log = fresh->log;
+        options.create_if_missing = true;
+        options.create_missing_column_families = true;
+        // Takes what stands before the first record that is bad; LogCheck has seen that it is the
+        // end. What was read is written to tables and synced before the database is open.
+        options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+        options.avoid_flush_during_recovery = false;
+        options.max_total_wal_size = kMaxLogOctets;
+        options.stats_dump_period_sec = 0;
+        options.db_write_buffer_size = kAllBuffersOctets;
+        options.max_open_files = kMaxOpenFiles;
+        // Written out as it comes rather than in bursts that a commit's sync would wait for.
+        options.bytes_per_sync = kSyncStepOctets;
+        options.wal_bytes_per_sync = kSyncStepOctets;
+        // Flushes and compactions may take long: they give way to whoever answers queries.
+        for (const auto pool : {rocksdb::Env::LOW, rocksdb::Env::BOTTOM}) {
+            options.env->LowerThreadPoolCPUPriority(pool);
+            options.env->LowerThreadPoolIOPriority(pool);
+        }
+        std::vector<rocksdb::ColumnFamilyDescriptor> families;
+        for (std::size_t i = 0; i < kFamilies; ++i) {
+            families.emplace_back(kFamilyNames[i],
+                                  family_options(static_cast<Family>(i),
+                                                 options_.write_buffer_octets, cache_, filter_));
+        }
+        rocksdb::DB* raw = nullptr;
+        const rocksdb::Status status =
+            rocksdb::DB::Open(options, options_.directory, families, &fresh->handles, &raw);
+        fresh->db.reset(raw);
+        if (!status.ok()) return fail_open(status.ToString());
+        return fresh;
+    }
+
+    [[nodiscard]] static base::Result<std::uint64_t> read_writes(const Database& from) {
+        std::string value;
+        const rocksdb::Status status =
+            from.db->Get({}, from.handle(Family::Default), slice(kWritesKey), &value);
+        if (status.IsNotFound()) return 0;
+        if (!status.ok()) return base::fail(status.ToString());
+        if (value.size() != kWritesValueOctets) return base::fail("its counter makes no sense");
+        return base::load_be64(base::as_octets(value).data());
+    }
+
+    [[nodiscard]] std::unique_ptr<Cursor> make_cursor(Family family,
+                                                      std::shared_ptr<const StoreSnapshot> snapshot,
+                                                      rocksdb::ReadOptions options) {
+        std::shared_ptr<Database> from = snapshot != nullptr ? snapshot->database() : database();
+        if (snapshot != nullptr) options.snapshot = snapshot->get();
+        return std::make_unique<RocksCursor>(std::move(from), family, std::move(snapshot), options,
+                                             damage());
+    }
+
+    [[nodiscard]] rocksdb::Status ingest_file(
+        const Database& to, Family family, const std::string& path,
+        const std::function<bool(std::string& key, std::string& value)>& each) {
+        rocksdb::ColumnFamilyHandle* handle = to.handle(family);
+        rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), to.db->GetOptions(handle), handle);
+        rocksdb::Status status = writer.Open(path);
+        std::string key;
+        std::string value;
+        while (status.ok() && each(key, value)) status = writer.Put(key, value);
+        if (status.ok()) status = writer.Finish();
+        if (!status.ok()) return status;
+        rocksdb::IngestExternalFileOptions options;
+        options.move_files = true;
+        return to.db->IngestExternalFile(handle, {path}, options);
+    }
+
+    void read_failed(Family family, std::string_view key, const rocksdb::Status& status) {
+        if (status.IsCorruption()) {
+            damage().report(std::string(kFamilyNames[static_cast<std::size_t>(family)]) + " key " +
+                                base::to_hex(base::as_octets(key)),
+                            status.ToString());
+            return;
+        }
+        {
+            // A disk that is gone is not told of with each query.
+            const std::lock_guard lock(mutex_);
+            const base::MonoTime now = base::mono_now();
+            if (now - read_logged_ < kReadLogInterval) return;
+            read_logged_ = now;
+        }
+        if (!options_.log) return;
+        options_.log("error",
+                     "store " + options_.directory + ": read failed: " + status.ToString());
+    }
+
+    [[nodiscard]] base::Unexpected<base::Error> failure(const char* what,
+                                                        const rocksdb::Status& status) const {
+        return base::fail("store " + options_.directory + ": " + what +
+                          " failed: " + status.ToString());
+    }
+    [[nodiscard]] base::Unexpected<base::Error> fail_open(const std::string& reason) const {
+        return base::fail("store " + options_.directory + ": cannot be opened: " + reason);
+    }
+
+    const Options options_;
+    const std::shared_ptr<StoreDirectory> directory_;
+    const std::shared_ptr<rocksdb::Cache> cache_;
+    const std::shared_ptr<const rocksdb::FilterPolicy> filter_;
+    std::atomic<unsigned> next_file_{0};
+
+    std::mutex write_mutex_;    // before mutex_
+    std::uint64_t writes_ = 0;  // guarded by write_mutex_: the number of the last one
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<Database> database_;           // guarded by mutex_
+    std::vector<std::shared_ptr<Database>> left_;  // guarded by mutex_
+    base::MonoTime read_logged_{};                 // guarded by mutex_
+};
+
 }  // namespace
 
 base::Result<std::unique_ptr<KeyValueStore>> KeyValueStore::open(Options options) {
-    std::error_code error;
-    std::filesystem::create_directories(options.directory, error);
-    if (error) {
-        return base::fail("store " + options.directory +
-                          ": cannot create the directory: " + error.message());
-    }
-    // A loader that was killed leaves its file behind; the database keeps its own elsewhere.
-    for (const auto& entry : std::filesystem::directory_iterator(options.directory, error)) {
-        const std::string name = entry.path().filename().string();
-        std::error_code ignored;
-        if (name.starts_with("load-") && (name.ends_with(".sst") || name.ends_with(".run"))) {
-            std::filesystem::remove(entry.path(), ignored);
-        }
-    }
-
-    rocksdb::DBOptions database_options;
-    database_options.create_if_missing = true;
-    database_options.create_missing_column_families = true;
-    database_options.info_log = std::make_shared<Forwarder>(options.log);
-    database_options.max_total_wal_size = kMaxLogOctets;
-    database_options.stats_dump_period_sec = 0;
-    database_options.db_write_buffer_size = kAllBuffersOctets;
-    database_options.max_open_files = kMaxOpenFiles;
-    // Written out as it comes rather than in bursts that a commit's sync would wait for.
-    database_options.bytes_per_sync = kSyncStepOctets;
-    database_options.wal_bytes_per_sync = kSyncStepOctets;
-    // Flushes and compactions may take long: they give way to whoever answers queries.
-    for (const auto pool : {rocksdb::Env::LOW, rocksdb::Env::BOTTOM}) {
-        database_options.env->LowerThreadPoolCPUPriority(pool);
-        database_options.env->LowerThreadPoolIOPriority(pool);
-    }
-    const auto cache = rocksdb::NewLRUCache(options.block_cache_octets);
-    const std::shared_ptr<const rocksdb::FilterPolicy> filter(
-        rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
-    std::vector<rocksdb::ColumnFamilyDescriptor> families;
-    for (std::size_t i = 0; i < kFamilies; ++i) {
-        families.emplace_back(kFamilyNames[i],
-                              family_options(static_cast<Family>(i), cache, filter));
-    }
-
-    auto database = std::make_shared<Database>();
-    rocksdb::DB* raw = nullptr;
-    const rocksdb::Status status =
-        rocksdb::DB::Open(database_options, options.directory, families, &database->handles, &raw);
-    database->db.reset(raw);
-    if (!status.ok()) {
-        const std::string reason = status.ToString();
-        const bool held = reason.find("lock") != std::string::npos;
-        return base::fail("store " + options.directory +
-                          (held ? ": held by another process: " : ": cannot be opened: ") + reason);
-    }
-    return std::make_unique<RocksStore>(options.directory, options.log, std::move(database));
+    auto directory = StoreDirectory::hold(options.directory, options.file_system);
+    if (!directory) return base::fail(directory.error());
+    (*directory)->remove_leftovers();
+    auto store = std::make_unique<RocksStore>(std::move(options), std::move(*directory));
+    const auto opened = store->open_instance();
+    if (!opened) return base::fail(opened.error());
+    return store;
 }
 
 }  // namespace zones

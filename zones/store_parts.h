@@ -37,12 +37,22 @@ class SourceCounters {
     std::uint64_t gone_hits_ = 0, gone_misses_ = 0;
 };
 
+/// What the database holds of that which is kept in memory: read when it is opened, and when it
+/// was opened anew. A zone record that makes no sense is left out and logged.
+struct Held {
+    Counters counters;
+    Published published;
+};
+[[nodiscard]] base::Result<Held> read_held(KeyValueStore& store, const StoreOptions& options,
+                                           const GeoDatabases& geo);
+[[nodiscard]] base::Result<Counters> read_counters(Draft& draft, const std::string& directory);
+
 // The parts behind Store's factories. Each must be gone before the store.
 
 [[nodiscard]] std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store,
                                                                Residency& residency,
                                                                SourceCounters& counters,
-                                                               const StoreLog& log, bool may_block);
+                                                               bool may_block);
 [[nodiscard]] std::unique_ptr<StoreReader> make_store_reader(KeyValueStore& store,
                                                              const Published& published);
 

@@ -13,17 +13,14 @@ namespace {
 constexpr unsigned kMaxStepsOfWorker = 64;
 constexpr unsigned kMaxStepsOfReader = 1U << 16;  // then SERVFAIL: nobody signs such a zone
 
-constexpr auto kDamageLogInterval = std::chrono::seconds(1);
-
 class StoreSource : public Store::Source {
   public:
     StoreSource(KeyValueStore& store, Residency& residency, SourceCounters& counters,
-                const StoreLog& log, bool may_block)
+                bool may_block)
         : store_(store),
           cache_(residency.cache()),
           residency_(residency),
           counters_(counters),
-          log_(log),
           may_block_(may_block) {
         counters_.add(own_);
     }
@@ -72,7 +69,7 @@ class StoreSource : public Store::Source {
             if (step == kMaxStepsOfReader) return {Presence::Failed, {}};
             const auto seen = NodeView::check(base::as_octets(cursor->value()));
             if (!seen) {
-                report_damage(cursor->key());
+                store_.damage().report_key(cursor->key());
                 return {Presence::Failed, {}};
             }
             if (!is_link(*seen, type, chain)) continue;
@@ -121,38 +118,28 @@ class StoreSource : public Store::Source {
         held_.push_back(std::move(value));
         const auto node = NodeView::check(base::as_octets(held_.back()));
         if (!node) {
-            report_damage({key, size});
+            store_.damage().report_key({key, size});
             return {Presence::Failed, {}};
         }
         cache_.fill(published_->revision, zone, *node);
         return {Presence::Present, *node};
     }
 
-    void report_damage(std::string_view key) {
-        const base::MonoTime now = base::mono_now();
-        if (!log_ || now - damage_logged_ < kDamageLogInterval) return;
-        damage_logged_ = now;
-        log_("error", "the store holds a damaged node, key " + base::to_hex(base::as_octets(key)));
-    }
-
     KeyValueStore& store_;
     NodeCache& cache_;
     const Residency& residency_;
     SourceCounters& counters_;
-    const StoreLog& log_;
     const bool may_block_;
     const Published* published_ = nullptr;
     std::deque<std::string> held_;  // nodes read since `release`; a deque keeps them in place
-    base::MonoTime damage_logged_{};
     SourceCounters::Own own_;
 };
 
 }  // namespace
 
 std::unique_ptr<Store::Source> make_store_source(KeyValueStore& store, Residency& residency,
-                                                 SourceCounters& counters, const StoreLog& log,
-                                                 bool may_block) {
-    return std::make_unique<StoreSource>(store, residency, counters, log, may_block);
+                                                 SourceCounters& counters, bool may_block) {
+    return std::make_unique<StoreSource>(store, residency, counters, may_block);
 }
 
 }  // namespace zones

@@ -41,11 +41,12 @@ class FailingStore : public KeyValueStore {
         if (writes_fail) return base::fail("the disk is on fire");
         return real_->write(batch);
     }
-    base::Result<void> resume() override {
+    base::Result<Resumed> resume() override {
         ++resumed;
         if (writes_fail) return base::fail("still on fire");
         return real_->resume();
     }
+    bool close_left() override { return real_->close_left(); }
     base::Result<void> ingest(
         Family family,
         const std::function<bool(std::string& key, std::string& value)>& each) override {
@@ -78,7 +79,7 @@ class CommitterTest : public testing::Test {
         first.views = std::make_shared<const zones::ViewTable>();
         first.policies = std::make_shared<const zones::PolicyTable>();
         residency_ = std::make_unique<zones::Residency>(
-            *store_, qsbr_, zones::Residency::Options{std::size_t{1} << 20, 1 << 16, {}});
+            *store_, qsbr_, zones::Residency::Options{std::size_t{1} << 20, 1 << 16});
         committer_ = std::make_unique<zones::Committer>(*store_, *residency_, qsbr_, options_,
                                                         zones::Counters{}, std::move(first));
     }

@@ -193,7 +193,7 @@ TEST(Residency, AZoneIsReadAtTheRevisionThatHasIt) {
     zones::KeyValueStore& store = **opened;
     base::Qsbr qsbr;
     zones::Residency residency(store, qsbr,
-                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16, {}});
+                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16});
     std::mutex mutex;
     zones::Published before;
     before.snapshot = store.snapshot();
