@@ -9,6 +9,7 @@
 
 #include "base/ip.h"
 #include "dns/newer_types.h"
+#include "dns/nsec.h"
 #include "dns/rdata.h"
 #include "dns/service_binding.h"
 
@@ -451,6 +452,8 @@ Result<std::vector<std::uint8_t>> parse_rdata(RRType type, std::string_view text
         out = parse_strings(text);
     } else if (type == RRType::SVCB || type == RRType::HTTPS) {
         out = parse_service_binding(text, origin);
+    } else if (type == RRType::NSEC) {
+        out = parse_nsec(text, origin);
     } else if (type == RRType::IPSECKEY) {
         out = parse_ipseckey(text, origin);
     } else if (is_newer_type(type)) {
@@ -505,6 +508,10 @@ std::string format_rdata(RRType type, Octets rdata) {
         case RRType::SVCB:
         case RRType::HTTPS: {
             std::string out = format_service_binding(rdata);
+            return out.empty() ? format_generic(rdata) : out;
+        }
+        case RRType::NSEC: {
+            std::string out = format_nsec(rdata);
             return out.empty() ? format_generic(rdata) : out;
         }
         default:

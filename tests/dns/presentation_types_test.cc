@@ -147,6 +147,42 @@ TEST(Presentation, AwkwardNamesReadBack) {
 }
 
 // 32 bits each (RFC 1035, 3.3.13), though a TTL has 31.
+// ldns takes an escaped sign for the origin.
+TEST(Presentation, NsecWithAtSigns) {
+    const Name origin = *Name::parse("org.example.");
+    const auto next_of = [&origin](const std::string& text) {
+        const auto rdata = parse_rdata(RRType::NSEC, text + " A", origin);
+        return rdata ? rdata_name(RRType::NSEC, *rdata).to_text() : "-";
+    };
+    EXPECT_EQ(next_of("@"), "org.example.");
+    EXPECT_EQ(next_of("\\@"), "\\@.org.example.");
+    EXPECT_EQ(next_of("\\@.z."), "\\@.z.");
+    EXPECT_EQ(next_of("@.z."), "\\@.z.");
+    EXPECT_EQ(next_of("a\\@.z."), "a\\@.z.");
+    EXPECT_EQ(next_of("\\\\@.z."), "\\\\\\@.z.");
+    EXPECT_EQ(next_of("\\@@.@.z."), "\\@\\@.\\@.z.");
+    const auto wire = parse_rdata(RRType::NSEC, "\\@.z. A", origin);
+    ASSERT_TRUE(wire);
+    const auto again = parse_rdata(RRType::NSEC, format_rdata(RRType::NSEC, *wire), origin);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(*again, *wire);
+}
+
+TEST(Presentation, BitmapsOfNsec) {
+    const auto rdata = parse_rdata(RRType::NSEC, "a. TYPE65535 CAA A TYPE1234 a", NameView());
+    ASSERT_TRUE(rdata);
+    EXPECT_EQ(format_rdata(RRType::NSEC, *rdata), "a. A CAA TYPE1234 TYPE65535");
+    EXPECT_FALSE(parse_rdata(RRType::NSEC, "a. A NOTYPE", NameView()));
+    EXPECT_FALSE(parse_rdata(RRType::NSEC, "", NameView()));
+    // Windows out of order, empty, too long, with a zero at the end.
+    for (const Wire& bitmap : {Wire{1, 1, 1, 0, 1, 1}, Wire{0, 0}, Wire{0, 33}, Wire{0, 2, 1, 0},
+                               Wire{0, 2, 1}, Wire{0}}) {
+        Wire wire = {1, 'a', 0};
+        wire.insert(wire.end(), bitmap.begin(), bitmap.end());
+        EXPECT_EQ(format_rdata(RRType::NSEC, wire).substr(0, 2), "\\#");
+    }
+}
+
 TEST(Presentation, SoaTimesHave32Bits) {
     Wire rdata(22, 0);
     rdata[18] = 0x80;
