@@ -148,7 +148,8 @@ class Composer {
     /// An answer by a wildcard shows that the name itself is not there; false if that could not be
     /// found. Where the RRset is not signed there is nothing to show.
     bool prove_expansion(const Walk& walk, RRType type) noexcept {
-        if (walk.end != WalkEnd::Wildcard || !dnssec_ || !is_signed(walk.node, type)) return true;
+        if (walk.end != WalkEnd::Wildcard || !dnssec_) return true;
+        if (type != RRType::RRSIG && !is_signed(walk.node, type)) return true;
         OwnerNode apex;
         if (!at_apex(apex)) return false;
         const Denial denial = denial_of(apex);

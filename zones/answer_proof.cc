@@ -108,19 +108,27 @@ Look Proofs::no_data(const Denied& denied, NodeView own) noexcept {
 }
 
 Look Proofs::wildcard_no_data(const Denied& denied, NodeView own) noexcept {
+    const auto wildcard = denied.wildcard_at(denied.encloser_labels);
+    if (!wildcard) return Look::Failed;  // it exists
     switch (denied.denial.kind) {
         case Denial::Kind::None:
             return Look::Found;
-        case Denial::Kind::Nsec:
-            add(denied.zone, RRType::NSEC, own);
-            return nsec(denied, relative_owner(denied.qname, denied.zone.apex()));
+        case Denial::Kind::Nsec: {
+            const Look name = nsec(denied, relative_owner(denied.qname, denied.zone.apex()));
+            if (name != Look::Found) return name;
+            if (own && own.find(RRType::NSEC)) {
+                add(denied.zone, RRType::NSEC, own);
+                return Look::Found;
+            }
+            // A wildcard too may be an empty non-terminal.
+            return nsec(denied, relative_owner(*wildcard, denied.zone.apex()));
+        }
         case Denial::Kind::Nsec3:
             break;
     }
     std::size_t provable = denied.encloser_labels;
     const Look encloser = closest_encloser(denied, provable);
-    const auto wildcard = denied.wildcard_at(denied.encloser_labels);
-    if (encloser != Look::Found || !wildcard) return encloser;
+    if (encloser != Look::Found) return encloser;
     const Look match = matching(denied, *wildcard);
     return match == Look::Missing ? Look::Found : match;
 }

@@ -170,6 +170,19 @@ TEST_F(AnswerNsec, CoveringRecordIsNeverGlueOrAnEmptyNonTerminal) {
     });
 }
 
+// RFC 4592, 2.2.2: a wildcard that exists for what is below it alone has no NSEC either.
+TEST_F(AnswerNsec, AWildcardThatIsAnEmptyNonTerminal) {
+    load("test.", std::string("$TTL 3600\n") +
+                      "test. SOA ns. h. 1 2 3 4 5\ntest. NS ns.\n"
+                      "test. NSEC b.*.test. NS SOA RRSIG NSEC\n"
+                      "b.*.test. A 192.0.2.1\n"
+                      "b.*.test. NSEC test. A RRSIG NSEC\n");
+    check({{.qname = "x.test.",
+            .qtype = RRType::A,
+            .authority = {"test. 5 SOA ns. h. 2 2 3 4 5", "b.*.test. 3600 NSEC test. A RRSIG NSEC",
+                          "test. 3600 NSEC b.*.test. NS SOA RRSIG NSEC"}}});
+}
+
 TEST_F(AnswerNsec, NothingOfItWithoutDo) {
     dnssec_ok_ = false;
     check({
