@@ -36,6 +36,8 @@ def untrue_addresses(case, reply, section):
     peers'."""
     if reply is not case.ours:
         return {}
+    # Signatures are compared with their owner's others, of which a server may add more.
+    section = {key: each for key, each in section.items() if key[1] != RRSIG}
     known = {}
     for peer in case.peers:
         known.update(peer.additional)
@@ -46,6 +48,8 @@ def untrue_addresses(case, reply, section):
 def one_of_any(case, reply, section):
     """Any one RRset is an answer to ANY (RFC 8482, 4.1). What is compared is the aliases on the way,
     and whether ours is one of the RRsets that a peer has there."""
+    if reply is not case.ours:
+        section = {key: each for key, each in section.items() if key[1] != NSEC} or section
     aliases = {key: each for key, each in section.items() if key[1] in (CNAME, DNAME)}
     rest = {key: each for key, each in section.items() if key not in aliases}
     if reply is not case.ours:
@@ -53,7 +57,7 @@ def one_of_any(case, reply, section):
     there = {}
     for peer in case.peers:
         there.update(peer.answer)
-        if not rest and set(peer.answer) == set(aliases):
+        if not rest and {key for key in peer.answer if key[1] not in (RRSIG, NSEC)} == set(aliases):
             return aliases
     picked = rest or aliases
     return {} if len(picked) == 1 and all(there.get(key) == each for key, each in picked.items()) else picked
@@ -67,11 +71,10 @@ def rule(function):
     return function
 
 
-def same_as(case, peer):
-    """Every aspect of ours is this peer's."""
+def same_as(case, peer, aspects=("rcode", "aa", "answer", "authority", "additional")):
+    """These aspects of ours are this peer's."""
     reply = case.peers[case.peer_names.index(peer)]
-    return all(value(case, case.ours, aspect) == value(case, reply, aspect)
-               for aspect in ("rcode", "aa", "answer", "authority", "additional"))
+    return all(value(case, case.ours, aspect) == value(case, reply, aspect) for aspect in aspects)
 
 
 def last_target(case):
@@ -98,6 +101,16 @@ def chain_into_another_zone(case, _):
 
 
 @rule
+def proof_in_another_zone(case, _):
+    """What a chain finds missing in another zone is proven by that zone: for NXDOMAIN both that the
+    name and that the wildcard are not there (RFC 4035, 3.1.3.2), for a wildcard that the name is not
+    (3.1.3.3). NSD, which alone follows the chain too, has the same answer with a part of the proof."""
+    _, passed = last_target(case)
+    crosses = len({case.zone_of(name) for name in passed}) > 1
+    return (crosses and case.dnssec_ok and same_as(case, "nsd", ("rcode", "aa", "answer", "additional")))
+
+
+@rule
 def longer_chain(case, _):
     """A chain is followed to its end, "go back to step 1" (RFC 1034, 4.3.2, step 3a), where Knot stops
     after its limit of links and NSD does not start when asked for NSEC3. BIND does the same."""
@@ -111,6 +124,44 @@ def signatures_of_an_alias(case, _):
     so "copy the CNAME RR into the answer section" and go on (RFC 1034, 4.3.2, step 3a). NSD does the
     same; Knot and BIND say NODATA."""
     return case.qtype in (RRSIG, NSEC) and any(key[1] == CNAME for key in case.ours.answer) and same_as(case, "nsd")
+
+
+@rule
+def any_from_a_wildcard(case, aspect):
+    """An RRset that a wildcard made goes with the proof that the name itself is not there (RFC 4035,
+    3.1.3.3), asked for with ANY as well: at the end of a DNAME Knot gives none, BIND does not follow
+    it (it answers ANY with the CNAME that it synthesized), and NSD shows an NSEC that covers another name."""
+    return (case.qtype == ANY and case.dnssec_ok and aspect == "authority" and case.qname != last_target(case)[0]
+            and same_as(case, "nsd", ("rcode", "aa", "answer", "additional")))
+
+
+@rule
+def empty_wildcard(case, aspect):
+    """NODATA by a wildcard shows the wildcard too (RFC 4035, 3.1.3.4), and one that is an empty non-terminal has
+    no NSEC of its own: the one before it names what is below. NSD does the same; Knot and BIND leave it out, and
+    Unbound and BIND themselves call that bogus."""
+    ours = {key for key in case.ours.authority if key[1] == NSEC}
+    return (case.dnssec_ok and aspect == "authority" and case.ours.rcode == 0 and len(ours) > 1 and same_as(case, "nsd")
+            and all({key for key in peer.authority if key[1] == NSEC} <= ours for peer in case.peers))
+
+
+@rule
+def encloser_without_a_record(case, aspect):
+    """With opt-out the closest encloser may have no NSEC3. Then the proof is about the closest provable
+    encloser (RFC 5155, 7.2.1), and the wildcard that must not be there is that encloser's, the only one
+    a validator looks for (RFC 5155, 8.4 and 8.3). BIND shows more, NSD and Knot less."""
+    proofs = [{key for key in reply.authority if key[1] == NSEC3} for reply in [case.ours] + case.peers]
+    return (case.dnssec_ok and aspect in ("authority", "aa") and proofs[0] and len(set(map(frozenset, proofs))) > 2
+            and case.ours.rcode == case.peers[case.peer_names.index("named")].rcode)
+
+
+@rule
+def whole_glue(case, aspect):
+    """Glue in the domain stands in a referral whole, or TC is set (RFC 9471, 3.1). Where the room is just enough
+    a peer that compresses less, or keeps some free, leaves an address out without TC."""
+    return (aspect == "additional" and case.payload and is_referral(case.ours)
+            and any(value(case, case.ours, aspect) == value(case, peer, aspect) for peer in case.peers)
+            and all(set(peer.additional) <= set(case.ours.additional) for peer in case.peers))
 
 
 def explain(case, aspect):
@@ -133,6 +184,11 @@ def truncation_faults(case, short, others):
     for index, name in enumerate(("answer", "authority", "additional")):
         for key, each in short.sections[index].items():
             there = whole.sections[index].get(key)
+            if key[1] == RRSIG and there is not None:
+                # Signatures stand beside what they cover, which may be a part of what this owner has.
+                covered = {int.from_bytes(data[:2], "big") for data in each[1]}
+                if each[1] <= there[1] and all((key[0], rtype) in short.sections[index] for rtype in covered):
+                    continue
             if there != each and case.qtype != ANY:
                 faults.append("an RRset of the %s section is not whole (RFC 2181, 9)" % name)
     lost = short.answer != whole.answer or short.authority != whole.authority
