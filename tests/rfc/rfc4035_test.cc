@@ -1,4 +1,5 @@
-#include "tests/zones/answer_fixture.h"
+// RFC 4035, appendix B: responses from the zone of appendix A; and what else NSEC proves.
+#include "tests/rfc/rfc_fixture.h"
 
 namespace zones_test {
 namespace {
@@ -18,50 +19,11 @@ std::string signature(const std::string& owner, const char* covered, int labels,
 constexpr const char* kSoa =
     "example. 3600 SOA ns1.example. bugs.x.w.example. 1081539377 3600 300 3600000 3600";
 
-/// The zone of RFC 4035, appendix A, signatures shortened.
-class AnswerNsec : public AnswerTest {
+class Rfc4035 : public RfcTest {
   protected:
     void SetUp() override {
-        AnswerTest::SetUp();
-        std::string text = std::string("$TTL 3600\n") + kSoa + "\n";
-        const auto add = [&text](const char* owner, int labels, std::vector<const char*> records,
-                                 std::vector<const char*> covered) {
-            for (const char* record : records) text += std::string(owner) + " " + record + "\n";
-            for (const char* type : covered) text += signature(owner, type, labels) + "\n";
-        };
-        add("example.", 1,
-            {"NS ns1.example.", "NS ns2.example.", "MX 1 xx.example.",
-             "DNSKEY 256 3 5 AQOy1bZVvpPqhg==", "NSEC a.example. NS SOA MX RRSIG NSEC DNSKEY"},
-            {"SOA", "NS", "MX", "DNSKEY", "NSEC"});
-        add("a.example.", 2,
-            {"NS ns1.a.example.", "NS ns2.a.example.",
-             "DS 57855 5 1 b6dcd485719adca18e5f3d48a2331627fdd3636b",
-             "NSEC ai.example. NS DS RRSIG NSEC"},
-            {"DS", "NSEC"});
-        add("ns1.a.example.", 3, {"A 192.0.2.5"}, {});
-        add("ns2.a.example.", 3, {"A 192.0.2.6"}, {});
-        add("ai.example.", 2,
-            {"A 192.0.2.9", "HINFO \"KLH-10\" \"ITS\"", "AAAA 2001:db8::f00:baa9",
-             "NSEC b.example. A HINFO AAAA RRSIG NSEC"},
-            {"A", "HINFO", "AAAA", "NSEC"});
-        add("b.example.", 2,
-            {"NS ns1.b.example.", "NS ns2.b.example.", "NSEC ns1.example. NS RRSIG NSEC"},
-            {"NSEC"});
-        add("ns1.b.example.", 3, {"A 192.0.2.7"}, {});
-        add("ns2.b.example.", 3, {"A 192.0.2.8"}, {});
-        add("ns1.example.", 2, {"A 192.0.2.1", "NSEC ns2.example. A RRSIG NSEC"}, {"A", "NSEC"});
-        add("ns2.example.", 2, {"A 192.0.2.2", "NSEC *.w.example. A RRSIG NSEC"}, {"A", "NSEC"});
-        add("*.w.example.", 2, {"MX 1 ai.example.", "NSEC x.w.example. MX RRSIG NSEC"},
-            {"MX", "NSEC"});
-        add("x.w.example.", 3, {"MX 1 xx.example.", "NSEC x.y.w.example. MX RRSIG NSEC"},
-            {"MX", "NSEC"});
-        add("x.y.w.example.", 4, {"MX 1 xx.example.", "NSEC xx.example. MX RRSIG NSEC"},
-            {"MX", "NSEC"});
-        add("xx.example.", 2,
-            {"A 192.0.2.10", "HINFO \"KLH-10\" \"TOPS-20\"", "AAAA 2001:db8::f00:baaa",
-             "NSEC example. A HINFO AAAA RRSIG NSEC"},
-            {"A", "HINFO", "AAAA", "NSEC"});
-        load("example.", text);
+        RfcTest::SetUp();
+        load_file("example.", "rfc4035.zone");
         dnssec_ok_ = true;
     }
 
@@ -70,7 +32,7 @@ class AnswerNsec : public AnswerTest {
     const std::string after_yw_signature_ = signature("x.y.w.example.", "NSEC", 4);
 };
 
-TEST_F(AnswerNsec, Rfc4035B1Answer) {
+TEST_F(Rfc4035, B1Answer) {
     check({{.qname = "x.w.example.",
             .qtype = RRType::MX,
             .answer = {"x.w.example. 3600 MX 1 xx.example.", signature("x.w.example.", "MX", 3)},
@@ -79,7 +41,7 @@ TEST_F(AnswerNsec, Rfc4035B1Answer) {
                            signature("xx.example.", "AAAA", 2)}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B2NameError) {
+TEST_F(Rfc4035, B2NameError) {
     check({{.qname = "ml.example.",
             .qtype = RRType::A,
             .rcode = RCode::NXDomain,
@@ -89,14 +51,14 @@ TEST_F(AnswerNsec, Rfc4035B2NameError) {
                           signature("example.", "NSEC", 1)}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B3NoData) {
+TEST_F(Rfc4035, B3NoData) {
     check({{.qname = "ns1.example.",
             .qtype = RRType::MX,
             .authority = {kSoa, soa_signature_, "ns1.example. 3600 NSEC ns2.example. A RRSIG NSEC",
                           signature("ns1.example.", "NSEC", 2)}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B4ReferralToSignedZone) {
+TEST_F(Rfc4035, B4ReferralToSignedZone) {
     check({{.qname = "mc.a.example.",
             .qtype = RRType::MX,
             .authority = {"a.example. 3600 NS ns1.a.example.", "a.example. 3600 NS ns2.a.example.",
@@ -105,7 +67,7 @@ TEST_F(AnswerNsec, Rfc4035B4ReferralToSignedZone) {
             .additional = {"ns1.a.example. 3600 A 192.0.2.5", "ns2.a.example. 3600 A 192.0.2.6"}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B5ReferralToUnsignedZone) {
+TEST_F(Rfc4035, B5ReferralToUnsignedZone) {
     check({{.qname = "mc.b.example.",
             .qtype = RRType::MX,
             .authority = {"b.example. 3600 NS ns1.b.example.", "b.example. 3600 NS ns2.b.example.",
@@ -114,7 +76,7 @@ TEST_F(AnswerNsec, Rfc4035B5ReferralToUnsignedZone) {
             .additional = {"ns1.b.example. 3600 A 192.0.2.7", "ns2.b.example. 3600 A 192.0.2.8"}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B6WildcardExpansion) {
+TEST_F(Rfc4035, B6WildcardExpansion) {
     check({{.qname = "a.z.w.example.",
             .qtype = RRType::MX,
             .answer = {"a.z.w.example. 3600 MX 1 ai.example.",
@@ -125,7 +87,7 @@ TEST_F(AnswerNsec, Rfc4035B6WildcardExpansion) {
                            signature("ai.example.", "AAAA", 2)}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B7WildcardNoData) {
+TEST_F(Rfc4035, B7WildcardNoData) {
     check({{.qname = "a.z.w.example.",
             .qtype = RRType::AAAA,
             .authority = {kSoa, soa_signature_, after_yw_, after_yw_signature_,
@@ -133,7 +95,7 @@ TEST_F(AnswerNsec, Rfc4035B7WildcardNoData) {
                           signature("*.w.example.", "NSEC", 2)}}});
 }
 
-TEST_F(AnswerNsec, Rfc4035B8DsChildZoneNoData) {
+TEST_F(Rfc4035, B8DsChildZoneNoData) {
     check({{.qname = "example.",
             .qtype = RRType::DS,
             .authority = {kSoa, soa_signature_,
@@ -141,7 +103,7 @@ TEST_F(AnswerNsec, Rfc4035B8DsChildZoneNoData) {
                           signature("example.", "NSEC", 1)}}});
 }
 
-TEST_F(AnswerNsec, CoveringRecordIsNeverGlueOrAnEmptyNonTerminal) {
+TEST_F(Rfc4035, CoveringRecordIsNeverGlueOrAnEmptyNonTerminal) {
     check({
         // The empty non-terminal has no NSEC: the record that covers it shows that it has no data.
         {.qname = "y.w.example.",
@@ -171,7 +133,7 @@ TEST_F(AnswerNsec, CoveringRecordIsNeverGlueOrAnEmptyNonTerminal) {
 }
 
 // RFC 4592, 2.2.2: a wildcard that exists for what is below it alone has no NSEC either.
-TEST_F(AnswerNsec, AWildcardThatIsAnEmptyNonTerminal) {
+TEST_F(Rfc4035, AWildcardThatIsAnEmptyNonTerminal) {
     load("test.", std::string("$TTL 3600\n") +
                       "test. SOA ns. h. 1 2 3 4 5\ntest. NS ns.\n"
                       "test. NSEC b.*.test. NS SOA RRSIG NSEC\n"
@@ -183,7 +145,7 @@ TEST_F(AnswerNsec, AWildcardThatIsAnEmptyNonTerminal) {
                           "test. 3600 NSEC b.*.test. NS SOA RRSIG NSEC"}}});
 }
 
-TEST_F(AnswerNsec, NothingOfItWithoutDo) {
+TEST_F(Rfc4035, NothingOfItWithoutDo) {
     dnssec_ok_ = false;
     check({
         {.qname = "ml.example.", .qtype = RRType::A, .rcode = RCode::NXDomain, .authority = {kSoa}},
@@ -194,7 +156,7 @@ TEST_F(AnswerNsec, NothingOfItWithoutDo) {
     });
 }
 
-TEST_F(AnswerNsec, AnRRsetWithoutRoomForItsSignatureIsLeftOut) {
+TEST_F(Rfc4035, AnRRsetWithoutRoomForItsSignatureIsLeftOut) {
     limit_ = 70;  // header, question and the A record take 45 octets, the signature 48 or more
     const Answered got = ask("ns1.example.", RRType::A);
     EXPECT_TRUE(got.report.truncated);
