@@ -13,5 +13,5 @@ cmake --build build/dev --target zones_tests
 for seed; do
     echo "seed $seed, $steps steps"
     MERIDIAN_MODEL_STEPS=$steps MERIDIAN_MODEL_SEED=$seed \
-        build/dev/tests/zones/zones_tests --gtest_filter='StoreModel.*'
+        build/dev/tests/zones/zones_tests --gtest_filter='*StoreModel*'
 done

@@ -177,29 +177,13 @@ class StoreTest : public testing::Test {
     std::string find(std::string_view apex, std::string_view owner,
                      zones::ViewId view = zones::kDefaultView) {
         reader_->online();
-        const std::string out = find_online(apex, owner, view);
-        source_->release();
+        const std::string out = find_at(*store_->published(), apex, owner, view);
         reader_->offline();
         return out;
     }
-    // In steps of 5 ms: the thread that is waited for has a low priority, and tests share cores.
-    static constexpr int kPatience = 12000;
-    /// Until all of the store is in memory.
-    void wait_until_complete() {
-        for (int i = 0; i < kPatience && !store_->stats().cache_complete; ++i) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-        EXPECT_TRUE(store_->stats().cache_complete);
-    }
-
-    ScratchDirectory directory_;
-    std::unique_ptr<zones::Store> store_;
-    std::unique_ptr<zones::Store::Source> source_;
-    base::Qsbr::Reader* reader_ = nullptr;
-
-  private:
-    std::string find_online(std::string_view apex, std::string_view owner, zones::ViewId view) {
-        const zones::Published& published = *store_->published();
+    /// The same at a revision that the caller holds, online since it was published.
+    std::string find_at(const zones::Published& published, std::string_view apex,
+                        std::string_view owner, zones::ViewId view) {
         source_->use(published);
         const dns::Name zone_name = name(apex);
         const dns::Name whole = name(owner);
@@ -220,8 +204,24 @@ class StoreTest : public testing::Test {
                 if (found.node.has(zones::kNodeWildcardChild)) out += '*';
                 break;
         }
+        source_->release();
         return out;
     }
+
+    // In steps of 5 ms: the thread that is waited for has a low priority, and tests share cores.
+    static constexpr int kPatience = 12000;
+    /// Until all of the store is in memory.
+    void wait_until_complete() {
+        for (int i = 0; i < kPatience && !store_->stats().cache_complete; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        EXPECT_TRUE(store_->stats().cache_complete);
+    }
+
+    ScratchDirectory directory_;
+    std::unique_ptr<zones::Store> store_;
+    std::unique_ptr<zones::Store::Source> source_;
+    base::Qsbr::Reader* reader_ = nullptr;
 };
 
 }  // namespace zones_test
