@@ -8,7 +8,7 @@ namespace zones {
 
 namespace {
 
-constexpr std::string_view kNoteMagic = "MERIACK1";
+constexpr std::string_view kNoteMagic = "MERIACK2";
 constexpr std::size_t kHeaderOctets = 7;  // of a fragment: CRC, length, type
 enum Fragment : std::uint8_t { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
 
@@ -86,8 +86,10 @@ std::uint32_t crc32c(base::Octets octets, std::uint32_t before) noexcept {
 std::string Acknowledged::pack() const {
     std::string out(kNoteMagic);
     base::append_be64(out, write);
-    base::append_be64(out, log);
-    base::append_be64(out, octets);
+    for (const End& end : {log, manifest}) {
+        base::append_be64(out, end.file);
+        base::append_be64(out, end.octets);
+    }
     base::append_be32(out, crc32c(base::as_octets(out)));
     return out;
 }
@@ -97,11 +99,14 @@ std::optional<Acknowledged> Acknowledged::parse(base::Octets octets) {
     const base::Octets what = octets.first(kOctets - 4);
     if (base::load_be32(octets.data() + what.size()) != crc32c(what)) return {};
     const std::uint8_t* at = octets.data() + kNoteMagic.size();
-    return Acknowledged{base::load_be64(at), base::load_be64(at + 8), base::load_be64(at + 16)};
+    return Acknowledged{base::load_be64(at),
+                        {base::load_be64(at + 8), base::load_be64(at + 16)},
+                        {base::load_be64(at + 24), base::load_be64(at + 32)}};
 }
 
-void LogCheck::begin(std::uint64_t number) {
-    log_ = number;
+void LogCheck::begin(Kind kind, std::uint64_t number) {
+    kind_ = kind;
+    number_ = number;
     size_ = 0;
     bad_at_.reset();
     in_record_ = false;
@@ -151,6 +156,7 @@ void LogCheck::fragment(std::uint8_t type, base::Octets payload, std::uint64_t o
 
 void LogCheck::record() {
     in_record_ = false;
+    if (kind_ == Kind::Manifest) return;
     if (head_size_ < kFirstChangeAt) {
         bad(record_at_);
         return;
@@ -175,7 +181,10 @@ void LogCheck::end() {
     if (in_record_) bad(record_at_);
     in_record_ = false;
     const std::uint64_t good = bad_at_.value_or(size_);
-    if (acknowledged_ && acknowledged_->log == log_ && good < acknowledged_->octets) {
+    if (!acknowledged_) return;
+    const Acknowledged::End& end =
+        kind_ == Kind::Log ? acknowledged_->log : acknowledged_->manifest;
+    if (end.file == number_ && good < end.octets) {
         damaged(good, "ends or is damaged before what was acknowledged");
     }
 }
@@ -193,7 +202,8 @@ void LogCheck::bad(std::uint64_t offset) {
 
 void LogCheck::damaged(std::uint64_t offset, const std::string& why) {
     if (!damage_.empty()) return;
-    damage_ = "log " + std::to_string(log_) + ", octet " + std::to_string(offset) + ": " + why;
+    damage_ = (kind_ == Kind::Log ? "log " : "manifest ") + std::to_string(number_) + ", octet " +
+              std::to_string(offset) + ": " + why;
 }
 
 }  // namespace zones

@@ -13,15 +13,18 @@ namespace zones {
 inline constexpr std::string_view kWritesKey = "writes";
 inline constexpr std::size_t kWritesValueOctets = 8;
 
-/// The last write that was acknowledged, and where the log ended after it. Kept in a file beside
-/// the database, which is not synced: after a loss of power it may speak of an earlier write,
-/// never of a later one.
+/// The last write that was acknowledged, and where log and manifest ended after it. Kept in a file
+/// beside the database, which is not synced: after a loss of power it may speak of an earlier
+/// write, never of a later one.
 struct Acknowledged {
+    struct End {
+        std::uint64_t file = 0;  // its number
+        std::uint64_t octets = 0;
+    };
     std::uint64_t write = 0;
-    std::uint64_t log = 0;
-    std::uint64_t octets = 0;
+    End log, manifest;
 
-    static constexpr std::size_t kOctets = 36;
+    static constexpr std::size_t kOctets = 52;
     [[nodiscard]] std::string pack() const;
     [[nodiscard]] static std::optional<Acknowledged> parse(base::Octets octets);
 };
@@ -40,6 +43,9 @@ struct Acknowledged {
 /// - a log that is bad before the place up to which it was acknowledged, or a last write before
 ///   the acknowledged one.
 ///
+/// The manifest, which says which tables there are, has the same form and the same weakness: after
+/// a bad length RocksDB takes the rest for torn, and the tables named there are deleted.
+///
 /// What it cannot tell, and nothing could without a second sync for each write: damage to the very
 /// last record together with a loss of power.
 ///
@@ -51,8 +57,9 @@ class LogCheck {
     static constexpr std::size_t kBlockOctets = std::size_t{32} << 10;
 
     explicit LogCheck(std::optional<Acknowledged> acknowledged) : acknowledged_(acknowledged) {}
+    enum class Kind : std::uint8_t { Log, Manifest };
     /// Logs in ascending order of number: begin, its blocks (only the last one is shorter), end.
-    void begin(std::uint64_t number);
+    void begin(Kind kind, std::uint64_t number);
     void add(base::Octets block);
     void end();
     /// After the last log.
@@ -78,8 +85,9 @@ class LogCheck {
     std::uint64_t last_write_ = 0;
     std::uint64_t last_sequence_ = 0;
 
-    // Of the log under way.
-    std::uint64_t log_ = 0;
+    // Of the file under way.
+    Kind kind_ = Kind::Log;
+    std::uint64_t number_ = 0;
     std::uint64_t size_ = 0;
     std::optional<std::uint64_t> bad_at_;
     bool in_record_ = false;

@@ -5,11 +5,12 @@
 #include <rocksdb/file_system.h>
 
 #include <atomic>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <shared_mutex>
 #include <utility>
+
+#include "zones/store_files.h"
 
 namespace zones {
 
@@ -21,26 +22,8 @@ using rocksdb::IOStatus;
 
 constexpr const char* kLockFile = "/LOCK";
 constexpr const char* kNoteFile = "/acknowledged";
-constexpr std::string_view kLogSuffix = ".log";
+constexpr const char* kCurrentFile = "/CURRENT";
 constexpr std::string_view kTableSuffix = ".sst";
-
-std::optional<std::uint64_t> log_number(std::string_view file) {
-    if (!file.ends_with(kLogSuffix)) return std::nullopt;
-    file.remove_suffix(kLogSuffix.size());
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(file.data(), file.data() + file.size(), number);
-    if (error != std::errc() || end != file.data() + file.size()) return std::nullopt;
-    return number;
-}
-
-/// The name of a file that lies in `directory` itself; empty for any other.
-std::string_view name_in(const std::string& directory, std::string_view path) {
-    if (!path.starts_with(directory)) return {};
-    path.remove_prefix(directory.size());
-    if (!path.starts_with('/')) return {};
-    while (path.starts_with('/')) path.remove_prefix(1);
-    return path.find('/') == std::string_view::npos ? path : std::string_view();
-}
 
 base::Unexpected<base::Error> failure(const std::string& path, const IOStatus& status) {
     return base::fail(path + ": " + status.ToString());
@@ -101,9 +84,7 @@ void StoreDirectory::remove_leftovers() {
 }
 
 std::string StoreDirectory::log_path(std::uint64_t number) const {
-    std::string digits = std::to_string(number);
-    if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
-    return path_ + "/" + digits + std::string(kLogSuffix);
+    return path_ + "/" + log_name(number);
 }
 
 base::Result<std::set<std::uint64_t>> StoreDirectory::logs() const {
@@ -117,30 +98,71 @@ base::Result<std::set<std::uint64_t>> StoreDirectory::logs() const {
     return numbers;
 }
 
-base::Result<LogCheck> StoreDirectory::check_logs() const {
-    const auto numbers = logs();
-    if (!numbers) return base::fail(numbers.error());
-    LogCheck check(acknowledged());
+base::Result<std::optional<std::uint64_t>> StoreDirectory::manifest() const {
+    std::vector<std::string> names;
+    const IOStatus listed = files_->GetChildren(path_, {}, &names, nullptr);
+    if (!listed.ok()) return failure(path_, listed);
+    bool used = false;
+    bool current = false;
+    for (const std::string& name : names) {
+        used = used || name.ends_with(kTableSuffix) || name.ends_with(kLogSuffix);
+        current = current || "/" + name == kCurrentFile;
+    }
+    if (!current) {
+        // The database would begin anew, and delete what it does not know.
+        if (used) return base::fail("its file CURRENT is missing");
+        return std::optional<std::uint64_t>();
+    }
+    std::unique_ptr<rocksdb::FSSequentialFile> file;
+    char scratch[64];
+    rocksdb::Slice got;
+    IOStatus status = files_->NewSequentialFile(path_ + kCurrentFile, {}, &file, nullptr);
+    if (status.ok()) status = file->Read(sizeof scratch, {}, &got, scratch, nullptr);
+    if (!status.ok()) return failure(path_ + kCurrentFile, status);
+    std::string_view name = got.ToStringView();
+    if (name.ends_with('\n')) name.remove_suffix(1);
+    const auto number = manifest_number(name);
+    if (!number) return base::fail("its file CURRENT makes no sense");
+    return number;
+}
+
+base::Result<void> StoreDirectory::check_file(LogCheck& check, const std::string& path) const {
+    std::unique_ptr<rocksdb::FSSequentialFile> file;
+    IOStatus status = files_->NewSequentialFile(path, {}, &file, nullptr);
     std::string scratch(LogCheck::kBlockOctets, '\0');
     std::string block;
-    for (const std::uint64_t number : *numbers) {
-        std::unique_ptr<rocksdb::FSSequentialFile> file;
-        IOStatus status = files_->NewSequentialFile(log_path(number), {}, &file, nullptr);
-        check.begin(number);
-        for (bool more = true; status.ok() && more;) {
-            block.clear();
-            while (status.ok() && block.size() < LogCheck::kBlockOctets) {
-                rocksdb::Slice got;
-                status = file->Read(LogCheck::kBlockOctets - block.size(), {}, &got, scratch.data(),
-                                    nullptr);
-                if (got.empty()) break;
-                block.append(got.data(), got.size());
-            }
-            more = block.size() == LogCheck::kBlockOctets;
-            if (!block.empty()) check.add(base::as_octets(block));
+    for (bool more = true; status.ok() && more;) {
+        block.clear();
+        while (status.ok() && block.size() < LogCheck::kBlockOctets) {
+            rocksdb::Slice got;
+            status = file->Read(LogCheck::kBlockOctets - block.size(), {}, &got, scratch.data(),
+                                nullptr);
+            if (got.empty()) break;
+            block.append(got.data(), got.size());
         }
-        if (!status.ok()) return failure(log_path(number), status);
-        check.end();
+        more = block.size() == LogCheck::kBlockOctets;
+        if (!block.empty()) check.add(base::as_octets(block));
+    }
+    if (!status.ok()) return failure(path, status);
+    check.end();
+    return {};
+}
+
+base::Result<LogCheck> StoreDirectory::check_logs() const {
+    LogCheck check(acknowledged());
+    const auto current = manifest();
+    if (!current) return base::fail(current.error());
+    if (*current) {
+        check.begin(LogCheck::Kind::Manifest, **current);
+        const auto read = check_file(check, path_ + "/" + manifest_name(**current));
+        if (!read) return base::fail(read.error());
+    }
+    const auto numbers = logs();
+    if (!numbers) return base::fail(numbers.error());
+    for (const std::uint64_t number : *numbers) {
+        check.begin(LogCheck::Kind::Log, number);
+        const auto read = check_file(check, log_path(number));
+        if (!read) return base::fail(read.error());
     }
     check.finish();
     if (!check.damage().empty()) return base::fail(check.damage());
@@ -247,10 +269,11 @@ namespace {
 class GuardedFile : public rocksdb::FSWritableFileOwnerWrapper {
   public:
     GuardedFile(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<InstanceState> state,
-                std::uint64_t log, std::uint64_t size)
+                std::string_view name, std::uint64_t size)
         : FSWritableFileOwnerWrapper(std::move(file)),
           state_(std::move(state)),
-          log_(log),
+          log_(log_number(name).value_or(0)),
+          manifest_(manifest_number(name).value_or(0)),
           size_(size) {}
 
     using Base = rocksdb::FSWritableFileOwnerWrapper;
@@ -313,16 +336,17 @@ class GuardedFile : public rocksdb::FSWritableFileOwnerWrapper {
         return status;
     }
     IOStatus synced(IOStatus status) {
-        if (status.ok() && log_ != 0) {
-            const std::lock_guard lock(state_->mutex);
-            state_->synced = {log_, size_};
-        }
+        if (!status.ok()) return status;
+        const std::lock_guard lock(state_->mutex);
+        if (log_ != 0) state_->synced.log = {log_, size_};
+        if (manifest_ != 0) state_->synced.manifest = {manifest_, size_};
         return status;
     }
 
     const std::shared_ptr<InstanceState> state_;
-    const std::uint64_t log_;  // 0: not a log
-    std::uint64_t size_;       // the writer's thread alone
+    const std::uint64_t log_;       // its number; 0: not a log
+    const std::uint64_t manifest_;  // the same of a manifest
+    std::uint64_t size_;            // the writer's thread alone
 };
 
 class GuardedRandomFile : public rocksdb::FSRandomRWFileOwnerWrapper {
@@ -509,8 +533,8 @@ class GuardedFileSystem : public rocksdb::FileSystemWrapper {
         std::unique_ptr<rocksdb::FSWritableFile> raw;
         IOStatus status = change([&] { return open(&raw); });
         if (!status.ok()) return status;
-        const std::uint64_t log = log_number(name_in(directory_->path(), path)).value_or(0);
-        *file = std::make_unique<GuardedFile>(std::move(raw), state_, log, size);
+        *file = std::make_unique<GuardedFile>(std::move(raw), state_,
+                                              name_in(directory_->path(), path), size);
         return status;
     }
 

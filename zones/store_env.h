@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -38,7 +39,8 @@ class StoreDirectory {
     /// Files that a loader left behind when it was killed. Before the database is opened.
     void remove_leftovers();
 
-    /// Reads all logs. Nothing is changed. Fails if they cannot be read, or with the damage.
+    /// Reads the manifest and all logs. Nothing is changed. Fails if they cannot be read, or with
+    /// the damage.
     [[nodiscard]] base::Result<LogCheck> check_logs() const;
     /// The last write that was acknowledged, as far as is known.
     [[nodiscard]] std::optional<Acknowledged> acknowledged() const;
@@ -61,6 +63,9 @@ class StoreDirectory {
     /// Before a file of this name is made.
     void make_way(const std::string& path);
     [[nodiscard]] std::string log_path(std::uint64_t number) const;
+    /// The number of the manifest in use; nothing: there is no database yet.
+    [[nodiscard]] base::Result<std::optional<std::uint64_t>> manifest() const;
+    [[nodiscard]] base::Result<void> check_file(LogCheck& check, const std::string& path) const;
     [[nodiscard]] base::Result<std::set<std::uint64_t>> logs() const;
 
     const std::string path_;
@@ -113,10 +118,9 @@ class GuardedEnv {
     /// Severed, or a write to a log failed.
     [[nodiscard]] bool must_reopen() const noexcept;
     struct Synced {
-        std::uint64_t log = 0;
-        std::uint64_t octets = 0;
+        Acknowledged::End log, manifest;
     };
-    /// The log that was synced last, and how much of it.
+    /// The log and the manifest that were synced last, and how much of them.
     [[nodiscard]] Synced synced() const;
 
   private:

@@ -301,8 +301,7 @@ class RocksStore : public KeyValueStore {
         status = to->db->Write(options, &rows);
         if (!status.ok()) return failure("write", status);
         ++writes_;
-        const GuardedEnv::Synced synced = to->guard->synced();
-        directory_->acknowledge({writes_, synced.log, synced.octets});
+        acknowledge(*to);
         return {};
     }
 
@@ -349,6 +348,8 @@ class RocksStore : public KeyValueStore {
         // A file that was moved into the database is not there any more.
         (void)to->guard->env()->DeleteFile(path);
         if (!status.ok()) return failure("load", status);
+        const std::lock_guard writing(write_mutex_);
+        if (to == database()) acknowledge(*to);
         return {};
     }
 
@@ -379,6 +380,12 @@ class RocksStore : public KeyValueStore {
     [[nodiscard]] std::shared_ptr<Database> database() const {
         const std::lock_guard lock(mutex_);
         return database_;
+    }
+
+    /// Under write_mutex_.
+    void acknowledge(const Database& by) {
+        const GuardedEnv::Synced synced = by.guard->synced();
+        directory_->acknowledge({writes_, synced.log, synced.manifest});
     }
 
     [[nodiscard]] base::Result<std::shared_ptr<Database>> start() {
