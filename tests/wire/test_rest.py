@@ -16,7 +16,7 @@ $TTL 300
 ns1  IN A   192.0.2.53
 www  IN A   192.0.2.1
 """
-KILLS = 100
+KILLS = int(os.environ.get("MERIDIAN_CRASH_ROUNDS", "100"))  # scripts/crash.sh: 200
 
 
 class Rest(harness.WireTest):
