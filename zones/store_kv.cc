@@ -309,10 +309,17 @@ class RocksStore : public KeyValueStore {
         const std::shared_ptr<Database> old = database();
         if (!old->guard->must_reopen()) {
             const rocksdb::Status status = old->db->Resume();
-            if (status.ok()) return Resumed::AsBefore;
-            // Opening anew needs more space than going on.
-            if (status.IsNoSpace() || status.IsBusy()) return failure("resume", status);
+            if (status.ok()) {
+                resumes_failed_ = 0;
+                return Resumed::AsBefore;
+            }
+            // Opening anew needs more space than going on. But at times RocksDB remembers the full
+            // disk for ever, as when it could not begin a new log.
+            if ((status.IsNoSpace() || status.IsBusy()) && ++resumes_failed_ < kMostResumes) {
+                return failure("resume", status);
+            }
         }
+        resumes_failed_ = 0;
         old->log->silence();
         old->guard->sever();
         const auto opened = open_instance();
@@ -375,6 +382,7 @@ class RocksStore : public KeyValueStore {
     }
 
   private:
+    static constexpr unsigned kMostResumes = 3;  // that fail in a row for want of space
     static constexpr auto kReadLogInterval = std::chrono::seconds(1);
 
     [[nodiscard]] std::shared_ptr<Database> database() const {
@@ -495,6 +503,8 @@ class RocksStore : public KeyValueStore {
     const std::shared_ptr<rocksdb::Cache> cache_;
     const std::shared_ptr<const rocksdb::FilterPolicy> filter_;
     std::atomic<unsigned> next_file_{0};
+
+    unsigned resumes_failed_ = 0;  // the thread of `resume` alone
 
     std::mutex write_mutex_;    // before mutex_
     std::uint64_t writes_ = 0;  // guarded by write_mutex_: the number of the last one
