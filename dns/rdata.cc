@@ -198,6 +198,12 @@ SignatureHead signature_head(Octets rdata) noexcept {
     return {static_cast<RRType>(base::load_be16(rdata.data())), base::load_be32(&rdata[kTtlAt])};
 }
 
+std::uint64_t rdata_hash(Octets rdata) noexcept {
+    std::uint64_t hash = 0xcbf29ce484222325U ^ NameHash::seed();
+    for (const std::uint8_t octet : rdata) hash = (hash ^ base::to_lower(octet)) * 0x100000001b3U;
+    return hash ^ (hash >> 32);
+}
+
 SoaNumbers soa_numbers(Octets rdata) noexcept {
     const std::uint8_t* at = rdata.data() + rdata.size() - kSoaNumbersOctets;
     return {base::load_be32(at), base::load_be32(at + 4), base::load_be32(at + 8),

@@ -36,6 +36,9 @@ struct RdataNames {
 /// Equal records: names compared without case where RFC 4034, 6.2 (as corrected by RFC 6840, 5.1)
 /// lower-cases them, all else octet by octet.
 [[nodiscard]] bool rdata_equal(RRType type, Octets a, Octets b) noexcept;
+/// The same for records that rdata_equal finds equal: case does not matter to it anywhere. Of this
+/// process alone.
+[[nodiscard]] std::uint64_t rdata_hash(Octets rdata) noexcept;
 
 /// The five numbers of a SOA (RFC 1035, 3.3.13).
 struct SoaNumbers {

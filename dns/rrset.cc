@@ -1,6 +1,7 @@
 #include "dns/rrset.h"
 
 #include <limits>
+#include <unordered_map>
 
 #include "dns/rdata.h"
 
@@ -35,9 +36,13 @@ bool RRset::contains(Octets rdata) const noexcept {
 }
 
 bool RRset::add(Octets rdata) {
+    return !contains(rdata) && append(rdata);
+}
+
+/// False when 65535 records or 4 GiB would be passed.
+bool RRset::append(Octets rdata) {
     const std::size_t size = view().records_size() + 2 + rdata.size();
-    if (rdata.size() > kMaxMessageOctets || contains(rdata) ||
-        count() == std::numeric_limits<std::uint16_t>::max() ||
+    if (rdata.size() > kMaxMessageOctets || count() == std::numeric_limits<std::uint16_t>::max() ||
         size > std::numeric_limits<std::uint32_t>::max()) {
         return false;
     }
@@ -48,21 +53,59 @@ bool RRset::add(Octets rdata) {
     return true;
 }
 
-bool RRset::remove(Octets rdata) {
-    std::size_t at = kRRsetHeaderOctets;
-    for (const Octets present : view()) {
-        const std::size_t whole = 2 + present.size();
-        if (rdata_equal(type(), present, rdata)) {
-            const auto first = octets_.begin() + static_cast<std::ptrdiff_t>(at);
-            octets_.erase(first, first + static_cast<std::ptrdiff_t>(whole));
-            base::store_be16(&octets_[2], static_cast<std::uint16_t>(count() - 1));
-            base::store_be32(&octets_[8],
-                             static_cast<std::uint32_t>(view().records_size() - whole));
-            return true;
+namespace {
+
+/// Records as rdata_equal tells them apart. Their octets are borrowed.
+class RecordSet {
+  public:
+    explicit RecordSet(RRType type) : type_(type) {}
+
+    void put(Octets rdata) { rows_.emplace(rdata_hash(rdata), rdata); }
+    [[nodiscard]] bool holds(Octets rdata) const {
+        const auto same = rows_.equal_range(rdata_hash(rdata));
+        for (auto row = same.first; row != same.second; ++row) {
+            if (rdata_equal(type_, row->second, rdata)) return true;
         }
-        at += whole;
+        return false;
     }
-    return false;
+
+  private:
+    const RRType type_;
+    std::unordered_multimap<std::uint64_t, Octets> rows_;
+};
+
+}  // namespace
+
+std::vector<bool> RRset::add_each(Records records) {
+    // Those that are here are looked up in a copy: what is appended moves the octets.
+    const RRset before(*this);
+    RecordSet present(type());
+    for (const Octets rdata : before.view()) present.put(rdata);
+    std::vector<bool> added;
+    added.reserve(records.size());
+    for (const std::vector<std::uint8_t>& rdata : records) {
+        added.push_back(!present.holds(rdata) && append(rdata));
+        if (added.back()) present.put(rdata);
+    }
+    return added;
+}
+
+std::vector<bool> RRset::remove_each(Records records) {
+    RecordSet unwanted(type());
+    for (const std::vector<std::uint8_t>& rdata : records) {
+        if (!unwanted.holds(rdata)) unwanted.put(rdata);
+    }
+    const RRset before(*this);
+    octets_.resize(kRRsetHeaderOctets);
+    base::store_be16(&octets_[2], 0);
+    base::store_be32(&octets_[8], 0);
+    std::vector<bool> gone;
+    gone.reserve(before.count());
+    for (const Octets rdata : before.view()) {
+        gone.push_back(unwanted.holds(rdata));
+        if (!gone.back()) (void)append(rdata);  // it was here: it fits
+    }
+    return gone;
 }
 
 }  // namespace dns

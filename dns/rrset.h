@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/octets.h"
@@ -75,11 +76,19 @@ class RRset {
     /// False when the record is there already (RFC 2181, 5: duplicates are suppressed), compared
     /// as rdata_equal does, or when 65535 records or 4 GiB would be passed.
     bool add(Octets rdata);
-    /// False when there is no such record.
-    bool remove(Octets rdata);
     [[nodiscard]] bool contains(Octets rdata) const noexcept;
 
+    // Of many at once, in time that grows with their number alone: a request may hold hundreds of
+    // thousands, and all other changes wait for it.
+    using Records = std::span<const std::vector<std::uint8_t>>;
+    /// For each of them what `add` would have said.
+    std::vector<bool> add_each(Records records);
+    /// For each record that was here: is it gone?
+    std::vector<bool> remove_each(Records records);
+
   private:
+    bool append(Octets rdata);
+
     std::vector<std::uint8_t> octets_;
 };
 

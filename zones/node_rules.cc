@@ -419,10 +419,9 @@ NodeParts::Entry make_entry(RRType type, const RRsetValue& value) {
         entry.flags = kEntryHidden;
         return entry;
     }
-    for (std::size_t i = 0; i < value.records.size(); ++i) {
-        if (entry.rrset.add(value.records[i]) && i < value.weights.size()) {
-            entry.weights.push_back(value.weights[i]);
-        }
+    const std::vector<bool> added = entry.rrset.add_each(value.records);
+    for (std::size_t i = 0; i < value.weights.size(); ++i) {
+        if (i < added.size() && added[i]) entry.weights.push_back(value.weights[i]);
     }
     if (!entry.weights.empty()) entry.answer_count = value.answer_count;
     return entry;

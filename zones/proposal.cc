@@ -37,6 +37,7 @@ base::Result<Proposal::Outcome, ChangeError> Proposal::apply() {
     }
     if (!faults_.empty()) return base::fail(ChangeError{std::move(faults_)});
 
+    drop_void_effects();
     outcome_.changed = !outcome_.effects.empty();
     if (!outcome_.changed) return std::move(outcome_);
     if (changes_.dry_run) return std::move(outcome_);

@@ -109,6 +109,8 @@ class Proposal {
     /// Puts or (nothing) deletes an RRset with all that hangs on it.
     void write(const Target& target, dns::RRType type,
                const std::optional<NodeParts::Entry>& after);
+    void tell_rrset(const std::string& key, Effect effect);
+    void drop_void_effects();
     void make_variant(const Target& target);
     [[nodiscard]] std::optional<NodeParts> node(ZoneId id, Octets owner);
     void save(ZoneId id, NodeParts& parts);
@@ -158,6 +160,7 @@ class Proposal {
     std::map<std::string, Zone> zones_;                                     // by canonical key
     std::map<std::string, Touched> touched_;                                // by node key
     std::map<std::pair<std::string, std::string>, std::size_t> documents_;  // touched: operation
+    std::map<std::pair<std::string, dns::RRType>, std::size_t> told_;       // RRsets: their effect
     std::optional<std::size_t> steering_;  // the operation that made a new compilation necessary
 };
 

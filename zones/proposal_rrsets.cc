@@ -162,9 +162,28 @@ void Proposal::write(const Target& target, dns::RRType type,
     effect.name = target.name;
     effect.type = type;
     effect.view = view_name(target.view);
-    outcome_.effects.push_back(std::move(effect));
+    tell_rrset(key, std::move(effect));
     touch(target, type);
     target.zone->data_changed = true;
+}
+
+/// An RRset that is changed again and again by one change set is told of once: thousands of copies
+/// of a large one would fill memory and journal.
+void Proposal::tell_rrset(const std::string& key, Effect effect) {
+    const auto told = told_.try_emplace({key, effect.type}, outcome_.effects.size());
+    if (told.second) {
+        outcome_.effects.push_back(std::move(effect));
+    } else {
+        outcome_.effects[told.first->second].after = std::move(effect.after);
+    }
+}
+
+/// What was changed back is no change.
+void Proposal::drop_void_effects() {
+    std::erase_if(outcome_.effects, [](const Effect& effect) {
+        return effect.kind == Effect::Kind::RRset && effect.before == effect.after;
+    });
+    told_.clear();
 }
 
 bool Proposal::check_records(const Target& target, dns::RRType type, std::uint32_t ttl,
@@ -237,10 +256,9 @@ void Proposal::perform(const AddRecords& add) {
     if (!entry || (entry->flags & kEntryHidden) != 0) entry = make_entry(add.type, fresh);
     if (add.ttl) entry->rrset.set_ttl(*add.ttl);
     if (!check_records(*where, add.type, entry->rrset.view().ttl(), add.records)) return;
-    for (const auto& rdata : add.records) {
-        // A record of a weighted RRset that comes without a weight weighs as little as it can.
-        if (entry->rrset.add(rdata) && !entry->weights.empty()) entry->weights.push_back(1);
-    }
+    (void)entry->rrset.add_each(add.records);
+    // A record of a weighted RRset that comes without a weight weighs as little as it can.
+    if (!entry->weights.empty()) entry->weights.resize(entry->rrset.count(), 1);
     if (const auto message = check_rrset(*entry)) {
         fault(ChangeFault::Kind::Invalid, "/records", *message);
         return;
@@ -258,18 +276,17 @@ void Proposal::perform(const RemoveRecords& remove) {
               "there is no RRset " + remove.name.to_text() + " " + dns::to_text(remove.type));
         return;
     }
-    for (const auto& rdata : remove.records) {
-        std::ptrdiff_t index = 0;
-        for (const Octets present : entry->rrset.view()) {
-            if (dns::rdata_equal(remove.type, present, rdata)) break;
-            ++index;
+    const std::vector<bool> gone = entry->rrset.remove_each(remove.records);
+    if (gone.size() - entry->rrset.count() < remove.records.size()) {
+        warn(remove.name.to_text() + " " + dns::to_text(remove.type) +
+             ": a record to remove was not there");
+    }
+    if (!entry->weights.empty()) {
+        std::vector<std::uint16_t> kept;
+        for (std::size_t i = 0; i < gone.size(); ++i) {
+            if (!gone[i]) kept.push_back(entry->weights[i]);
         }
-        if (!entry->rrset.remove(rdata)) {
-            warn(remove.name.to_text() + " " + dns::to_text(remove.type) +
-                 ": a record to remove was not there");
-        } else if (!entry->weights.empty()) {
-            entry->weights.erase(entry->weights.begin() + index);
-        }
+        entry->weights = std::move(kept);
     }
     if (entry->rrset.count() == 0) {
         write(*where, remove.type, std::nullopt);

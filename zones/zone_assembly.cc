@@ -34,13 +34,6 @@ std::uint32_t place_of(const SortRecord& record) noexcept {
 /// Beyond this many records of one type, equal ones are found by their hashes.
 constexpr std::size_t kFewRecords = 16;
 
-/// Equal for records that rdata_equal finds equal: it tells apart by case at most.
-std::uint64_t hash_of(Octets rdata) noexcept {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const std::uint8_t octet : rdata) hash = (hash ^ base::to_lower(octet)) * 0x100000001b3U;
-    return hash ^ (hash >> 32);
-}
-
 }  // namespace
 
 std::string ZoneAssembly::where(std::uint32_t place) const {
@@ -203,7 +196,7 @@ bool ZoneAssembly::pack_rrset(std::size_t first, std::size_t last, const Finding
                 return dns::rdata_equal(type, other, rdata);
             });
         } else {
-            const std::uint64_t hash = hash_of(rdata);
+            const std::uint64_t hash = dns::rdata_hash(rdata);
             const auto same = by_hash.equal_range(hash);
             for (auto at = same.first; at != same.second && !there; ++at) {
                 there = dns::rdata_equal(type, taken[at->second], rdata);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <span>
 #include <string>
 
 #include "base/octets.h"
@@ -144,6 +147,34 @@ TEST(Rdata, EqualityFoldsTheCaseOfNamesOnly) {
     EXPECT_FALSE(serial_newer(0x80000000U, 0));
 }
 
+TEST(RRset, ManyAtOnceAreAddedAsOneByOne) {
+    std::mt19937 random(7);
+    for (int round = 0; round < 200; ++round) {
+        std::vector<std::vector<std::uint8_t>> records;
+        for (int i = 0; i < 40; ++i) {
+            const std::string name(1, static_cast<char>("abcdABCD"[random() % 8]));
+            records.push_back(*parse_rdata(RRType::NS, name + '.' + name + '.', NameView()));
+        }
+        const std::size_t half = random() % records.size();
+        RRset one_by_one(RRType::NS, 300);
+        RRset at_once(RRType::NS, 300);
+        std::vector<bool> added;
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            const bool fresh = one_by_one.add(records[i]);
+            if (i < half) {
+                (void)at_once.add(records[i]);
+            } else {
+                added.push_back(fresh);
+            }
+        }
+        EXPECT_EQ(at_once.add_each(std::span(records).subspan(half)), added);
+        EXPECT_TRUE(std::ranges::equal(at_once.view().octets(), one_by_one.view().octets()));
+        (void)at_once.remove_each(std::span(records).first(half + 1));
+        for (std::size_t i = 0; i <= half; ++i) EXPECT_FALSE(at_once.contains(records[i]));
+        ASSERT_TRUE(RRsetView::check(at_once.view().octets()));
+    }
+}
+
 TEST(RRset, SuppressesDuplicatesAndRemoves) {
     RRset set(RRType::NS, 300);
     EXPECT_TRUE(set.add(*parse_rdata(RRType::NS, "a.b.", NameView())));
@@ -151,9 +182,12 @@ TEST(RRset, SuppressesDuplicatesAndRemoves) {
     EXPECT_TRUE(set.add(*parse_rdata(RRType::NS, "c.", NameView())));
     EXPECT_EQ(set.count(), 2);
     ASSERT_TRUE(RRsetView::check(set.view().octets()));
-    EXPECT_TRUE(set.remove(*parse_rdata(RRType::NS, "a.B.", NameView())));
-    EXPECT_FALSE(set.remove(*parse_rdata(RRType::NS, "a.B.", NameView())));
+    const std::vector<std::vector<std::uint8_t>> unwanted = {
+        *parse_rdata(RRType::NS, "a.B.", NameView()), *parse_rdata(RRType::NS, "d.", NameView())};
+    EXPECT_EQ(set.remove_each(unwanted), (std::vector<bool>{true, false}));
+    EXPECT_EQ(set.remove_each(unwanted), (std::vector<bool>{false}));
     EXPECT_EQ(set.count(), 1);
+    EXPECT_TRUE(set.contains(*parse_rdata(RRType::NS, "c.", NameView())));
     const auto octets = set.view().octets();
     EXPECT_FALSE(RRsetView::check(octets.first(octets.size() - 1)));
 }
