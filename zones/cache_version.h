@@ -32,7 +32,7 @@ class CacheVersion {
         return NodeView(reinterpret_cast<const std::uint8_t*>(this + 1));
     }
     [[nodiscard]] CacheVersion* older() const noexcept {
-        return (flags_ & kChained) == 0 ? nullptr : link()->load(std::memory_order_acquire);
+        return (flags_ & kChained) == 0 ? nullptr : link()->load();
     }
     /// Unlinks and gives the version before; null if there is none.
     [[nodiscard]] CacheVersion* take_older() noexcept {

@@ -124,7 +124,8 @@ NodeCache::Found NodeCache::find(std::uint64_t hash, ZoneId zone, Octets relativ
     const Slots here = slots(shard_of(hash));
     const std::uint64_t tag = tag_of(hash);
     for (std::size_t at = start_of(hash, here.capacity);; at = after(at, here.capacity)) {
-        const std::uint64_t slot = here.at[at].load(std::memory_order_acquire);
+        // Sequentially consistent, as Qsbr asks of whoever loads what may be retired.
+        const std::uint64_t slot = here.at[at].load();
         if (slot == kEmpty) break;
         if ((slot & kTagMask) != tag || slot == kDead) continue;
         const CacheVersion* version = version_of(slot);
@@ -457,11 +458,13 @@ bool NodeCache::complete() const noexcept {
 NodeCache::Size NodeCache::size() const {
     Size size;
     size.octets = octets_.load();
-    size.evictions = evictions_.load();
     for (std::size_t shard = 0; shard < kShards; ++shard) {
         const std::lock_guard lock(shards_[shard].mutex);
         size.nodes += shards_[shard].nodes;
     }
+    // Behind the locks: an eviction that is under way is counted, or has yet to say that the cache
+    // is incomplete.
+    size.evictions = evictions_.load();
     return size;
 }
 

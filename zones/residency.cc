@@ -86,6 +86,7 @@ void Residency::before_publish(Revision revision, const std::vector<NodeCache::C
         const std::lock_guard lock(mutex_);
         for (const ZoneId zone : attached) {
             attached_.push_back(zone);
+            detached_.erase(zone);
             const auto load = loading_.find(zone);
             if (load == loading_.end()) continue;  // it was here before: its bits are still set
             if (load->second != filter_.generation()) {
@@ -112,6 +113,7 @@ void Residency::after_publish(const std::vector<ZoneId>& detached) {
     {
         const std::lock_guard lock(mutex_);
         tidy_ = true;
+        if (reading_ || !attached_.empty()) detached_.insert(detached.begin(), detached.end());
     }
     wake_.notify_one();
 }
@@ -128,6 +130,29 @@ void Residency::reset(Revision newest) {
 void Residency::begin_load(ZoneId zone) {
     const std::lock_guard lock(mutex_);
     loading_[zone] = filter_.generation();
+}
+
+void Residency::end_load(ZoneId zone) {
+    const std::lock_guard lock(mutex_);
+    loading_.erase(zone);
+}
+
+/// After a scan of one zone, or (0) of all: what it read of zones that are gone.
+void Residency::drop_detached(ZoneId read) {
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+    // Under the lock: whoever attaches such a zone again comes before this, and takes it off the
+    // list, or after, and takes it back from the cache.
+    const auto drop = [this](ZoneId zone) {
+        cache_.drop_zone(zone);
+        tidy_ = true;
+    };
+    if (read == 0) {
+        for (const ZoneId zone : detached_) drop(zone);
+    } else if (detached_.erase(read) != 0) {
+        drop(read);
+    }
+    if (attached_.empty()) detached_.clear();
 }
 
 /// Sleeps until there is something to do. False: stop.
@@ -166,6 +191,7 @@ void Residency::run() {
                 zone = attached_.front();
                 attached_.pop_front();
             }
+            reading_ = scan_now || zone != 0;
         }
         Step step = Step::Done;
         if (scan_now) {
@@ -173,6 +199,7 @@ void Residency::run() {
         } else if (zone != 0) {
             step = scan_zone(zone);
         }
+        if (scan_now || zone != 0) drop_detached(zone);
         charge_filter();
         if (step == Step::Stopped) return;
         if (step == Step::Failed || step == Step::GivenUp) {
@@ -195,7 +222,9 @@ Residency::Step Residency::scan_all() {
     nodes_seen_ = 0;
     Published at;
     std::uint64_t token = 0;
-    const std::size_t names = store_.estimate_keys(Family::Nodes);
+    // The database's estimate may be far too low, and the filter would be too small for ever.
+    const std::size_t names =
+        std::max<std::size_t>(store_.estimate_keys(Family::Nodes), names_known_);
     estimate_ = names;
     hooks_.on_committer([&] {
         filter_.begin_build(names + names / kSpareShare + kSpareNames);
@@ -213,6 +242,7 @@ Residency::Step Residency::scan_all() {
     if (step != Step::Done) filter_.give_up_build();
     scanning_ = false;
     if (step == Step::Done) {
+        names_known_ = nodes_seen_;
         all_in_ = !full_ && !holes_;
         complete_if_all_in(token);
     }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <span>
 #include <thread>
 #include <vector>
@@ -65,6 +66,8 @@ class Residency {
 
     /// Owners of a zone id that is written past the committer, before it is attached. Any thread.
     void begin_load(ZoneId zone);
+    /// It will not be attached.
+    void end_load(ZoneId zone);
     /// Hashes as NodeCache::hash makes them.
     void add_loaded(std::span<const std::uint64_t> hashes) { filter_.add(hashes); }
 
@@ -94,6 +97,7 @@ class Residency {
     void add_missed();
     [[nodiscard]] bool add_owners(ZoneId zone);
     void complete_if_all_in(std::uint64_t token);
+    void drop_detached(ZoneId read);
     void charge_filter();
 
     KeyValueStore& store_;
@@ -106,6 +110,9 @@ class Residency {
     std::condition_variable wake_;
     std::deque<ZoneId> attached_;              // guarded by mutex_: to be loaded
     std::map<ZoneId, std::uint64_t> loading_;  // guarded by mutex_: filter's generation at begin
+    // Zones that went while a scan was under way or wanted: what it reads of them after they were
+    // swept out is taken out again.
+    std::set<ZoneId> detached_;  // guarded by mutex_
     // Zones of which owners may be missing in the filter, because it was begun while they were
     // loaded. It is not asked until they have been added.
     std::deque<ZoneId> missed_;               // guarded by mutex_
@@ -113,11 +120,13 @@ class Residency {
     bool stopping_ = false;                   // guarded by mutex_
     bool tidy_ = false;                       // guarded by mutex_: a commit left something
     bool scan_wanted_ = true;                 // guarded by mutex_
+    bool reading_ = false;                    // guarded by mutex_: a scan is under way
 
     // The thread alone.
     std::uint64_t evictions_at_scan_ = 0;
-    bool all_in_ = false;  // when the last scan ended
-    bool holes_ = false;   // damaged nodes were left out
+    bool all_in_ = false;          // when the last scan ended
+    bool holes_ = false;           // damaged nodes were left out
+    std::size_t names_known_ = 0;  // in the store, when it was last read to the end
     base::MonoTime scanned_{};
     std::ptrdiff_t filter_charged_ = 0;
     std::uint64_t added_ticket_ = 0;  // of the last of missed_ that was added

@@ -83,6 +83,45 @@ TEST_F(ResidencyTest, AZoneThatIsSwappedInIsReadToo) {
     EXPECT_EQ(find("example.", "g7.example."), "Present");
 }
 
+TEST_F(ResidencyTest, AZoneThatGoesWhileItIsReadLeavesMemory) {
+    load("example.", 60000);
+    reopen();
+    for (int i = 0; i < kPatience && store_->stats().cache_nodes == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    must(changes(zones::DeleteZone{name("example.")}));
+    const auto left = [this] { return store_->stats().cache_nodes; };
+    wait_until_complete();
+    for (int i = 0; i < kPatience && left() > 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_EQ(left(), 0U);
+}
+
+TEST_F(ResidencyTest, AnEstimateThatIsTooLowIsNotBelievedForEver) {
+    // What comes and goes in one change set is one deletion more to the database, and no name less.
+    load("example.", 12000);
+    zones::ChangeSet set = changes();
+    for (int i = 0; i < 9000; ++i) {
+        const std::string owner = "x" + std::to_string(i) + ".example.";
+        set.operations.push_back({put("example.", owner, RRType::A, {"192.0.2.1"}), {}});
+        set.operations.push_back({erase("example.", owner, RRType::A), {}});
+    }
+    must(set);
+    reopen();
+    wait_until_complete();
+    ASSERT_LT(store_->stats().cache_nodes_estimate, 6000U) << "or this test shows nothing";
+    // At first the filter is too small, so one more scan is due.
+    for (int i = 0; i < kPatience && store_->stats().cache_nodes_estimate < 12000; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    wait_until_complete();
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(store_->stats().cache_complete) << "it is read again and again";
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
 /// More data than memory.
 class SmallBudget : public ResidencyTest {
   protected:
