@@ -188,9 +188,14 @@ bool MessageWriter::rrset_part(Section section, NameView owner, RRsetView rrset,
     std::uint16_t written = 0;
     bool ok = true;
     if (selection.picks != nullptr) {
+        auto at = rrset.begin();
+        std::uint16_t index = 0;
         for (std::uint16_t i = 0; ok && i < selection.count; ++i) {
-            auto at = rrset.begin();
-            for (std::uint16_t k = 0; k < selection.picks[i]; ++k) ++at;
+            if (selection.picks[i] < index) {
+                at = rrset.begin();
+                index = 0;
+            }
+            for (; index < selection.picks[i]; ++index) ++at;
             ok = write_one(*at);
             ++written;
         }
