@@ -18,8 +18,6 @@ using dns::RCode;
 using dns::RRType;
 using dns::Section;
 
-constexpr std::size_t kMaxWeightedRecords = 256;  // of larger RRsets the first ones are drawn from
-
 constexpr std::uint32_t kHinfoTtl = 3600;
 
 enum class Stage : std::uint8_t { Done, Again, Blocked };
@@ -212,11 +210,19 @@ class Composer {
         return false;
     }
 
+    /// Round robin is for name servers and their addresses too: many ask the first alone.
+    bool write_rotated(Section section, NameView owner, dns::RRsetView rrset,
+                       std::uint32_t ttl) noexcept {
+        dns::MessageWriter::Selection selection;
+        selection.first = context_.rotation;
+        return writer_.rrset_part(section, owner, rrset, ttl, dns::RRClass::IN, selection);
+    }
+
     /// An RRset with its signatures if they are wanted, all or nothing (RFC 4035, 3.1.1).
     bool write_signed(Section section, NameView owner, const OwnerNode& node, dns::RRsetView rrset,
                       std::uint32_t ttl) noexcept {
         const dns::MessageWriter::Mark before = writer_.mark();
-        if (!writer_.rrset(section, owner, rrset, ttl)) return false;
+        if (!write_rotated(section, owner, rrset, ttl)) return false;
         if (write_signatures(section, owner, node, rrset.type(), ttl)) return true;
         writer_.rollback(before);
         return false;
@@ -304,7 +310,7 @@ class Composer {
             report_.authoritative = false;
             report_.referral = true;
         }
-        if (!writer_.rrset(Section::Authority, cut, ns, ns.ttl())) return truncate();
+        if (!write_rotated(Section::Authority, cut, ns, ns.ttl())) return truncate();
         if (dnssec_) {
             if (has_signed_ds(walk.node)) {
                 const NodeEntry ds = walk.node.find(RRType::DS);
@@ -426,16 +432,12 @@ class Composer {
         const dns::MessageWriter::Mark before = writer_.mark();
         dns::MessageWriter::Selection selection;
         const std::uint16_t count = entry.rrset.count();
-        std::array<std::uint16_t, kMaxWeightedRecords> picks;
+        Picks picks;
         const bool whole = dnssec_ && is_signed(node, entry.rrset.type());
         if (entry.weights != nullptr && count > 0 && !whole) {
-            std::array<std::uint32_t, kMaxWeightedRecords> weights;
-            const std::size_t records = std::min<std::size_t>(count, kMaxWeightedRecords);
-            for (std::size_t i = 0; i < records; ++i) weights[i] = entry.weight(i);
-            const std::size_t wanted = std::clamp<std::size_t>(entry.answer_count, 1, records);
-            selection.count = static_cast<std::uint16_t>(
-                draw_weighted({weights.data(), records}, context_.random, {picks.data(), wanted}));
-            selection.picks = picks.data();
+            selection.count =
+                static_cast<std::uint16_t>(pick_records(entry, context_.random, picks));
+            selection.picks = picks;
         } else if (count > 1) {
             selection.first = context_.rotation;
         }

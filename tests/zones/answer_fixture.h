@@ -16,6 +16,7 @@ struct Answered {
     zones::AnswerOutcome outcome{};
     zones::AnswerReport report;
     std::vector<std::string> answer, authority, additional;
+    std::vector<std::string> as_sent;  // all of it, in the order of the message
     std::size_t size = 0;
 };
 
@@ -134,6 +135,7 @@ class AnswerTest : public StoreTest {
             section.push_back(record.owner.to_text() + " " + std::to_string(record.ttl) + " " +
                               dns::to_text(record.type) + " " +
                               dns::format_rdata(record.type, rdata));
+            out.as_sent.push_back(section.back());
         }
         for (auto* section : {&out.answer, &out.authority, &out.additional}) {
             std::sort(section->begin(), section->end());

@@ -241,10 +241,8 @@ TEST_F(Answer, ReferralsCarryGlue) {
     EXPECT_FALSE(got.report.authoritative);
     // RFC 4035, 3.1.4, speaks of signed zones: a DS without a signature proves nothing.
     dnssec_ok_ = true;
-    check({{.qname = "below.sub.example.",
-            .qtype = RRType::A,
-            .authority = ns,
-            .additional = glue}});
+    check(
+        {{.qname = "below.sub.example.", .qtype = RRType::A, .authority = ns, .additional = glue}});
 }
 
 TEST_F(Answer, DnameRedirectsWhatIsBelow) {
@@ -305,6 +303,24 @@ TEST_F(Answer, TruncationKeepsWholeRRsets) {
     limit_ = 70;
     const Answered referral = ask("x.sub.example.", RRType::A);
     EXPECT_TRUE(referral.report.truncated);
+}
+
+// Whatever has several records begins with each of them in turn: answers, NS of referrals, glue.
+TEST_F(Answer, EverythingIsRotated) {
+    load("r.",
+         "$TTL 60\nr. SOA ns. h. 10 2 3 4 5\nr. NS ns.\n"
+         "a.r. A 192.0.2.0\na.r. A 192.0.2.1\na.r. A 192.0.2.2\n"
+         "sub.r. NS ns0.sub.r.\nsub.r. NS ns1.sub.r.\nsub.r. NS ns2.sub.r.\n"
+         "ns0.sub.r. A 192.0.2.0\nns0.sub.r. A 192.0.2.1\nns0.sub.r. A 192.0.2.2\n"
+         "ns1.sub.r. A 192.0.2.3\nns2.sub.r. A 192.0.2.4\n");
+    for (rotation_ = 0; rotation_ < 6; ++rotation_) {
+        const std::string turn = std::to_string(rotation_ % 3);
+        EXPECT_EQ(ask("a.r.", RRType::A).as_sent.front(), "a.r. 60 A 192.0.2." + turn);
+        const Answered referral = ask("x.sub.r.", RRType::A);
+        ASSERT_EQ(referral.as_sent.size(), 8U);
+        EXPECT_EQ(referral.as_sent[0], "sub.r. 60 NS ns" + turn + ".sub.r.");
+        EXPECT_EQ(referral.as_sent[3], "ns0.sub.r. 60 A 192.0.2." + turn);
+    }
 }
 
 TEST_F(Answer, WeightsDecideHowOften) {
