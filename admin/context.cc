@@ -1,5 +1,9 @@
 #include "admin/context.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 #include <variant>
@@ -12,6 +16,8 @@
 namespace admin {
 
 namespace {
+
+constexpr int kNiceness = 10;
 
 // The apex an operation changes; empty for documents, which belong to no zone.
 struct ZoneOf {
@@ -58,6 +64,8 @@ void Background::run(std::function<void()> task) {
 }
 
 void Background::work() {
+    // Large work gives way to those that answer queries.
+    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness);
     std::unique_lock lock(mutex_);
     while (true) {
         wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
