@@ -24,11 +24,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/bench/query_file.h"
 
 namespace {
 
@@ -37,11 +37,6 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned kBatch = 32;
 constexpr std::chrono::milliseconds kLostAfter{500};
 
-const std::map<std::string, unsigned> kTypes = {
-    {"A", 1},     {"NS", 2},    {"CNAME", 5},  {"SOA", 6},    {"PTR", 12}, {"MX", 15},
-    {"TXT", 16},  {"AAAA", 28}, {"SRV", 33},   {"NAPTR", 35}, {"DS", 43},  {"DNSKEY", 48},
-    {"TLSA", 52}, {"SVCB", 64}, {"HTTPS", 65}, {"CAA", 257},  {"ANY", 255}};
-
 struct Options {
     std::uint16_t port = 53;
     std::string file;
@@ -49,7 +44,7 @@ struct Options {
     unsigned sockets = 8;
     unsigned window = 64;
     double limit_s = 60;
-    bool edns = false, dnssec = false, recurse = false, ecs = false;
+    QueryForm form;
     std::vector<std::string> pids;
 };
 
@@ -60,71 +55,6 @@ struct Totals {
 
 std::uint8_t octet(std::uint64_t value) {
     return static_cast<std::uint8_t>(value & 0xff);
-}
-
-void append16(std::string& out, unsigned value) {
-    out.push_back(static_cast<char>(octet(value >> 8)));
-    out.push_back(static_cast<char>(octet(value)));
-}
-
-bool append_name(std::string& out, const std::string& name) {
-    std::size_t start = 0;
-    while (name != "." && start < name.size()) {
-        const std::size_t dot = std::min(name.find('.', start), name.size());
-        if (dot == start || dot - start > 63) return false;
-        out.push_back(static_cast<char>(octet(dot - start)));
-        out.append(name, start, dot - start);
-        start = dot + 1;
-    }
-    out.push_back('\0');
-    return out.size() <= 12 + 255;
-}
-
-// An OPT record (RFC 6891), where wanted with a pseudo-random public /24 (RFC 7871).
-void append_opt(std::string& out, const Options& options) {
-    static std::uint64_t state = 88172645463325252ULL;
-    out.push_back('\0');
-    append16(out, 41);
-    append16(out, 1232);
-    append16(out, 0);
-    append16(out, options.dnssec ? 0x8000 : 0);
-    append16(out, options.ecs ? 11 : 0);
-    if (!options.ecs) return;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    std::uint8_t first = octet(1 + (state >> 8) % 222);
-    if (first == 10 || first == 127) first = 62;
-    append16(out, 8);
-    append16(out, 7);
-    append16(out, 1);
-    for (const std::uint8_t value :
-         {std::uint8_t{24}, std::uint8_t{0}, first, octet(state >> 16), octet(state >> 24)}) {
-        out.push_back(static_cast<char>(value));
-    }
-}
-
-std::vector<std::string> read_queries(const Options& options) {
-    std::vector<std::string> queries;
-    std::ifstream in(options.file);
-    for (std::string line; std::getline(in, line);) {
-        std::istringstream words(line);
-        std::string name;
-        std::string type;
-        if (!(words >> name >> type)) continue;
-        const auto known = kTypes.find(type);
-        if (known == kTypes.end()) continue;
-        std::string query(12, '\0');
-        query[2] = options.recurse ? 1 : 0;
-        query[5] = 1;
-        query[11] = options.edns ? 1 : 0;
-        if (!append_name(query, name)) continue;
-        append16(query, known->second);
-        append16(query, 1);
-        if (options.edns) append_opt(query, options);
-        queries.push_back(std::move(query));
-    }
-    return queries;
 }
 
 // CPU time of all threads, and of their processes' children that are named too.
@@ -254,16 +184,16 @@ Options read_options(int argc, char** argv) {
                 options.pids.emplace_back(optarg);
                 break;
             case 'e':
-                options.edns = true;
+                options.form.edns = true;
                 break;
             case 'd':
-                options.edns = options.dnssec = true;
+                options.form.edns = options.form.dnssec = true;
                 break;
             case 'r':
-                options.recurse = true;
+                options.form.recurse = true;
                 break;
             case 'E':
-                options.edns = options.ecs = true;
+                options.form.edns = options.form.ecs = true;
                 break;
             case 't':
                 options.limit_s = std::strtod(optarg, nullptr);
@@ -283,7 +213,7 @@ double seconds_since(Clock::time_point start) {
 
 int main(int argc, char** argv) {
     const Options options = read_options(argc, argv);
-    const std::vector<std::string> queries = read_queries(options);
+    const std::vector<std::string> queries = read_queries(options.file, options.form);
     if (queries.empty() || options.sockets == 0 || options.window == 0) {
         std::fputs("usage: dnsblast -p PORT -f QUERIES ... (see the top of dnsblast.cc)\n", stderr);
         return 2;
