@@ -37,6 +37,8 @@ class NodeSource {
     [[nodiscard]] virtual NodeFound predecessor(ZoneId zone, Octets relative_owner,
                                                 dns::RRType type,
                                                 const dns::Nsec3Parameters* chain) = 0;
+    /// May a query take its time here? Not on a worker, whose other clients wait.
+    [[nodiscard]] virtual bool may_wait() const = 0;
     /// Nodes found so far are no longer used; called at the end of each batch.
     virtual void release() = 0;
 };

@@ -29,6 +29,7 @@ class StoreSource : public Store::Source {
     StoreSource& operator=(const StoreSource&) = delete;
 
     void use(const Published& published) override { published_ = &published; }
+    [[nodiscard]] bool may_wait() const override { return may_block_; }
     void release() override { held_.clear(); }
 
     [[nodiscard]] NodeFound find(ZoneId zone, Octets relative_owner) override {

@@ -51,6 +51,7 @@ class CountingSource : public NodeSource {
                                         const dns::Nsec3Parameters*) override {
         return {};
     }
+    [[nodiscard]] bool may_wait() const override { return true; }
     void release() override {}
 
     int in_vain = 0;

@@ -227,8 +227,8 @@ TEST_F(StoreNsec3, MoreRoundsThanAreComputedAreRefused) {
     auto loader = store_->begin_load(name("example."));
     ASSERT_TRUE(loader);
     const auto type = RRType::NSEC3PARAM;
-    EXPECT_FALSE((*loader)->add(name("example."), type, 0, rdata(type, "1 0 500 -")));
-    EXPECT_TRUE((*loader)->add(name("example."), type, 0, rdata(type, "1 0 501 -")));
+    EXPECT_FALSE((*loader)->add(name("example."), type, 0, rdata(type, "1 0 2500 -")));
+    EXPECT_TRUE((*loader)->add(name("example."), type, 0, rdata(type, "1 0 2501 -")));
 }
 
 // The upper half of the numbers belongs to the hashes.
