@@ -34,7 +34,7 @@ struct Input {
 };
 
 // Requests that are under way at once when many zones are imported.
-constexpr std::size_t kInFlight = 4;
+constexpr std::size_t kInFlight = 16;
 
 // What a server says of a zone it refused: a line for each fault, with the file's name.
 std::vector<std::string> faults_of(const Json& document, const std::string& file) {

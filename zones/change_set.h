@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -12,6 +13,8 @@
 #include "zones/ids.h"
 
 namespace zones {
+
+struct ZoneNodes;
 
 /// An RRset as people write it: what an API document says, in wire form.
 struct RRsetValue {
@@ -41,10 +44,11 @@ struct PutZone {  // create (SOA and NS included), or change properties of an ex
 struct DeleteZone {
     dns::Name apex;
 };
-struct ReplaceZone {  // swaps in data that a ZoneLoader has written under a new id
+struct ReplaceZone {  // swaps in data that a ZoneLoader has made
     dns::Name apex;
-    ZoneId loaded = 0;
+    ZoneId loaded = 0;  // the id under which it was written; 0: `small` has it all
     std::uint64_t records = 0;
+    std::shared_ptr<const ZoneNodes> small = nullptr;  // its zone id stands for none
 };
 struct PutRRset {
     dns::Name zone, name;

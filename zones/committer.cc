@@ -7,6 +7,7 @@
 
 #include "zones/documents.h"
 #include "zones/key.h"
+#include "zones/node_block.h"
 #include "zones/store_parts.h"
 
 namespace zones {
@@ -34,6 +35,9 @@ struct OperationOctets {
     std::size_t operator()(const PutRRset& op) const { return records(op.value.records); }
     std::size_t operator()(const AddRecords& op) const { return records(op.records); }
     std::size_t operator()(const RemoveRecords& op) const { return records(op.records); }
+    std::size_t operator()(const ReplaceZone& op) const {
+        return kBase + (op.small == nullptr ? 0 : op.small->octets());
+    }
     std::size_t operator()(const PutPolicy& op) const { return kBase + op.json.size(); }
     std::size_t operator()(const PutDocument& op) const { return kBase + op.json.size(); }
     template <class Other>

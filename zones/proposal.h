@@ -93,6 +93,8 @@ class Proposal {
     void perform(const PutZone& put);
     void perform(const DeleteZone& remove);
     void perform(const ReplaceZone& replace);
+    [[nodiscard]] std::optional<std::pair<ZoneId, std::uint64_t>> take_loaded(
+        const ReplaceZone& replace);
     void create(Zone& zone, const PutZone& put);
     [[nodiscard]] std::vector<PolicyRecord> policies_of(const dns::Name& apex);
     void drop(ZoneId id);

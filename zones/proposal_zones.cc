@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "zones/key.h"
+#include "zones/node_block.h"
 #include "zones/node_rules.h"
 #include "zones/proposal.h"
 
@@ -178,15 +179,38 @@ void Proposal::perform(const DeleteZone& remove) {
     zone->changed = true;
 }
 
-void Proposal::perform(const ReplaceZone& replace) {
+/// The id of the new data, and how many records it has: written by a loader and taken over here, or
+/// written by this change set.
+std::optional<std::pair<ZoneId, std::uint64_t>> Proposal::take_loaded(const ReplaceZone& replace) {
+    if (replace.small != nullptr) {
+        const ZoneId id = outcome_.counters.next_zone++;
+        const auto put = [this](const NodeBlock& block, const std::string& prefix) {
+            for (std::size_t row = 0; row < block.size(); ++row) {
+                std::string key = prefix;
+                key += block.key(row).substr(prefix.size());
+                draft_.put(Family::Nodes, std::move(key), std::string(block.value(row)));
+            }
+        };
+        put(replace.small->names, zone_prefix(id));
+        put(replace.small->chain, zone_prefix(hashed_id(id)));
+        return std::pair(id, replace.records);
+    }
     const std::string load_key = LoadRecord::key(replace.loaded);
     const auto value = draft_.get(Family::Default, load_key);
     const auto loaded = value ? LoadRecord::parse(*value) : std::nullopt;
     if (!loaded || loaded->records == 0 || !(loaded->apex == replace.apex)) {
         fault(ChangeFault::Kind::NotFound, "",
               "nothing was loaded for " + replace.apex.to_text() + " under this number");
-        return;
+        return std::nullopt;
     }
+    draft_.erase(Family::Default, load_key);
+    outcome_.attached.push_back(replace.loaded);
+    return std::pair(replace.loaded, loaded->records);
+}
+
+void Proposal::perform(const ReplaceZone& replace) {
+    const auto loaded = take_loaded(replace);
+    if (!loaded) return;
     Zone& zone = load(replace.apex);
     Effect effect;
     effect.kind = Effect::Kind::Data;
@@ -200,18 +224,16 @@ void Proposal::perform(const ReplaceZone& replace) {
         zone.exists = true;
         zone.created = true;
     }
-    effect.after = "{\"zone_id\":" + std::to_string(replace.loaded) +
-                   ",\"records\":" + std::to_string(loaded->records) + "}";
+    effect.after = "{\"zone_id\":" + std::to_string(loaded->first) +
+                   ",\"records\":" + std::to_string(loaded->second) + "}";
     effect.view = view_name(zone.created ? kDefaultView : zone.record.own_view());
     outcome_.effects.push_back(std::move(effect));
-    draft_.erase(Family::Default, load_key);
-    outcome_.attached.push_back(replace.loaded);
 
     const bool in_base = zone.created || zone.record.base != 0;
     if (in_base) {
-        zone.record.base = replace.loaded;
+        zone.record.base = loaded->first;
     } else {
-        zone.record.variants.front().id = replace.loaded;
+        zone.record.variants.front().id = loaded->first;
     }
     zone.record.replaced = revision_;
     zone.changed = true;

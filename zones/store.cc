@@ -54,15 +54,11 @@ class StoreImpl : public Store {
 
     [[nodiscard]] base::Result<std::unique_ptr<ZoneLoader>> begin_load(
         const dns::Name& apex) override {
-        const std::lock_guard lock(load_mutex_);
-        if (load_ids_left_ == 0) {
-            const auto first = committer_.reserve_zone_ids(kLoadIds);
-            if (!first) return base::fail(first.error());
-            next_load_id_ = *first;
-            load_ids_left_ = kLoadIds;
-        }
-        --load_ids_left_;
-        return make_zone_loader(load_context(), next_load_id_++, apex);
+        // What could not be taken over in the end is not asked for.
+        StoreStats stats;
+        committer_.fill_stats(stats);
+        if (!stats.writable) return base::fail(stats.why_not);
+        return make_zone_loader(load_context(), apex);
     }
 
     [[nodiscard]] base::Result<std::unique_ptr<BulkLoad>> begin_bulk() override {
@@ -111,8 +107,23 @@ class StoreImpl : public Store {
     static constexpr ZoneId kLoadIds = 64;
 
     [[nodiscard]] LoadContext load_context() {
-        return {*store_, residency_, options_.directory, options_.load_octets,
-                options_.min_free_octets};
+        return {*store_,
+                residency_,
+                options_.directory,
+                options_.load_octets,
+                options_.min_free_octets,
+                [this] { return reserve_load_id(); }};
+    }
+    [[nodiscard]] base::Result<ZoneId> reserve_load_id() {
+        const std::lock_guard lock(load_mutex_);
+        if (load_ids_left_ == 0) {
+            const auto first = committer_.reserve_zone_ids(kLoadIds);
+            if (!first) return base::fail(first.error());
+            next_load_id_ = *first;
+            load_ids_left_ = kLoadIds;
+        }
+        --load_ids_left_;
+        return next_load_id_++;
     }
 
     // Destroyed from the last to the first: the committer's thread ends before what it uses goes.

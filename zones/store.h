@@ -158,11 +158,11 @@ class Store {
     /// The same for callers that may wait (start-up, offline import, tests).
     [[nodiscard]] base::Result<Committed, ChangeError> commit(ChangeSet changes);
 
-    /// Writes a whole zone beside the one that is served; see ZoneLoader. Waits for the
-    /// committer: never from a `Done`.
+    /// Takes in a whole zone beside the one that is served; see ZoneLoader. Fails when the store
+    /// takes no writes.
     [[nodiscard]] virtual base::Result<std::unique_ptr<ZoneLoader>> begin_load(
         const dns::Name& apex) = 0;
-    /// The same for many zones; see BulkLoad.
+    /// The same for many zones; see BulkLoad. Waits for the committer: never from a `Done`.
     [[nodiscard]] virtual base::Result<std::unique_ptr<BulkLoad>> begin_bulk() = 0;
 
     /// Nodes through the cache at the revision of `published`. With `may_block` false a read that
@@ -191,11 +191,12 @@ class Store {
     [[nodiscard]] virtual StoreStats stats() const = 0;
 };
 
-/// Writes the data of a whole zone under a new ZoneId where no query sees it; ReplaceZone then
-/// swaps it in with one small batch. Validated as a whole: a bad zone changes nothing. Records may
-/// come in any order and number: memory is bounded by StoreOptions::load_octets, the rest is sorted
-/// on disk. Dropping the loader leaves nothing behind; an operation that is never committed, or a
-/// crash, only what the next start removes. One thread.
+/// Takes in the data of a whole zone where no query sees it; ReplaceZone then swaps it in. A small
+/// zone stays in memory and is written by the change set itself; a large one is written under a new
+/// ZoneId first. Validated as a whole: a bad zone changes nothing. Records may come in any order
+/// and number: memory is bounded by StoreOptions::load_octets, the rest is sorted on disk. Dropping
+/// the loader leaves nothing behind; an operation that is never committed, or a crash, only what
+/// the next start removes. One thread.
 class ZoneLoader {
   public:
     /// Where a record stands, for messages. Borrowed.
@@ -215,7 +216,8 @@ class ZoneLoader {
         return add_at({}, owner, type, ttl, rdata);
     }
     /// Faults of the zone as a whole (no SOA or NS at the apex, CNAME and other data, ...) or the
-    /// operation to commit, and warnings. Messages begin with the place, where it is known.
+    /// operation to commit, and warnings. Messages begin with the place, where it is known. May
+    /// wait for the committer: never from a `Done`.
     struct Finished {
         ReplaceZone operation;
         std::vector<std::string> warnings;

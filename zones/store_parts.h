@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -63,10 +64,11 @@ struct LoadContext {
     std::string directory;  // for sorting
     std::size_t octets = 0;
     std::uint64_t min_free_octets = 0;
+    std::function<base::Result<ZoneId>()> reserve_id;  // for a zone that is written by itself
 
     [[nodiscard]] std::unique_ptr<RecordSorter> make_sorter() const;
 };
-[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(const LoadContext& context, ZoneId id,
+[[nodiscard]] std::unique_ptr<ZoneLoader> make_zone_loader(const LoadContext& context,
                                                            const dns::Name& apex);
 inline constexpr ZoneId kBulkIds = 16384;
 [[nodiscard]] std::unique_ptr<BulkLoad> make_bulk_load(const LoadContext& context, ZoneId first_id);

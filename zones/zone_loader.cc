@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "zones/key.h"
+#include "zones/node_block.h"
 #include "zones/node_rules.h"
 #include "zones/record_sorter.h"
 #include "zones/records.h"
@@ -14,92 +15,45 @@ namespace zones {
 namespace {
 
 constexpr std::size_t kMaxShown = 100;  // faults and warnings that are kept
-// Up to here a zone is written as a batch (or with others, BulkLoad); beyond, as files.
-constexpr std::size_t kSmallOctets = std::size_t{1} << 20;
+// Up to here a zone stays in memory until its change set is written, so that zones that come one
+// by one share its sync; the committer is busy for some milliseconds with one of this size.
+constexpr std::size_t kSmallOctets = std::size_t{256} << 10;
+// Up to here a zone is written with others (BulkLoad); beyond, as files of its own.
+constexpr std::size_t kBulkOctets = std::size_t{1} << 20;
 constexpr std::size_t kFileOctets = std::size_t{128} << 20;
 constexpr std::size_t kHashes = 1024;  // given to the filter at once
 // How much is sorted on disk between two looks at how much of it is free.
 constexpr std::uint64_t kLookOctets = std::uint64_t{64} << 20;
 
-/// Nodes in ascending order of their keys, packed one behind the other.
-class NodeBlock {
-  public:
-    void add(ZoneId id, std::string_view key, Octets node) {
-        rows_.push_back({octets_.size(), 4 + key.size(), node.size()});
-        base::append_be32(octets_, id);
-        octets_.append(key);
-        octets_.append(base::as_text(node));
+void add_node(ZoneNodes& nodes, ZoneId id, const ZoneAssembly::Item& item) {
+    if (item.of_nsec3_chain) {
+        nodes.chain.add(hashed_id(id), item.key, item.node);
+    } else {
+        nodes.names.add(id, item.key, item.node);
     }
-    [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
-    [[nodiscard]] std::size_t octets() const noexcept { return octets_.size(); }
-    [[nodiscard]] std::string_view key(std::size_t row) const {
-        return std::string_view(octets_).substr(rows_[row].at, rows_[row].key);
-    }
-    [[nodiscard]] std::string_view value(std::size_t row) const {
-        return std::string_view(octets_).substr(rows_[row].at + rows_[row].key, rows_[row].value);
-    }
-    [[nodiscard]] NodeView find(std::string_view key) const {
-        std::size_t low = 0;
-        std::size_t high = rows_.size();
-        while (low < high) {
-            const std::size_t middle = (low + high) / 2;
-            if (this->key(middle) < key) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        if (low == rows_.size() || this->key(low) != key) return NodeView();
-        return NodeView(base::as_octets(value(low)).data());
-    }
-    void append(const NodeBlock& other) {
-        for (Row row : other.rows_) {
-            row.at += octets_.size();
-            rows_.push_back(row);
-        }
-        octets_ += other.octets_;
-    }
-    void clear() {
-        rows_.clear();
-        octets_.clear();
-    }
-
-  private:
-    struct Row {
-        std::size_t at, key, value;
-    };
-    std::vector<Row> rows_;
-    std::string octets_;
-};
-
-/// Of a zone: its names, and what belongs to its NSEC3 chain, each in ascending order.
-struct Nodes {
-    NodeBlock names, chain;
-
-    void add(ZoneId id, const ZoneAssembly::Item& item) {
-        if (item.of_nsec3_chain) {
-            chain.add(hashed_id(id), item.key, item.node);
-        } else {
-            names.add(id, item.key, item.node);
-        }
-    }
-    [[nodiscard]] std::size_t octets() const noexcept { return names.octets() + chain.octets(); }
-};
+}
 
 class Bulk;
 
 class Loader : public ZoneLoader {
   public:
-    Loader(const LoadContext& context, ZoneId id, const dns::Name& apex, Bulk* bulk,
+    /// One of many: `id` is its own.
+    Loader(const LoadContext& context, ZoneId id, const dns::Name& apex, Bulk& bulk,
            std::unique_ptr<RecordSorter> sorter)
         : context_(context),
           id_(id),
           apex_(apex),
-          bulk_(bulk),
+          bulk_(&bulk),
           sorter_(std::move(sorter)),
           assembly_(apex, *sorter_) {
         context_.residency.begin_load(id_);
     }
+    /// One by itself: it gets an id when it turns out to be large.
+    Loader(const LoadContext& context, const dns::Name& apex)
+        : context_(context),
+          apex_(apex),
+          sorter_(context.make_sorter()),
+          assembly_(apex, *sorter_) {}
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
     ~Loader() override;
@@ -134,7 +88,9 @@ class Loader : public ZoneLoader {
             warnings_.push_back("and " + std::to_string(warning_count_ - warnings_.size()) +
                                 " more warnings");
         }
-        return Finished{ReplaceZone{apex_, id_, assembly_.records()}, std::move(warnings_)};
+        finished_ = true;
+        return Finished{ReplaceZone{apex_, id_, assembly_.records(), std::move(small_)},
+                        std::move(warnings_)};
     }
 
   private:
@@ -184,12 +140,13 @@ class Loader : public ZoneLoader {
         }
         if (*item == nullptr) return nullptr;
         const NodeView node((*item)->node.data());
-        const bool of_chain = (*item)->of_nsec3_chain;
-        if (!of_chain) check.add(node, (*item)->places);
-        hashes_.push_back(context_.residency.cache().hash(of_chain ? hashed_id(id_) : id_,
-                                                          node.relative_owner()));
-        if (hashes_.size() >= kHashes) give_hashes();
+        if (!(*item)->of_nsec3_chain) check.add(node, (*item)->places);
         return *item;
+    }
+    /// Of every owner that is written past the committer.
+    void add_hash(ZoneId id, NodeView node) {
+        hashes_.push_back(context_.residency.cache().hash(id, node.relative_owner()));
+        if (hashes_.size() >= kHashes) give_hashes();
     }
     void give_hashes() {
         context_.residency.add_loaded(hashes_);
@@ -198,32 +155,37 @@ class Loader : public ZoneLoader {
 
     base::Result<void> assemble() {
         ZoneCheck check(apex_, reporter());
-        Nodes nodes;
+        ZoneNodes nodes;
+        const std::size_t enough =
+            bulk_ != nullptr ? kBulkOctets : std::min(kSmallOctets, context_.octets);
         const ZoneAssembly::Item* item = next(check);
-        for (; item != nullptr && nodes.octets() < kSmallOctets; item = next(check)) {
-            nodes.add(id_, *item);
+        for (; item != nullptr && nodes.octets() < enough; item = next(check)) {
+            add_node(nodes, id_, *item);
         }
-        const bool small = item == nullptr;
+        const bool small = item == nullptr && nodes.octets() <= enough;
         if (!small) {
             auto written = write_files(nodes, item, check);
             if (!written) return written;
         }
         if (!failure_.empty()) return base::fail(failure_);
-        give_hashes();
         // Faulty data was not written whole: what targets would be found to be says nothing.
         if (faults_.faults == 0) {
             auto looked = small ? check_targets(check, nodes.names) : check_targets(check);
             if (!looked) return looked;
         }
         if (faults_.faults > 0) return {};
-        if (small) return keep(nodes);
+        if (small) {
+            keep(std::move(nodes));
+            return {};
+        }
+        give_hashes();
         KeyValueBatch batch;
         batch.put(Family::Default, LoadRecord::key(id_),
                   LoadRecord{apex_, assembly_.records()}.pack());
         return context_.store.write(batch);
     }
 
-    base::Result<void> keep(const Nodes& nodes);
+    void keep(ZoneNodes nodes);
 
     base::Result<void> check_targets(ZoneCheck& check, const NodeBlock& block) {
         check.finish([this, &block](Octets owner) { return block.find(node_key(id_, owner)); });
@@ -259,8 +221,15 @@ class Loader : public ZoneLoader {
 
     /// The nodes, then the one at hand and all that follow. With the first fault writing ends,
     /// checking goes on.
-    base::Result<void> write_files(const Nodes& nodes, const ZoneAssembly::Item* item,
+    base::Result<void> write_files(ZoneNodes& nodes, const ZoneAssembly::Item* item,
                                    ZoneCheck& check) {
+        if (id_ == 0) {
+            const auto id = context_.reserve_id();
+            if (!id) return base::fail(id.error());
+            id_ = *id;
+            context_.residency.begin_load(id_);
+            nodes.set_zone(id_);
+        }
         KeyValueBatch batch;
         batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, 0}.pack());
         auto announced = context_.store.write(batch);
@@ -277,7 +246,8 @@ class Loader : public ZoneLoader {
 
     base::Result<void> write_range(const NodeBlock& block, bool of_chain,
                                    const ZoneAssembly::Item*& item, ZoneCheck& check) {
-        const std::string prefix = zone_prefix(of_chain ? hashed_id(id_) : id_);
+        const ZoneId id = of_chain ? hashed_id(id_) : id_;
+        const std::string prefix = zone_prefix(id);
         const auto at_hand = [&] { return item != nullptr && item->of_nsec3_chain == of_chain; };
         std::size_t row = 0;
         while ((row < block.size() || at_hand()) && faults_.faults == 0) {
@@ -297,6 +267,7 @@ class Loader : public ZoneLoader {
                         value = base::as_text(item->node);
                         item = next(check);
                     }
+                    add_hash(id, NodeView(base::as_octets(value).data()));
                     octets += key.size() + value.size();
                     return true;
                 });
@@ -317,9 +288,9 @@ class Loader : public ZoneLoader {
     }
 
     const LoadContext context_;
-    const ZoneId id_;
+    ZoneId id_ = 0;  // 0: none yet
     const dns::Name apex_;
-    Bulk* const bulk_;
+    Bulk* const bulk_ = nullptr;
     std::unique_ptr<RecordSorter> sorter_;
     ZoneAssembly assembly_;
     bool in_files_ = false;
@@ -330,6 +301,8 @@ class Loader : public ZoneLoader {
     std::uint64_t warning_count_ = 0;
     std::vector<std::string> warnings_;
     std::vector<std::uint64_t> hashes_;
+    std::shared_ptr<const ZoneNodes> small_;  // all of a zone that needed no id
+    bool finished_ = false;
 };
 
 class Bulk : public BulkLoad {
@@ -342,7 +315,7 @@ class Bulk : public BulkLoad {
 
     [[nodiscard]] std::unique_ptr<ZoneLoader> begin(const dns::Name& apex) override {
         if (sorter_ == nullptr) sorter_ = context_.make_sorter();
-        return std::make_unique<Loader>(context_, next_id_++, apex, this, std::move(sorter_));
+        return std::make_unique<Loader>(context_, next_id_++, apex, *this, std::move(sorter_));
     }
     [[nodiscard]] bool room() const noexcept override {
         return next_id_ < end_id_ && nodes_.octets() < kMaxOctets;
@@ -381,7 +354,7 @@ class Bulk : public BulkLoad {
         return written;
     }
 
-    void keep(ZoneId id, const dns::Name& apex, std::uint64_t records, const Nodes& nodes) {
+    void keep(ZoneId id, const dns::Name& apex, std::uint64_t records, const ZoneNodes& nodes) {
         nodes_.names.append(nodes.names);
         nodes_.chain.append(nodes.chain);
         loads_.push_back({id, LoadRecord{apex, records}});
@@ -396,27 +369,28 @@ class Bulk : public BulkLoad {
     ZoneId next_id_;
     const ZoneId end_id_;
     std::unique_ptr<RecordSorter> sorter_;  // of the loader before, for the next one
-    Nodes nodes_;
+    ZoneNodes nodes_;
     std::vector<std::pair<ZoneId, LoadRecord>> loads_;
 };
 
 Loader::~Loader() {
+    if (id_ != 0 && !finished_) context_.residency.end_load(id_);
     if (bulk_ != nullptr) bulk_->give_back(std::move(sorter_));
 }
 
-base::Result<void> Loader::keep(const Nodes& nodes) {
-    if (bulk_ != nullptr) {
-        bulk_->keep(id_, apex_, assembly_.records(), nodes);
-        return {};
+void Loader::keep(ZoneNodes nodes) {
+    if (bulk_ == nullptr) {
+        small_ = std::make_shared<const ZoneNodes>(std::move(nodes));
+        return;
     }
-    KeyValueBatch batch;
-    for (const NodeBlock* block : {&nodes.names, &nodes.chain}) {
-        for (std::size_t row = 0; row < block->size(); ++row) {
-            batch.put(Family::Nodes, std::string(block->key(row)), std::string(block->value(row)));
-        }
+    for (std::size_t row = 0; row < nodes.names.size(); ++row) {
+        add_hash(id_, nodes.names.node(row));
     }
-    batch.put(Family::Default, LoadRecord::key(id_), LoadRecord{apex_, assembly_.records()}.pack());
-    return context_.store.write(batch);
+    for (std::size_t row = 0; row < nodes.chain.size(); ++row) {
+        add_hash(hashed_id(id_), nodes.chain.node(row));
+    }
+    give_hashes();
+    bulk_->keep(id_, apex_, assembly_.records(), nodes);
 }
 
 }  // namespace
@@ -425,9 +399,8 @@ std::unique_ptr<RecordSorter> LoadContext::make_sorter() const {
     return std::make_unique<RecordSorter>(directory, octets);
 }
 
-std::unique_ptr<ZoneLoader> make_zone_loader(const LoadContext& context, ZoneId id,
-                                             const dns::Name& apex) {
-    return std::make_unique<Loader>(context, id, apex, nullptr, context.make_sorter());
+std::unique_ptr<ZoneLoader> make_zone_loader(const LoadContext& context, const dns::Name& apex) {
+    return std::make_unique<Loader>(context, apex);
 }
 
 std::unique_ptr<BulkLoad> make_bulk_load(const LoadContext& context, ZoneId first_id) {

@@ -13,6 +13,12 @@ using dns::RRType;
 
 class ResidencyTest : public StoreTest {
   protected:
+    /// Zones of more than a few names are written past the committer.
+    zones::StoreOptions options() override {
+        zones::StoreOptions options = StoreTest::options();
+        options.load_octets = 4096;
+        return options;
+    }
     std::uint64_t misses() { return store_->stats().cache_misses; }
 
     /// A zone with so many names, through a loader.

@@ -25,6 +25,7 @@ class ResidencyThreads : public StoreTest, public testing::WithParamInterface<st
     zones::StoreOptions options() override {
         zones::StoreOptions options = StoreTest::options();
         options.memory_octets = GetParam();
+        options.load_octets = 4096;  // whole zones are written past the committer
         return options;
     }
 

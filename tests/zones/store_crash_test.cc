@@ -34,6 +34,7 @@ zones::StoreOptions options(const std::string& directory) {
     options.memory_octets = std::size_t{32} << 20;
     options.min_free_octets = 0;
     options.write_buffer_octets = kSmallBuffer;
+    options.load_octets = 4096;  // the whole zone is written past the committer
     return options;
 }
 

@@ -246,7 +246,7 @@ TEST_F(StoreNsec3, NumbersOfZonesAreNotUsedUpUnseen) {
     reopen();
     const auto refused = commit(changes(zone("example.")));
     EXPECT_NE(faults(refused).find("zone numbers"), std::string::npos) << faults(refused);
-    EXPECT_FALSE(store_->begin_load(name("example.")));
+    EXPECT_FALSE(store_->begin_bulk());
 }
 
 }  // namespace

@@ -28,6 +28,12 @@ zones::PutRRset numbered(std::string_view owner, std::uint32_t number) {
 }
 
 class StoreThreads : public StoreTest {
+    zones::StoreOptions options() override {
+        zones::StoreOptions options = StoreTest::options();
+        options.load_octets = 4096;  // whole zones are written past the committer
+        return options;
+    }
+
   protected:
     /// Batches of look-ups until stopped. In each, what was written together is seen together,
     /// and revisions never go back.

@@ -1,9 +1,11 @@
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <set>
 
 #include "base/random.h"
 #include "tests/zones/store_fixture.h"
+#include "zones/node_block.h"
 
 namespace zones_test {
 namespace {
@@ -119,7 +121,17 @@ TEST_F(ZoneLoaderTest, SeveralTtlsAreWarnedOf) {
     EXPECT_EQ(rrset("example.", "a.example.", RRType::A), "60 192.0.2.1 192.0.2.2");
 }
 
-TEST_F(ZoneLoaderTest, OnlyWhatWasLoadedCanBeSwappedIn) {
+/// Not even the smallest zone waits in memory for its change set.
+class WrittenAlone : public ZoneLoaderTest {
+  protected:
+    zones::StoreOptions options() override {
+        zones::StoreOptions options = StoreTest::options();
+        options.load_octets = 1;
+        return options;
+    }
+};
+
+TEST_F(WrittenAlone, OnlyWhatWasLoadedCanBeSwappedIn) {
     const auto finished = load({})->finish();
     ASSERT_TRUE(finished);
     zones::ReplaceZone wrong = finished->operation;
@@ -135,7 +147,7 @@ TEST_F(ZoneLoaderTest, OnlyWhatWasLoadedCanBeSwappedIn) {
     EXPECT_EQ(kind(commit(changes(finished->operation))), Kind::NotFound);
 }
 
-TEST_F(ZoneLoaderTest, LoadsThatNobodyTookAreCollectedAtStart) {
+TEST_F(WrittenAlone, LoadsThatNobodyTookAreCollectedAtStart) {
     const auto finished = load({{"a.example.", RRType::A, "192.0.2.1"}})->finish();
     ASSERT_TRUE(finished);
     reopen();
@@ -148,6 +160,63 @@ TEST_F(ZoneLoaderTest, LoadsThatNobodyTookAreCollectedAtStart) {
     const auto owner = name("a.");
     EXPECT_EQ(source_->find(finished->operation.loaded, owner.octets().first(2)).presence,
               zones::Presence::Absent);
+}
+
+TEST_F(ZoneLoaderTest, SmallZonesAreWrittenByTheirChangeSet) {
+    const std::uint64_t groups = store_->stats().groups;
+    const auto first = load({{"a.example.", RRType::A, "192.0.2.1"}})->finish();
+    const auto second = load({{"*.b.example.", RRType::A, "192.0.2.2"}}, "11")->finish();
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->operation.loaded, 0U);
+    ASSERT_NE(first->operation.small, nullptr);
+    EXPECT_EQ(first->operation.small->names.size(), 2U);
+    must(changes(first->operation));
+    EXPECT_EQ(find("example.", "a.example."), "Present");
+    must(changes(second->operation));
+    EXPECT_EQ(store_->stats().groups, groups + 2);
+    for (int pass = 0; pass < 2; ++pass) {
+        EXPECT_EQ(find("example.", "a.example."), "Absent");
+        EXPECT_EQ(find("example.", "*.b.example."), "Present");
+        EXPECT_EQ(find("example.", "b.example."), "ENT*");
+        EXPECT_EQ(serial("example."), 11U);
+        reopen();
+    }
+    // What is not taken leaves nothing, and a change set that fails takes nothing.
+    const auto third = load({{"c.example.", RRType::A, "192.0.2.1"}}, "12")->finish();
+    ASSERT_TRUE(third);
+    zones::ChangeSet refused = changes(third->operation, zones::DeleteZone{name("none.")});
+    EXPECT_EQ(kind(commit(std::move(refused))), Kind::NotFound);
+    EXPECT_EQ(find("example.", "c.example."), "Absent");
+    EXPECT_EQ(serial("example."), 11U);
+}
+
+TEST_F(ZoneLoaderTest, SmallZonesOfManyWritersShareGroups) {
+    constexpr int kZones = 200;
+    std::atomic<int> done{0};
+    for (int i = 0; i < kZones; ++i) {
+        const std::string apex = "z" + std::to_string(i) + ".test.";
+        auto loader = store_->begin_load(name(apex));
+        ASSERT_TRUE(loader);
+        take(**loader, {apex, RRType::SOA, "ns.test. h.test. 1 1 2 3 4"});
+        take(**loader, {apex, RRType::NS, "ns.test."});
+        take(**loader, {"www." + apex, RRType::A, "192.0.2.1"});
+        const auto finished = (*loader)->finish();
+        ASSERT_TRUE(finished);
+        store_->submit(changes(finished->operation),
+                       [&done](const auto& outcome) { done += outcome ? 1 : 1000; });
+    }
+    for (int i = 0; i < 10000 && done < kZones; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_EQ(done, kZones);
+    EXPECT_LT(store_->stats().groups, std::uint64_t{kZones} / 2);
+    for (int pass = 0; pass < 2; ++pass) {
+        EXPECT_EQ(store_->published()->zones->size(), std::size_t{kZones});
+        EXPECT_EQ(find("z0.test.", "www.z0.test."), "Present");
+        EXPECT_EQ(find("z199.test.", "www.z199.test."), "Present");
+        EXPECT_EQ(find("z199.test.", "w.z199.test."), "Absent");
+        reopen();
+    }
 }
 
 TEST_F(ZoneLoaderTest, OverlayStaysWhenTheBaseIsReplaced) {
