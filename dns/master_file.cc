@@ -1,6 +1,8 @@
 #include "dns/master_file.h"
 
+#include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "dns/presentation.h"
 #include "dns/rdata.h"
@@ -52,6 +54,10 @@ std::string without_quotes(std::string_view text) {
     return std::string(text);
 }
 
+/// Editors of some systems put it in front of a text in UTF-8; it says nothing.
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::uint8_t kMarkDone = 255;
+
 /// A path is relative to the file that names it.
 std::string beside(const std::string& file, const std::string& path) {
     const std::size_t slash = file.rfind('/');
@@ -79,6 +85,7 @@ struct MasterScanner::State {
         bool escaped = false;
         bool comment = false;
         bool too_long = false;
+        std::uint8_t mark = 0;  // octets of a byte order mark seen; kMarkDone: the text has begun
     };
 
     State(Options options_in, MasterSink& sink_in)
@@ -86,7 +93,23 @@ struct MasterScanner::State {
 
     bool feed(Source& source, std::string_view text, unsigned level) {
         for (const char c : text) {
+            if (source.mark != kMarkDone) {
+                if (c == kByteOrderMark[source.mark]) {
+                    if (++source.mark == kByteOrderMark.size()) source.mark = kMarkDone;
+                    continue;
+                }
+                if (!end_mark(source, level)) return false;
+            }
             if (!take(source, c, level)) return false;
+        }
+        return true;
+    }
+
+    /// The text has begun; what looked like the start of a mark belongs to it.
+    bool end_mark(Source& source, unsigned level) {
+        const std::uint8_t seen = std::exchange(source.mark, kMarkDone);
+        for (std::size_t i = 0; i < seen && seen != kMarkDone; ++i) {
+            if (!take(source, kByteOrderMark[i], level)) return false;
         }
         return true;
     }
@@ -166,6 +189,7 @@ struct MasterScanner::State {
     }
 
     bool finish(Source& source, unsigned level) {
+        if (!end_mark(source, level)) return false;
         if (source.depth > 0 || source.quoted) {
             source.entry.clear();
             return fault(source.file, source.entry_line,
@@ -370,99 +394,116 @@ std::optional<GenerateRange> read_range(std::string_view text) {
     return out;
 }
 
-constexpr std::size_t kMaxGenerateWidth = 255;
+// BIND runs out of room a little above; a label has 63 octets, a string 255.
+constexpr std::uint32_t kMaxGenerateWidth = 125;
+// Of owner and rdata: they are read again for each record.
+constexpr std::size_t kMaxGenerateOctets = 4096;
 
-std::string in_base(std::uint64_t value, unsigned radix, bool capitals) {
+/// The nibbles from the lowest up with dots between them, as reverse zones of IPv6 want them. As in
+/// BIND the width counts dots too, so that an even one ends with a dot.
+std::string in_nibbles(std::uint32_t value, std::uint32_t width, bool capitals) {
     const char* digits = capitals ? "0123456789ABCDEF" : "0123456789abcdef";
     std::string out;
     do {
-        out.insert(out.begin(), digits[value % radix]);
-        value /= radix;
-    } while (value > 0);
-    return out;
-}
-
-/// Nibbles in reverse order with dots, as reverse zones of IPv6 want them.
-std::string in_nibbles(std::uint64_t value, std::size_t width, bool capitals) {
-    const char* digits = capitals ? "0123456789ABCDEF" : "0123456789abcdef";
-    std::string out;
-    do {
-        if (!out.empty()) out.push_back('.');
         out.push_back(digits[value & 15]);
         value >>= 4;
-    } while (value > 0 || out.size() + 1 < width);
+        if (width > 0) --width;
+        if (width == 0 && value == 0) break;
+        out.push_back('.');
+        if (width > 0) --width;
+    } while (value > 0 || width > 0);
     return out;
 }
 
-/// `text` with each `$` replaced: `$`, `${offset}`, `${offset,width}`, `${offset,width,base}`;
-/// `\$` and `$$` stand for the character.
-std::optional<std::string> expand(std::string_view text, std::uint32_t number) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '\\' && at + 1 < text.size()) {
-            if (text[at + 1] != '$') out.push_back('\\');
-            out.push_back(text[++at]);
-            continue;
-        }
-        if (text[at] != '$') {
-            out.push_back(text[at]);
-            continue;
-        }
-        if (at + 1 < text.size() && text[at + 1] == '$') {
-            out.push_back('$');
-            ++at;
-            continue;
-        }
-        std::int64_t offset = 0;
-        std::uint32_t width = 0;
-        char radix = 'd';
-        if (at + 1 < text.size() && text[at + 1] == '{') {
-            at += 2;
-            const bool negative = at < text.size() && text[at] == '-';
-            if (negative) ++at;
-            const auto magnitude = read_number(text, at);
-            if (!magnitude) return std::nullopt;
-            offset = negative ? -std::int64_t{*magnitude} : std::int64_t{*magnitude};
-            if (at < text.size() && text[at] == ',') {
-                ++at;
-                const auto parsed = read_number(text, at);
-                if (!parsed || *parsed > kMaxGenerateWidth) return std::nullopt;
-                width = *parsed;
-                if (at + 1 < text.size() && text[at] == ',') {
-                    radix = text[at + 1];
-                    at += 2;
-                }
-            }
-            if (at >= text.size() || text[at] != '}') return std::nullopt;
-        }
+/// What stands in braces behind a `$`.
+struct GenerateFormat {
+    std::int64_t offset = 0;
+    std::uint32_t width = 0;
+    char base = 'd';
+
+    [[nodiscard]] std::string apply(std::uint32_t number) const {
         const std::int64_t value = std::int64_t{number} + offset;
-        if (value < 0) return std::nullopt;
-        const auto unsigned_value = static_cast<std::uint64_t>(value);
-        std::string digits;
-        switch (radix) {
-            case 'd':
-                digits = in_base(unsigned_value, 10, false);
-                break;
-            case 'o':
-                digits = in_base(unsigned_value, 8, false);
-                break;
-            case 'x':
-            case 'X':
-                digits = in_base(unsigned_value, 16, radix == 'X');
-                break;
+        const auto bits = static_cast<std::uint32_t>(value);  // below 0: of 32 bits, as in BIND
+        const int digits = static_cast<int>(width);
+        char out[kMaxGenerateWidth + 16];
+        switch (base) {
             case 'n':
             case 'N':
-                digits = in_nibbles(unsigned_value, width, radix == 'N');
+                return in_nibbles(bits, width, base == 'N');
+            case 'o':
+                std::snprintf(out, sizeof out, "%0*o", digits, bits);
+                break;
+            case 'x':
+                std::snprintf(out, sizeof out, "%0*x", digits, bits);
+                break;
+            case 'X':
+                std::snprintf(out, sizeof out, "%0*X", digits, bits);
                 break;
             default:
+                std::snprintf(out, sizeof out, "%0*lld", digits, static_cast<long long>(value));
+                break;
+        }
+        return out;
+    }
+};
+
+/// `{offset}`, `{offset,width}` or `{offset,width,base}`; `at` moves behind the brace.
+std::optional<GenerateFormat> read_format(std::string_view text, std::size_t& at) {
+    GenerateFormat out;
+    ++at;
+    const bool negative = at < text.size() && text[at] == '-';
+    if (at < text.size() && (negative || text[at] == '+')) ++at;
+    const auto offset = read_number(text, at);
+    if (!offset) return std::nullopt;
+    out.offset = negative ? -std::int64_t{*offset} : std::int64_t{*offset};
+    if (at < text.size() && text[at] == ',') {
+        const auto width = read_number(text, ++at);
+        if (!width || *width > kMaxGenerateWidth) return std::nullopt;
+        out.width = *width;
+        if (at + 1 < text.size() && text[at] == ',') {
+            out.base = text[at + 1];
+            at += 2;
+            if (std::string_view("doxXnN").find(out.base) == std::string_view::npos) {
                 return std::nullopt;
+            }
         }
-        if (digits.size() < width && radix != 'n' && radix != 'N') {
-            digits.insert(0, width - digits.size(), '0');
+    }
+    if (at == text.size() || text[at++] != '}') return std::nullopt;
+    return out;
+}
+
+/// `text` with each `$` replaced by the number; `$$` and `\$` stand for the character.
+std::optional<std::string> expand(std::string_view text, std::uint32_t number) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        const char c = text[at++];
+        if (c == '\\') {
+            out.push_back(c);
+            if (at < text.size()) out.push_back(text[at++]);
+        } else if (c != '$') {
+            out.push_back(c);
+        } else if (at < text.size() && text[at] == '$') {
+            out += text[at++];
+        } else {
+            GenerateFormat format;
+            if (at < text.size() && text[at] == '{') {
+                const auto read = read_format(text, at);
+                if (!read) return std::nullopt;
+                format = *read;
+            }
+            out += format.apply(number);
         }
-        out += digits;
     }
     return out;
+}
+
+/// BIND takes one word behind the type; in quotes it may hold blanks, and it is read as rdata
+/// without them. Words that need no quotes are taken here too.
+std::string_view generated_rdata(std::string_view text) {
+    const Words words = split(text);
+    if (words.size() != 1 || words[0].size() < 2 || words[0].front() != '"') return text;
+    if (words[0].find('"', 1) != words[0].size() - 1) return text;
+    return words[0].substr(1, words[0].size() - 2);
 }
 
 }  // namespace
@@ -482,9 +523,19 @@ bool MasterScanner::State::generate(const Words& words, const std::string& file,
     if ((range->stop - range->start) / range->step >= kMaxGenerated) {
         return fault(file, line, "$GENERATE makes more than 1048576 records");
     }
-    const char* rest = words[2].data() + words[2].size();
-    const std::string_view tail(
-        rest, static_cast<std::size_t>(words.back().data() + words.back().size() - rest));
+    // What stands in front of the rdata is the same for all records.
+    std::size_t type_at = 3;
+    while (type_at + 1 < words.size() && !parse_type(upper(words[type_at]))) ++type_at;
+    const auto text_between = [](const char* from, const char* to) {
+        return std::string_view(from, static_cast<std::size_t>(to - from));
+    };
+    const char* type_end = words[type_at].data() + words[type_at].size();
+    const std::string head(text_between(words[3].data(), type_end));
+    const std::string_view tail =
+        generated_rdata(text_between(type_end, words.back().data() + words.back().size()));
+    if (words[2].size() + tail.size() > kMaxGenerateOctets) {
+        return fault(file, line, "$GENERATE of more than 4096 octets");
+    }
     for (std::uint64_t n = range->start; n <= range->stop; n += range->step) {
         const auto number = static_cast<std::uint32_t>(n);
         const auto lhs = expand(words[2], number);
@@ -495,7 +546,8 @@ bool MasterScanner::State::generate(const Words& words, const std::string& file,
         owner = *name;
         have_owner = true;
         const std::uint64_t faults_before = fault_count;
-        if (!record(split(*rhs), 0, *rhs, file, line)) return false;
+        const std::string entry = head + ' ' + *rhs;
+        if (!record(split(entry), 0, entry, file, line)) return false;
         if (fault_count != faults_before) return true;  // one fault says it for the whole range
     }
     return true;

@@ -165,6 +165,69 @@ TEST(MasterFile, TtlFromSoaMinimumOrLastRecordWithoutTtlDirective) {
     EXPECT_NE(got.lines[3].find("z.example. 9 "), std::string::npos);
 }
 
+TEST(MasterFile, AByteOrderMarkAndCarriageReturnsSayNothing) {
+    const std::string text =
+        "\xef\xbb\xbf$TTL 300\r\na A 192.0.2.1\r\n\r\n  TXT \"x\"\r\nb TXT (\r\n \"y\" ; z\r\n )";
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, text.size()}) {
+        const Collector got = scan(text, piece);
+        EXPECT_EQ(got.faults, std::vector<std::string>{});
+        EXPECT_EQ(got.lines, (std::vector<std::string>{"2 a.example. 300 A 192.0.2.1",
+                                                       "4 a.example. 300 TXT \"x\"",
+                                                       "5 b.example. 300 TXT \"y\""}));
+    }
+    // Half a mark is text, and so is a second one.
+    EXPECT_EQ(scan("\xef\xbb\x41 A 192.0.2.1").lines,
+              std::vector<std::string>{"1 \\239\\187A.example. 3600 A 192.0.2.1"});
+    EXPECT_EQ(scan("\xef").faults.size(), 1U);
+    EXPECT_EQ(scan("\xef\xbb\xbf\xef\xbb\xbf A 192.0.2.1").lines,
+              std::vector<std::string>{"1 \\239\\187\\191.example. 3600 A 192.0.2.1"});
+}
+
+/// What BIND makes of them (named-checkzone 9.18).
+TEST(MasterFile, GenerateAsBindDoes) {
+    struct Case {
+        std::string entry;
+        std::vector<std::string> records;
+    };
+    const Case cases[] = {
+        {"1-10/4 n$ A 10.0.0.$",
+         {"n1.example. 5 A 10.0.0.1", "n5.example. 5 A 10.0.0.5", "n9.example. 5 A 10.0.0.9"}},
+        {"17-17 ${0,2,n}a A 10.0.0.$", {"1.1a.example. 5 A 10.0.0.17"}},
+        {"1-1 ${0,2,n}a A 10.0.0.$", {"1.a.example. 5 A 10.0.0.1"}},
+        {"17-17 ${0,3,n}.b A 10.0.0.$", {"1.1.b.example. 5 A 10.0.0.17"}},
+        {"1023-1023 ${0,1,N}.d A 10.0.0.1", {"F.F.3.d.example. 5 A 10.0.0.1"}},
+        {"1-1 n${-5}x A 10.0.0.1", {"n-4x.example. 5 A 10.0.0.1"}},
+        {"1-1 n${-5,3,x}x A 10.0.0.1", {"nfffffffcx.example. 5 A 10.0.0.1"}},
+        {"1-1 n${+5}x A 10.0.0.1", {"n6x.example. 5 A 10.0.0.1"}},
+        {"1-1 n$$x A 10.0.0.1", {"n\\$x.example. 5 A 10.0.0.1"}},
+        {"1-1 n\\$x A 10.0.0.1", {"n\\$x.example. 5 A 10.0.0.1"}},
+        {"8-8 n${0,0,o}x A 10.0.0.1", {"n10x.example. 5 A 10.0.0.1"}},
+        {"30-30 n${0,3,X}x A 10.0.0.1", {"n01Ex.example. 5 A 10.0.0.1"}},
+        {"1-1 n$ 60 IN MX \"10 mx$\"", {"n1.example. 60 MX 10 mx1.example."}},
+        {"1-1 n$ IN 60 TXT \"one $\"", {"n1.example. 60 TXT \"one\" \"1\""}},
+        // More words than BIND takes.
+        {"1-1 n$ MX 10 mx$", {"n1.example. 5 MX 10 mx1.example."}},
+        {"1-1 n$ TXT \"one $\" \"two $\"", {"n1.example. 5 TXT \"one 1\" \"two 1\""}},
+    };
+    for (const Case& row : cases) {
+        const Collector got = scan("$TTL 5\n$GENERATE " + row.entry + "\n");
+        EXPECT_EQ(got.faults, std::vector<std::string>{}) << row.entry;
+        std::vector<std::string> records;
+        for (const std::string& line : got.lines) records.push_back(line.substr(2));
+        EXPECT_EQ(records, row.records) << row.entry;
+    }
+    for (const char* bad :
+         {"1-1 n${}x A 10.0.0.1", "1-1 n${1,}x A 10.0.0.1", "1-1 n${1,3,q}x A 10.0.0.1",
+          "1-1 n${1,3,d A 10.0.0.1", "1-1 n${0,200} A 10.0.0.1", "1-1 n${1 ,2} A 10.0.0.1",
+          "2-1 n$ A 10.0.0.1", "1-3/0 n$ A 10.0.0.1", "1-3 n$ A 10.0.0.${0,3}", "1-3 n$ A",
+          "1-3 n$ 60 IN A", "1- n$ A 10.0.0.1", "1-2 n$ NOSUCH 10.0.0.1"}) {
+        const Collector got = scan("$TTL 5\n$GENERATE " + std::string(bad) + "\nz A 192.0.2.1\n");
+        EXPECT_EQ(got.faults.size(), 1U) << bad;
+        EXPECT_EQ(got.lines, std::vector<std::string>{"3 z.example. 5 A 192.0.2.1"}) << bad;
+    }
+    EXPECT_EQ(scan("$GENERATE 1-2 n$ TXT " + std::string(5000, 'x') + "\n").faults.size(), 1U);
+}
+
 TEST(MasterFile, OneEntryIsBoundedInMemory) {
     std::string text = "x TXT (";
     text.append(3 << 20, ' ');
