@@ -1,7 +1,8 @@
-// PUT /v1/zones/{zone} with a master file: streamed into a loader, then swapped in.
+// PUT /v1/zones/{zone}: a body streamed into a loader, then swapped in.
 #include "admin/zone_import.h"
 
 #include "admin/resources.h"
+#include "admin/zone_body.h"
 #include "server/service.h"
 
 namespace admin {
@@ -48,9 +49,11 @@ base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused> ZoneImport::finis
 
 namespace {
 
+constexpr const char* kZoneTypes = "text/dns, application/json, application/x-ndjson";
+
 class ImportSink final : public BodySink {
   public:
-    ImportSink(Context& context, Respond respond, std::unique_ptr<ZoneImport> import,
+    ImportSink(Context& context, Respond respond, std::unique_ptr<ZoneBody> import,
                zones::Precondition condition, Submission submission, dns::Name apex, bool existed)
         : context_(context),
           respond_(std::move(respond)),
@@ -67,17 +70,18 @@ class ImportSink final : public BodySink {
 
     // Sorting and writing a large zone takes seconds: not on the loop.
     void on_end() override {
-        const std::shared_ptr<ZoneImport> import(std::move(import_));
-        context_.background.run([&context = context_, mailbox = context_.mailbox, import,
-                                 finish = Finish{context_, respond_, condition_, submission_, apex_,
-                                                 existed_, import->records()}] {
-            using Finished = base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused>;
-            auto finished = std::make_shared<Finished>(import->finish());
-            mailbox->post([finish, finished] { finish.run(std::move(*finished)); });
-        });
+        const std::shared_ptr<ZoneBody> import(std::move(import_));
+        context_.background.run(
+            [&context = context_, mailbox = context_.mailbox, import,
+             finish = Finish{context_, respond_, condition_, submission_, apex_, existed_}] {
+                auto finished = std::make_shared<Finished>(import->finish());
+                mailbox->post([finish, finished] { finish.run(std::move(*finished)); });
+            });
     }
 
   private:
+    using Finished = base::Result<ZoneBody::Done, ZoneBody::Refused>;
+
     // What is left to do back on the admin loop, when the sink itself may be gone.
     struct Finish {
         Context& context;
@@ -86,27 +90,26 @@ class ImportSink final : public BodySink {
         Submission submission;
         dns::Name apex;
         bool existed;
-        std::uint64_t records;
 
-        void run(base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused> finished) const {
+        void run(Finished finished) const {
             if (!finished) {
-                std::vector<Fault> faults;
-                for (const std::string& fault : finished.error().shown) {
-                    faults.push_back({"", fault});
-                }
-                return respond(problem(
-                    422, std::to_string(finished.error().faults) + " faults in the master file",
-                    std::move(faults)));
+                return respond(
+                    problem(422, std::to_string(finished.error().faults) + " faults in the zone",
+                            std::move(finished.error().shown)));
             }
             std::vector<zones::Operation> operations;
-            operations.push_back({std::move(finished->operation), condition});
+            const std::uint64_t records = finished->zone.operation.records;
+            operations.push_back({std::move(finished->zone.operation), condition});
+            for (zones::Operation& operation : finished->more) {
+                operations.push_back(std::move(operation));
+            }
             submit(context, submission, std::move(operations),
-                   [self = *this, warnings = std::move(finished->warnings)](Outcome outcome) {
-                       self.answer(std::move(outcome), warnings);
-                   });
+                   [self = *this, records, warnings = std::move(finished->zone.warnings)](
+                       Outcome outcome) { self.answer(std::move(outcome), records, warnings); });
         }
 
-        void answer(Outcome outcome, const std::vector<std::string>& warnings) const {
+        void answer(Outcome outcome, std::uint64_t records,
+                    const std::vector<std::string>& warnings) const {
             if (!outcome) return respond(problem(outcome.error()));
             outcome->warnings.insert(outcome->warnings.begin(), warnings.begin(), warnings.end());
             Json document = Json::object();
@@ -124,7 +127,7 @@ class ImportSink final : public BodySink {
 
     Context& context_;
     Respond respond_;
-    std::unique_ptr<ZoneImport> import_;
+    std::unique_ptr<ZoneBody> import_;
     zones::Precondition condition_;
     Submission submission_;
     dns::Name apex_;
@@ -138,9 +141,11 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
         respond(std::move(reply));
         return std::unique_ptr<BodySink>();
     };
-    if (request.content_type() != "text/dns") {
-        Reply reply = problem(415, "a zone is replaced by a master file, text/dns");
-        reply.headers.add("accept", "text/dns");
+    const std::string type = request.content_type();
+    const bool lines = type == "application/x-ndjson";
+    if (type != "text/dns" && type != "application/json" && !lines) {
+        Reply reply = problem(415, std::string("a zone is replaced by ") + kZoneTypes);
+        reply.headers.add("accept", kZoneTypes);
         return refuse(std::move(reply));
     }
     auto condition = write_condition(request);
@@ -155,9 +160,11 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
     }
     auto loader = store.begin_load(*apex);
     if (!loader) return refuse(problem(503, loader.error().message));
-    // No includes: a zone sent over the network must not read the server's files.
-    auto import = std::make_unique<ZoneImport>(std::move(*loader), *apex, "zone");
-    return std::make_unique<ImportSink>(context, std::move(respond), std::move(import),
+    auto body = type == "text/dns" ? make_master_file_body(std::move(*loader), *apex)
+                                   : make_documents_body(std::move(*loader), *apex,
+                                                         lines ? RRsetDocuments::Format::Lines
+                                                               : RRsetDocuments::Format::Object);
+    return std::make_unique<ImportSink>(context, std::move(respond), std::move(body),
                                         std::move(*condition), submission_of(request), *apex,
                                         zone->has_value());
 }
