@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/random.h"
 #include "tests/zones/store_fixture.h"
 #include "zones/store.h"
 
@@ -148,6 +149,68 @@ TEST(StoreOnFullDisk, TheReserveIsKept) {
     EXPECT_TRUE(store.stats().writable);
     const auto done = store.commit(changes(bulky(0)));
     ASSERT_TRUE(done) << faults(done);
+}
+
+/// A zone of so many octets that cannot be compressed. What `finish` says.
+base::Result<zones::ZoneLoader::Finished, zones::ZoneLoader::Refused> load(zones::Store& store,
+                                                                           std::size_t octets) {
+    constexpr std::size_t kText = 250;
+    constexpr std::size_t kTexts = 16;
+    auto loader = store.begin_load(name("large."));
+    EXPECT_TRUE(loader);
+    const auto take = [&](const std::string& owner, RRType type,
+                          const std::vector<std::uint8_t>& data) {
+        EXPECT_FALSE((*loader)->add(name(owner), type, 300, data));
+    };
+    take("large.", RRType::SOA, rdata(RRType::SOA, "ns.test. h.test. 1 2 3 4 5"));
+    take("large.", RRType::NS, rdata(RRType::NS, "ns.test."));
+    base::Random random(5);
+    for (std::size_t at = 0; at < octets; at += kText * kTexts) {
+        std::vector<std::uint8_t> data;
+        for (std::size_t text = 0; text < kTexts; ++text) {
+            data.push_back(kText);
+            for (std::size_t i = 0; i < kText; ++i) {
+                data.push_back(static_cast<std::uint8_t>(random.below(256)));
+            }
+        }
+        take("n" + std::to_string(at * 7919 % 1000003) + ".large.", RRType::TXT, data);
+    }
+    return (*loader)->finish();
+}
+
+TEST(StoreOnFullDisk, AnImportThatFillsItLeavesNothing) {
+    const SmallDisk disk;
+    if (!disk.why_not().empty()) GTEST_SKIP() << "cannot mount a tmpfs: " << disk.why_not();
+    zones::StoreOptions small = options(disk, 0);
+    small.load_octets = std::size_t{1} << 20;
+    auto store = std::move(*zones::Store::open(small));
+    ASSERT_TRUE(store->commit(changes(zone("example."), bulky(0))));
+    // The first does not even fit while it is sorted, the second not when it is written.
+    for (const std::size_t mebioctets : {80U, 40U}) {
+        const auto before = std::filesystem::space(disk.store()).available;
+        const auto refused = load(*store, mebioctets << 20);
+        ASSERT_FALSE(refused) << mebioctets;
+        ASSERT_EQ(refused.error().shown.size(), 1U);
+        EXPECT_EQ(store->published()->zones->size(), 1U);
+        EXPECT_TRUE(holds(*store, 0));
+        ASSERT_TRUE(writable_soon(*store)) << refused.error().shown[0];
+        EXPECT_TRUE(store->commit(changes(bulky(1)))) << refused.error().shown[0];
+        // Files that were taken in go with a compaction, which has until the next start.
+        store.reset();
+        store = std::move(*zones::Store::open(small));
+        const auto left = [&] {
+            const auto now = std::filesystem::space(disk.store()).available;
+            return now < before ? before - now : 0;
+        };
+        for (int i = 0; i < 1000 && left() > (std::uintmax_t{8} << 20); ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        EXPECT_LT(left(), std::uintmax_t{8} << 20) << mebioctets;
+        EXPECT_TRUE(holds(*store, 0) && holds(*store, 1));
+    }
+    const auto fits = load(*store, std::size_t{4} << 20);
+    ASSERT_TRUE(fits) << fits.error().shown[0];
+    EXPECT_TRUE(store->commit(changes(fits->operation)));
 }
 
 }  // namespace
