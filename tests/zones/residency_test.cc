@@ -118,7 +118,11 @@ TEST_F(ResidencyTest, AnEstimateThatIsTooLowIsNotBelievedForEver) {
     wait_until_complete();
     ASSERT_LT(store_->stats().cache_nodes_estimate, 6000U) << "or this test shows nothing";
     // At first the filter is too small, so one more scan is due.
-    for (int i = 0; i < kPatience && store_->stats().cache_nodes_estimate < 12000; ++i) {
+    const auto scanned = [this] {
+        const zones::StoreStats stats = store_->stats();
+        return stats.cache_nodes_estimate >= 12000 && !stats.cache_scanning;
+    };
+    for (int i = 0; i < kPatience && !scanned(); ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     wait_until_complete();
