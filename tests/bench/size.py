@@ -78,7 +78,7 @@ def measure(meridian, tools, directory, kind, count, rounds, echo_port, echo_pid
     figures = {stream: [] for stream in ("echo",) + STREAMS}
     try:
         server.first_answer(form % (count - 1))
-        server.settle()
+        server.load()
         for number in range(rounds + 1):
             row = {"echo": cpu_us(tools, echo_port, echo_pid, os.path.join(directory, "hot"))[0]}
             for stream in STREAMS:

@@ -6,6 +6,8 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 RECORDS = 10
 ZONE = """$TTL 3600
@@ -65,12 +67,12 @@ def free_port():
 
 class Server:
     def __init__(self, meridian, directory, data_dir, memory_mb):
-        self.port = free_port()
+        self.port, self.web = free_port(), free_port()
         config = os.path.join(directory, "meridian.toml")
         with open(config, "w") as out:
             out.write('data_dir = "%s"\nworkers = 1\n[[listener]]\naddress = "127.0.0.1:%d"\nrole = "auth"\n'
                       '[[admin.listener]]\naddress = "127.0.0.1:%d"\n[limits]\nmemory_mb = %d\n'
-                      % (data_dir, self.port, free_port(), memory_mb))
+                      % (data_dir, self.port, self.web, memory_mb))
         self.log = open(os.path.join(directory, "server.log"), "w")
         self.process = subprocess.Popen([meridian, "serve", "--config", config],
                                         stdout=self.log, stderr=self.log)
@@ -105,6 +107,19 @@ class Server:
         with open("/proc/%d/stat" % self.process.pid) as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def load(self, limit_s=1200):
+        """Until the whole store is in memory; the thread that reads it gives way to everything else."""
+        start = time.monotonic()
+        while time.monotonic() - start < limit_s:
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.web) as metrics:
+                    if b"\nmeridian_node_cache_complete 1\n" in metrics.read():
+                        return
+            except urllib.error.URLError:
+                pass  # it answers queries before it listens for this
+            time.sleep(0.2)
+        raise SystemExit("zones.py: not all in memory within %d s" % limit_s)
 
     def settle(self):
         """Until it has nothing more to do in the background."""
