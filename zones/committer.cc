@@ -217,7 +217,7 @@ void Committer::count_submitters(std::size_t in_group) {
 }
 
 /// Who has just been told of one change often sends the next at once, and a sync takes more than
-/// waiting for them does: at most half as long as the last group took.
+/// waiting for them does: half as long as the last group took, within bounds.
 void Committer::gather(std::unique_lock<std::mutex>& lock) {
     if (submitters_ < 2) return;
     wanted_ = submitters_;
