@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
-#include <variant>
 
 #include "admin/feed.h"
 #include "base/octets.h"
@@ -18,19 +16,6 @@ namespace admin {
 namespace {
 
 constexpr int kNiceness = 10;
-
-// The apex an operation changes; empty for documents, which belong to no zone.
-struct ZoneOf {
-    std::string operator()(const zones::PutZone& o) const { return o.apex.to_text(); }
-    std::string operator()(const zones::DeleteZone& o) const { return o.apex.to_text(); }
-    std::string operator()(const zones::ReplaceZone& o) const { return o.apex.to_text(); }
-    std::string operator()(const zones::PutDocument&) const { return {}; }
-    std::string operator()(const zones::DeleteDocument&) const { return {}; }
-    template <class T>
-    std::string operator()(const T& o) const {
-        return o.zone.to_text();
-    }
-};
 
 }  // namespace
 
@@ -119,18 +104,12 @@ void submit(Context& context, const Request& request, std::vector<zones::Operati
 
 void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,
             std::function<void(Outcome)> then) {
-    std::set<std::string> touched;
-    for (const zones::Operation& operation : operations) {
-        touched.insert(std::visit(ZoneOf(), operation.what));
-    }
-    touched.erase("");
-
     ChangeNotice notice{.revision = 0,
                         .time = base::wall_now(),
                         .author = submission.author,
                         .request_id = submission.request_id,
                         .message = submission.message,
-                        .zones = {touched.begin(), touched.end()}};
+                        .zones = {}};
     zones::ChangeSet changes;
     changes.author = std::move(submission.author);
     changes.request_id = std::move(submission.request_id);
@@ -150,6 +129,9 @@ void submit(Context& context, Submission submission, std::vector<zones::Operatio
                                                       then = std::move(then), tell]() mutable {
                                            if (tell && shared->has_value() && (*shared)->changed) {
                                                notice.revision = (*shared)->revision;
+                                               for (const dns::Name& zone : (*shared)->zones) {
+                                                   notice.zones.push_back(zone.to_text());
+                                               }
                                                context.feed.publish(notice);
                                            }
                                            then(std::move(*shared));

@@ -14,6 +14,10 @@ int status_of(zones::ChangeFault::Kind kind, bool creates) {
             return creates ? 409 : 412;
         case zones::ChangeFault::Kind::Invalid:
             return 422;
+        case zones::ChangeFault::Kind::Conflict:
+            return 409;
+        case zones::ChangeFault::Kind::Gone:
+            return 410;
         case zones::ChangeFault::Kind::Unavailable:
             return 503;
     }
@@ -24,6 +28,8 @@ int status_of(zones::ChangeFault::Kind kind, bool creates) {
 int rank(int status) {
     switch (status) {
         case 503:
+            return 5;
+        case 410:
             return 4;
         case 412:
             return 3;

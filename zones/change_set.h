@@ -96,9 +96,21 @@ struct DeleteDocument {
     std::string id;
 };
 
+/// Puts back what one change set changed. Where something has been changed since, that is a
+/// conflict and nothing is done. A revert is a change set like any other, and can be reverted.
+struct RevertRevision {
+    Revision revision = 0;
+};
+/// Undoes every later change of a zone, the newest first, whatever lies between: edits, whole
+/// replacements, its deletion. Serials go on (RFC 1982): only the rest of the SOA is put back.
+struct RevertZone {
+    dns::Name apex;
+    Revision to = 0;
+};
+
 struct Operation {
     std::variant<PutZone, DeleteZone, ReplaceZone, PutRRset, AddRecords, RemoveRecords, DeleteRRset,
-                 PutPolicy, DeletePolicy, PutDocument, DeleteDocument>
+                 PutPolicy, DeletePolicy, PutDocument, DeleteDocument, RevertRevision, RevertZone>
         what;
     Precondition condition;
 };
@@ -121,6 +133,8 @@ struct ChangeFault {
         Exists,        // 409
         Precondition,  // 412
         Invalid,       // 422: the rules of DNS or of the document
+        Conflict,      // 409: a revert of what was changed since
+        Gone,          // 410: history that is not kept any more
         Unavailable,   // 503: store in error, disk full, shutting down
     };
     Kind kind = Kind::Invalid;
@@ -138,6 +152,7 @@ struct Committed {
     std::vector<std::string> warnings;
     bool changed = true;  // false: the change set changed nothing and got no revision of its own
     std::string diff;     // dry run: what would have been done, as JournalEntry::json
+    std::vector<dns::Name> zones;  // that were changed
 };
 
 }  // namespace zones

@@ -333,6 +333,7 @@ void Committer::answer(Item& item, Result& result) {
     committed.revision = result.revision;
     committed.warnings = std::move(result.outcome->warnings);
     committed.changed = result.outcome->changed;
+    committed.zones = std::move(result.outcome->zones);
     if (item.changes.dry_run) committed.diff = effects_json(result.outcome->effects);
     item.done(std::move(committed));
 }
@@ -418,6 +419,9 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
     for (const Result& result : results) {
         if (!result.merged) continue;
         const Proposal::Outcome& outcome = *result.outcome;
+        // What one change set lets go another one may bring back: the last word counts.
+        for (const ZoneId id : outcome.dropped) std::erase(attached, id);
+        for (const ZoneId id : outcome.attached) std::erase(dropped, id);
         attached.insert(attached.end(), outcome.attached.begin(), outcome.attached.end());
         dropped.insert(dropped.end(), outcome.dropped.begin(), outcome.dropped.end());
     }

@@ -139,6 +139,25 @@ DocumentFaults check_document(std::string_view kind, std::string_view id, std::s
     return {};
 }
 
+std::optional<ZoneProperties> parse_zone_properties(std::string_view json) {
+    DocumentFaults faults;
+    const Json document = parse_object(json, {"soa_edit", "comment"}, faults);
+    ZoneProperties properties;
+    properties.soa_edit = text_member(document, "soa_edit", std::nullopt, faults);
+    properties.comment = text_member(document, "comment", std::nullopt, faults);
+    if (!faults.empty()) return std::nullopt;
+    return properties;
+}
+
+ZoneId parse_data_id(std::string_view json) {
+    const Json document = Json::parse(json, nullptr, false);
+    if (!document.is_object()) return 0;
+    const auto id = document.find("zone_id");
+    if (id == document.end() || !id->is_number_unsigned()) return 0;
+    const auto number = id->get<std::uint64_t>();
+    return number > 0xffffffffU ? 0 : static_cast<ZoneId>(number);
+}
+
 ViewDocuments read_views(Draft& draft) {
     ViewDocuments all;
     std::map<std::string, ViewId, std::less<>> ids = {

@@ -35,6 +35,14 @@ struct NetworkDocument {
 [[nodiscard]] DocumentFaults check_document(std::string_view kind, std::string_view id,
                                             std::string_view json);
 
+/// What the journal keeps of a zone's properties and of its data.
+struct ZoneProperties {
+    std::string soa_edit, comment;
+};
+[[nodiscard]] std::optional<ZoneProperties> parse_zone_properties(std::string_view json);
+/// `{"zone_id": 7, ...}`; 0 if that is not what it says.
+[[nodiscard]] ZoneId parse_data_id(std::string_view json);
+
 /// All views and networks. A network whose view is not there is left out and named.
 struct ViewDocuments {
     std::vector<View> views;

@@ -43,6 +43,12 @@ class Draft {
     /// All rows with a prefix.
     [[nodiscard]] std::vector<Row> all(Family family, const std::string& prefix);
 
+    /// About how much a range takes on disk; what is not written yet does not count.
+    [[nodiscard]] std::uint64_t approximate_octets(Family family, const std::string& from,
+                                                   const std::string& to) const {
+        return store_.approximate_octets(family, from, to);
+    }
+
     [[nodiscard]] bool failed() const { return failed_; }
     [[nodiscard]] bool empty() const;
     /// What the draft below holds, where this draft has not changed it.

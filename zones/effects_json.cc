@@ -111,6 +111,8 @@ std::string json_string(std::string_view text) {
 std::string effects_json(const std::vector<Effect>& effects) {
     std::string out = "[";
     for (const Effect& effect : effects) {
+        // An overlay that came or went is told by its RRsets.
+        if (effect.kind == Effect::Kind::Data && effect.label == kOverlayLabel) continue;
         if (out.size() > 1) out += ',';
         out += std::string("{\"op\":\"") + op_of(effect.kind) + "\"";
         if (effect.kind == Effect::Kind::Document) {

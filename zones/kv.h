@@ -87,6 +87,9 @@ class KeyValueStore {
         Family family, std::shared_ptr<const StoreSnapshot> snapshot) = 0;
     /// Roughly how many keys a family holds.
     [[nodiscard]] virtual std::uint64_t estimate_keys(Family family) = 0;
+    /// Roughly how many octets the keys from one up to another take on disk.
+    [[nodiscard]] virtual std::uint64_t approximate_octets(Family family, const std::string& from,
+                                                           const std::string& to) = 0;
 
     /// Durable when it returns. After a failure the database may refuse further writes until
     /// `resume` succeeds; reads go on. The batch that failed is then there whole, or not at all.

@@ -26,6 +26,7 @@ base::Result<Proposal::Outcome, ChangeError> Proposal::apply() {
         std::visit([this](const auto& what) { perform(what); }, operation.what);
     }
     settle_zones();
+    if (reverts_) merge_effects(outcome_.effects);
     check_views();
     check_touched();
     compile();
@@ -61,7 +62,21 @@ void Proposal::write_journal() {
         draft_.put(Family::Journal, JournalRecord::zone_key(zone.second.record.apex, revision_),
                    "");
     }
-    draft_.put(Family::Journal, JournalRecord::key(revision_), record.pack());
+    std::string key = JournalRecord::key(revision_);
+    std::string value = record.pack();
+    count_history(static_cast<std::int64_t>(key.size() + value.size()));
+    draft_.put(Family::Journal, std::move(key), std::move(value));
+}
+
+/// History has grown, or shrunk, by about so much.
+void Proposal::count_history(std::int64_t octets) {
+    const auto value = draft_.get(Family::Default, std::string(kHistoryKey));
+    const std::uint64_t before =
+        value && value->size() == 8 ? base::load_be64(base::as_octets(*value).data()) : 0;
+    const bool below = octets < 0 && before < static_cast<std::uint64_t>(-octets);
+    std::string after;
+    base::append_be64(after, below ? 0 : before + static_cast<std::uint64_t>(octets));
+    draft_.put(Family::Default, std::string(kHistoryKey), std::move(after));
 }
 
 void Proposal::fault(ChangeFault::Kind kind, std::string pointer, std::string message) {
@@ -248,6 +263,9 @@ std::optional<Revision> Proposal::revision_before(const Operation& operation) {
         std::optional<Revision> operator()(const DeletePolicy& op) const {
             return policy(op.zone, op.name, op.view, op.type);
         }
+        // A revert states its condition itself: what it changes is as its change set left it.
+        std::optional<Revision> operator()(const RevertRevision&) const { return std::nullopt; }
+        std::optional<Revision> operator()(const RevertZone& op) const { return zone(op.apex); }
         std::optional<Revision> operator()(const PutDocument& op) const {
             return document(op.kind, op.id);
         }

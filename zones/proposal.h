@@ -47,7 +47,10 @@ class Proposal {
         bool data_changed = false;  // RRsets: the serial advances
         bool created = false;
         bool replaced = false;
-        bool sealed = false;  // signed elsewhere: nothing in it can be changed here
+        bool reverted = false;
+        bool restored = false;  // it came back from history
+        bool emptied = false;   // a revert took its data away
+        bool sealed = false;    // signed elsewhere: nothing in it can be changed here
         std::uint32_t serial_before = 0;
     };
     struct Touched {
@@ -78,6 +81,7 @@ class Proposal {
                                                                 const dns::Name& name,
                                                                 dns::RRType type);
     void write_journal();
+    void count_history(std::int64_t octets);
     void fault(ChangeFault::Kind kind, std::string pointer, std::string message);
     [[nodiscard]] Zone& load(const dns::Name& apex);
     [[nodiscard]] Zone* existing(const dns::Name& apex);
@@ -98,6 +102,11 @@ class Proposal {
     void create(Zone& zone, const PutZone& put);
     [[nodiscard]] std::vector<PolicyRecord> policies_of(const dns::Name& apex);
     void drop(ZoneId id);
+    void tell_data(const Zone& zone, ViewId view, ZoneId before, ZoneId after,
+                   std::string_view label = {});
+    void mark_policies(Zone& zone, ViewId view, bool on);
+    void erase_zone(Zone& zone);
+    void check_replaced(Zone& zone);
 
     // proposal_rrsets.cc
     void perform(const PutRRset& put);
@@ -128,6 +137,23 @@ class Proposal {
     void perform(const PutDocument& put);
     void perform(const DeleteDocument& remove);
     void erase_policy(const PolicyRecord& policy);
+
+    // proposal_history.cc
+    struct Undo;  // the entry being undone
+    void perform(const RevertRevision& revert);
+    void perform(const RevertZone& revert);
+    [[nodiscard]] bool history_reaches(Revision revision);
+    void undo(const Undo& entry);
+    void undo_zone(const Undo& entry, const Effect& effect);
+    void undo_data(const Undo& entry, const Effect& effect);
+    void undo_rrset(const Undo& entry, const Effect& effect);
+    void undo_policy(const Undo& entry, const Effect& effect);
+    void undo_document(const Undo& entry, const Effect& effect);
+    [[nodiscard]] bool unchanged_since(const Undo& entry, const Zone& zone);
+    [[nodiscard]] bool attach(Zone& zone, ViewId view, ZoneId id);
+    void restore_serial(Zone& zone);
+    void settle_reverted();
+    void conflict(const Undo& entry, std::string message);
 
     // proposal_rules.cc
     void check_touched();
@@ -163,7 +189,11 @@ class Proposal {
     std::map<std::string, Touched> touched_;                                // by node key
     std::map<std::pair<std::string, std::string>, std::size_t> documents_;  // touched: operation
     std::map<std::pair<std::string, dns::RRType>, std::size_t> told_;       // RRsets: their effect
+    bool reverts_ = false;
     std::optional<std::size_t> steering_;  // the operation that made a new compilation necessary
 };
+
+/// In proposal_history.cc: what was done to one thing several times as one effect.
+void merge_effects(std::vector<Effect>& effects);
 
 }  // namespace zones

@@ -24,13 +24,18 @@ void Proposal::advance_serial(Zone& zone) {
     const std::string was = "the serial " + std::to_string(*current) + " of " +
                             zone.record.apex.to_text() + " is not newer than the one served, " +
                             std::to_string(zone.serial_before);
-    if (zone.record.soa_edit == "keep" || zone.sealed) {
+    const bool keep = zone.record.soa_edit == "keep";
+    // What a revert puts back may be older than what was served: a serial that is kept stays where
+    // it is, it does not go back.
+    const bool stays = keep && zone.reverted && *current != zone.serial_before;
+    if ((keep && !stays) || zone.sealed) {
         warn(was + ": secondaries will not see this change");
         return;
     }
     const std::uint32_t serial =
-        next_serial(zone.serial_before, zone.record.soa_edit, changes_.time);
-    if (zone.replaced || *current != zone.serial_before) {
+        stays ? zone.serial_before
+              : next_serial(zone.serial_before, zone.record.soa_edit, changes_.time);
+    if (!zone.reverted && (zone.replaced || *current != zone.serial_before)) {
         warn(was + ": advanced to " + std::to_string(serial));
     }
     const Target apex{&zone, zone.record.own_view(), zone.record.apex};
@@ -54,6 +59,7 @@ void Proposal::drop_empty_overlays(Zone& zone) {
             kept.push_back(variant);
         } else {
             drop(variant.id);
+            tell_data(zone, variant.view, variant.id, 0, kOverlayLabel);
         }
     }
     zone.record.variants = std::move(kept);

@@ -88,7 +88,9 @@ void Proposal::prune(const Target& target, Octets owner) {
 
 void Proposal::make_variant(const Target& target) {
     if (target.id() != 0) return;
-    target.zone->record.variants.push_back({target.view, outcome_.counters.next_zone++});
+    const ZoneId id = outcome_.counters.next_zone++;
+    target.zone->record.variants.push_back({target.view, id});
+    tell_data(*target.zone, target.view, 0, id, kOverlayLabel);
 }
 
 /// A name whose RRset of this type was changed; without a type: its policy.

@@ -16,11 +16,6 @@ constexpr std::uint32_t kSoaExpire = 1209600;
 constexpr std::uint32_t kSoaMinimum = 300;
 constexpr std::string_view kHostmaster = "hostmaster";
 
-std::string properties_json(const ZoneRecord& record) {
-    return "{\"soa_edit\":" + json_string(record.soa_edit) +
-           ",\"comment\":" + json_string(record.comment) + "}";
-}
-
 std::vector<std::uint8_t> rdata_of(dns::NameView name) {
     return {name.octets().begin(), name.octets().end()};
 }
@@ -54,11 +49,11 @@ void Proposal::perform(const PutZone& put) {
     ZoneRecord after = zone.record;
     if (put.soa_edit) after.soa_edit = *put.soa_edit;
     if (put.comment) after.comment = *put.comment;
-    if (properties_json(after) == properties_json(zone.record)) return;
+    if (after.properties_json() == zone.record.properties_json()) return;
     Effect effect;
     effect.zone = zone.record.apex;
-    effect.before = properties_json(zone.record);
-    effect.after = properties_json(after);
+    effect.before = zone.record.properties_json();
+    effect.after = after.properties_json();
     outcome_.effects.push_back(std::move(effect));
     zone.record = std::move(after);
     zone.changed = true;
@@ -118,7 +113,7 @@ void Proposal::create(Zone& zone, const PutZone& put) {
     Effect effect;
     effect.zone = put.apex;
     effect.view = put.view;
-    effect.after = properties_json(zone.record);
+    effect.after = zone.record.properties_json();
     outcome_.effects.push_back(std::move(effect));
 
     const Target apex{&zone, view, put.apex};
@@ -145,38 +140,87 @@ std::vector<PolicyRecord> Proposal::policies_of(const dns::Name& apex) {
     return policies;
 }
 
-/// The keys of an id; ids are never used again.
+/// An id that is served no more: its data stays until no journal entry needs it.
 void Proposal::drop(ZoneId id) {
     if (id == 0) return;
+    RetainedRecord record;
+    record.revision = revision_;
     for (const KeyRange& range : zone_ranges(id, id + 1)) {
-        draft_.erase_range(Family::Nodes, range.from, range.to);
-        draft_.erase_range(Family::Meta, range.from, range.to);
+        for (const Family family : {Family::Nodes, Family::Meta}) {
+            record.octets += draft_.approximate_octets(family, range.from, range.to);
+        }
     }
+    draft_.put(Family::Default, RetainedRecord::key(id), record.pack());
+    draft_.put(Family::Default, RetainedRecord::order_key(revision_, id), "");
+    count_history(static_cast<std::int64_t>(record.octets));
+    std::erase(outcome_.attached, id);
     outcome_.dropped.push_back(id);
+}
+
+/// Tells of data that came (`before` 0), went (`after` 0) or was swapped.
+void Proposal::tell_data(const Zone& zone, ViewId view, ZoneId before, ZoneId after,
+                         std::string_view label) {
+    Effect effect;
+    effect.kind = Effect::Kind::Data;
+    effect.zone = zone.record.apex;
+    effect.view = view_name(view);
+    effect.label = label;
+    if (before != 0) effect.before = "{\"zone_id\":" + std::to_string(before) + "}";
+    if (after != 0) effect.after = "{\"zone_id\":" + std::to_string(after) + "}";
+    outcome_.effects.push_back(std::move(effect));
+}
+
+/// The marks of a view's policies on the nodes of its data. Data that is kept carries none: it may
+/// be served again beside other policies.
+void Proposal::mark_policies(Zone& zone, ViewId view, bool on) {
+    for (const PolicyRecord& policy : policies_of(zone.record.apex)) {
+        if (policy.view != view) continue;
+        steering_ = steering_.value_or(operation_);
+        const Target target{&zone, view, policy.name};
+        set_policy_flag(target, on);
+        if (on) touch(target);
+    }
 }
 
 void Proposal::perform(const DeleteZone& remove) {
     Zone* zone = existing(remove.apex);
-    if (zone == nullptr) return;
-    for (const PolicyRecord& policy : policies_of(remove.apex)) erase_policy(policy);
+    if (zone != nullptr) erase_zone(*zone);
+}
+
+void Proposal::erase_zone(Zone& zone) {
+    for (const PolicyRecord& policy : policies_of(zone.record.apex)) {
+        erase_policy(policy);
+        set_policy_flag(Target{&zone, policy.view, policy.name}, false);
+    }
     Effect effect;
-    effect.zone = zone->record.apex;
-    effect.view = view_name(zone->record.own_view());
-    effect.before = properties_json(zone->record);
+    effect.zone = zone.record.apex;
+    effect.view = view_name(zone.record.own_view());
+    effect.before = zone.record.properties_json();
+    const auto let_go = [&](ViewId view, ZoneId id) {
+        if (id == 0) return;
+        drop(id);
+        tell_data(zone, view, id, 0);
+    };
+    let_go(kDefaultView, zone.record.base);
+    for (const ZoneEntry::Variant& variant : zone.record.variants) {
+        let_go(variant.view, variant.id);
+    }
     outcome_.effects.push_back(std::move(effect));
 
-    drop(zone->record.base);
-    for (const ZoneEntry::Variant& variant : zone->record.variants) drop(variant.id);
     // Nothing of it is left to be checked.
     for (auto touched = touched_.begin(); touched != touched_.end();) {
-        touched = touched->second.zone == zone ? touched_.erase(touched) : std::next(touched);
+        touched = touched->second.zone == &zone ? touched_.erase(touched) : std::next(touched);
     }
-    zone->record = ZoneRecord{};
-    zone->record.apex = remove.apex;
-    zone->exists = false;
-    zone->created = false;
-    zone->data_changed = false;
-    zone->changed = true;
+    const dns::Name apex = zone.record.apex;
+    zone.record = ZoneRecord{};
+    zone.record.apex = apex;
+    zone.exists = false;
+    zone.restored = false;
+    zone.emptied = false;
+    zone.sealed = false;
+    zone.created = false;
+    zone.data_changed = false;
+    zone.changed = true;
 }
 
 /// The id of the new data, and how many records it has: written by a loader and taken over here, or
@@ -217,6 +261,7 @@ void Proposal::perform(const ReplaceZone& replace) {
     effect.zone = replace.apex;
     if (zone.exists) {
         effect.before = "{\"zone_id\":" + std::to_string(zone.record.own_id()) + "}";
+        mark_policies(zone, zone.record.own_view(), false);
         drop(zone.record.own_id());
     } else {
         zone.record.apex = replace.apex;
@@ -240,30 +285,27 @@ void Proposal::perform(const ReplaceZone& replace) {
     zone.data_changed = true;
     zone.replaced = true;
 
-    const std::vector<PolicyRecord> policies = policies_of(replace.apex);
+    mark_policies(zone, zone.record.own_view(), true);
+    check_replaced(zone);
+}
+
+/// Other data stands below overlays and policies than when they were made.
+void Proposal::check_replaced(Zone& zone) {
     zone.sealed = is_sealed(zone.record);
     const bool overlaid =
         zone.record.base != 0 &&
         std::any_of(zone.record.variants.begin(), zone.record.variants.end(),
                     [&](const auto& variant) { return variant.view != zone.record.own_view(); });
-    if (zone.sealed && (overlaid || !policies.empty())) {
+    const std::string name = zone.record.apex.to_text();
+    if (zone.sealed && (overlaid || !policies_of(zone.record.apex).empty())) {
         fault(ChangeFault::Kind::Invalid, "",
-              "the new data of " + replace.apex.to_text() + " is signed, and the zone has " +
+              "the new data of " + name + " is signed, and the zone has " +
                   (overlaid ? "RRsets of views" : "policies") +
                   ", whose answers no signature would cover (RFC 4035, 2.2): delete them first, or "
                   "import it unsigned");
         return;
     }
     touch_overlays(zone);
-
-    // Policies belong to names, not to the data that was replaced.
-    for (const PolicyRecord& policy : policies) {
-        steering_ = steering_.value_or(operation_);
-        if (policy.view != zone.record.own_view()) continue;
-        const Target target{&zone, policy.view, policy.name};
-        set_policy_flag(target, true);
-        touch(target);
-    }
 }
 
 }  // namespace zones

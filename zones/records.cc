@@ -19,6 +19,10 @@ std::string ZoneRecord::key(dns::NameView apex) {
     return canonical_key(apex);
 }
 
+std::string ZoneRecord::properties_json() const {
+    return "{\"soa_edit\":" + json_string(soa_edit) + ",\"comment\":" + json_string(comment) + "}";
+}
+
 std::string ZoneRecord::pack() const {
     ValueWriter out;
     out.u8(kVersion);
@@ -65,7 +69,7 @@ ZoneId ZoneRecord::id_of(ViewId view) const {
 }
 
 ViewId ZoneRecord::own_view() const {
-    return base != 0 ? kDefaultView : variants.front().view;
+    return base != 0 || variants.empty() ? kDefaultView : variants.front().view;
 }
 
 std::string DocumentRecord::prefix(std::string_view kind) {
@@ -190,6 +194,45 @@ std::optional<LoadRecord> LoadRecord::parse(std::string_view value) {
     }
     if (!in.complete()) return std::nullopt;
     return record;
+}
+
+std::string RetainedRecord::pack() const {
+    ValueWriter out;
+    out.u64(revision);
+    out.u64(octets);
+    return out.take();
+}
+
+std::optional<RetainedRecord> RetainedRecord::parse(std::string_view value) {
+    ValueReader in(value);
+    RetainedRecord record;
+    record.revision = in.u64();
+    record.octets = in.u64();
+    if (!in.complete()) return std::nullopt;
+    return record;
+}
+
+std::string RetainedRecord::key(ZoneId id) {
+    std::string key(kRetainedPrefix);
+    base::append_be32(key, id);
+    return key;
+}
+
+std::string RetainedRecord::order_key(Revision revision, ZoneId id) {
+    std::string key(kRetainedOrderPrefix);
+    base::append_be64(key, revision);
+    base::append_be32(key, id);
+    return key;
+}
+
+std::optional<RetainedRecord::Order> RetainedRecord::parse_order_key(std::string_view key) {
+    if (!key.starts_with(kRetainedOrderPrefix)) return std::nullopt;
+    ValueReader in(key.substr(kRetainedOrderPrefix.size()));
+    Order order{};
+    order.revision = in.u64();
+    order.id = in.u32();
+    if (!in.complete()) return std::nullopt;
+    return order;
 }
 
 std::string JournalRecord::key(Revision revision) {

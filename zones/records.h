@@ -32,6 +32,8 @@ struct ZoneRecord {
     /// The view whose data has apex, SOA and NS: the default one unless the zone has no base.
     [[nodiscard]] ViewId own_view() const;
     [[nodiscard]] ZoneId own_id() const { return id_of(own_view()); }
+    /// What a Zone effect keeps: {"soa_edit": ..., "comment": ...}.
+    [[nodiscard]] std::string properties_json() const;
     [[nodiscard]] ZoneRow row() const { return {apex, base, variants}; }
     [[nodiscard]] static std::string key(dns::NameView apex);
 };
@@ -86,6 +88,28 @@ struct LoadRecord {
     [[nodiscard]] static std::optional<ZoneId> parse_key(std::string_view key);
 };
 
+/// `default`: a zone id that is served no more, but kept, because a journal entry may need it. It
+/// goes with the entry of the revision that let it go. Two keys lead to it: by id, and by revision.
+struct RetainedRecord {
+    Revision revision = 0;     // that let it go
+    std::uint64_t octets = 0;  // about
+
+    [[nodiscard]] std::string pack() const;
+    [[nodiscard]] static std::optional<RetainedRecord> parse(std::string_view value);
+    [[nodiscard]] static std::string key(ZoneId id);
+    [[nodiscard]] static std::string order_key(Revision revision, ZoneId id);
+    struct Order {
+        Revision revision;
+        ZoneId id;
+    };
+    [[nodiscard]] static std::optional<Order> parse_order_key(std::string_view key);
+};
+
+/// `default`: about how much history takes, journal and retained zone ids. u64.
+inline constexpr std::string_view kHistoryKey = "history";
+inline constexpr std::string_view kRetainedPrefix = "retained/";
+inline constexpr std::string_view kRetainedOrderPrefix = "retained-by/";
+
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kFormat = "1";
 inline constexpr std::string_view kCountersKey = "counters";
@@ -99,11 +123,15 @@ struct Effect {
     dns::Name zone, name;
     dns::RRType type{};
     std::string view;
-    std::string label;  // policy: its type; document: its kind
-    std::string id;     // document: its id
+    // Policy: its type; document: its kind; data: kOverlayLabel where an overlay came or went with
+    // its first or last RRset.
+    std::string label;
+    std::string id;  // document: its id
     // RRset: a node's entry as NodeParts packs it. Zone, Data, Policy, Document: JSON.
     std::optional<std::string> before, after;
 };
+
+inline constexpr std::string_view kOverlayLabel = "overlay";
 
 /// `journal`: one change set that was committed.
 struct JournalRecord {

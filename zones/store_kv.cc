@@ -267,6 +267,18 @@ class RocksStore : public KeyValueStore {
         return keys;
     }
 
+    [[nodiscard]] std::uint64_t approximate_octets(Family family, const std::string& from,
+                                                   const std::string& to) override {
+        const std::shared_ptr<Database> holder = database();
+        const rocksdb::Range range(from, to);
+        rocksdb::SizeApproximationOptions options;
+        options.include_memtables = true;
+        std::uint64_t octets = 0;
+        const rocksdb::Status status =
+            holder->db->GetApproximateSizes(options, holder->handle(family), &range, 1, &octets);
+        return status.ok() ? octets : 0;
+    }
+
     [[nodiscard]] base::Result<void> write(const KeyValueBatch& batch) override {
         // One at a time, as the database does it anyway: so the numbers are in the log's order.
         const std::lock_guard writing(write_mutex_);

@@ -37,6 +37,10 @@ class FailingStore : public KeyValueStore {
         return real_->checkpoint(directory);
     }
     std::uint64_t estimate_keys(Family family) override { return real_->estimate_keys(family); }
+    std::uint64_t approximate_octets(Family family, const std::string& from,
+                                     const std::string& to) override {
+        return real_->approximate_octets(family, from, to);
+    }
     base::Result<void> write(const zones::KeyValueBatch& batch) override {
         if (writes_fail) return base::fail("the disk is on fire");
         return real_->write(batch);
