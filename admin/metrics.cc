@@ -209,6 +209,11 @@ void write_store(const zones::Store& store, zones::Revision revision, Exposition
                stats.damaged);
     out.single("meridian_store_reopened_total", "counter",
                "Times that the database was opened anew after it failed.", stats.reopened);
+    out.single("meridian_history_bytes", "gauge",
+               "About what history takes: the journal, and data that can be brought back.",
+               stats.history.octets);
+    out.single("meridian_history_oldest_revision", "gauge",
+               "The journal is kept from this revision on.", stats.history.oldest);
     out.single("meridian_node_cache_hits", "counter", "Nodes found in the node cache.",
                stats.cache_hits);
     out.single("meridian_node_cache_misses", "counter", "Nodes read from the store.",

@@ -324,7 +324,7 @@ void read_root(TableReader& root, Config& config) {
     root.number("workers", config.workers, 0, 1024);
     root.text("node", config.node);
     root.tables("listener", [&config](TableReader& reader) { read_listener(reader, config); });
-    root.not_built({"user", "tls", "history", "feed", "dnstap"});
+    root.not_built({"user", "tls", "feed", "dnstap"});
     root.table("admin", [&config](TableReader& reader) {
         reader.tables("listener",
                       [&config](TableReader& inner) { read_admin_listener(inner, config); });
@@ -355,6 +355,10 @@ void read_root(TableReader& root, Config& config) {
         reader.cookie_secret("cookie_secret", config.cookie_secret);
     });
     root.table("recursion", [&config](TableReader& reader) { read_recursion(reader, config); });
+    root.table("history", [&config](TableReader& reader) {
+        reader.number("keep_days", config.keep_days, 0, 36500);
+        reader.number("keep_mb", config.keep_mb, 0, 1 << 24);
+    });
     root.table("limits", [&config](TableReader& reader) {
         reader.number("tcp_clients", config.tcp_clients, 1, 1000000);
         reader.number("tcp_idle_ms", config.tcp_idle_ms, 10, 3600000);

@@ -56,6 +56,8 @@ struct Config {
     std::uint32_t udp_rcvbuf = 4194304;
     std::uint64_t memory_mb = 0;  // node cache and what belongs to it; 0: a quarter of the machine
     std::uint64_t min_free_mb = 256;
+    std::uint32_t keep_days = 90;  // history; 0: however old
+    std::uint64_t keep_mb = 4096;  // 0: however much
     std::uint32_t head_timeout_ms = 10000;
     std::uint32_t body_timeout_ms = 10000;
     std::uint32_t idle_timeout_ms = 15000;

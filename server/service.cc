@@ -81,6 +81,8 @@ class RunningService final : public Service {
                                     ? static_cast<std::size_t>(config_.memory_mb) << 20
                                     : machine_memory() / 4;
         options.min_free_octets = config_.min_free_mb << 20;
+        options.history.age = std::chrono::hours(24) * config_.keep_days;
+        options.history.octets = config_.keep_mb << 20;
         options.log = [](std::string_view level, const std::string& message) {
             log_at(level, message);
         };

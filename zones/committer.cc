@@ -8,6 +8,7 @@
 #include "zones/documents.h"
 #include "zones/key.h"
 #include "zones/node_block.h"
+#include "zones/retention.h"
 #include "zones/store_parts.h"
 
 namespace zones {
@@ -20,6 +21,11 @@ constexpr auto kReclaimInterval = std::chrono::milliseconds(50);
 constexpr auto kMinGather = std::chrono::microseconds(100);
 constexpr auto kMaxGather = std::chrono::milliseconds(1);
 constexpr auto kResumeInterval = std::chrono::seconds(1);
+// History goes with the groups that make it, a little faster than it comes; where none come, so
+// much at a time.
+constexpr std::size_t kTrimSteps = 64;
+constexpr base::Duration kTrimInterval = std::chrono::seconds(30);
+constexpr base::Duration kTrimPause = std::chrono::milliseconds(20);
 // Zone ids end where those of hashes begin; one group or import takes fewer than the difference.
 constexpr ZoneId kLastZoneId = kHashedIds - (ZoneId{1} << 24);
 
@@ -64,6 +70,8 @@ Committer::Committer(KeyValueStore& store, Residency& residency, base::Qsbr& qsb
       published_(new Published(first)),
       current_(std::move(first)) {
     stats_.commit_seconds_buckets.assign(std::size(kCommitBuckets) + 1, 0);
+    Draft written(store_);
+    count_history(written);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -187,9 +195,15 @@ std::vector<Committer::Item> Committer::take_group() {
             // Not left to the next write: who looks at readiness sends none until it is back.
             const bool failing = !recovered();
             lock.lock();
-            if (!waiting && !failing) {
-                queue_changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+            if (waiting || failing) continue;
+            const base::Duration due = trim_more_ ? kTrimPause : trim_interval();
+            if (queue_changed_.wait_for(lock, due,
+                                        [this] { return stopping_ || !queue_.empty(); })) {
+                continue;
             }
+            lock.unlock();
+            trim_when_idle();
+            lock.lock();
         }
     }
     std::vector<Item> group;
@@ -289,9 +303,13 @@ void Committer::process(std::vector<Item>& group) {
     }
     reader_.offline();
     if (changed) {
+        const Trimmed trimmed = trim_history(draft, options_.history, base::wall_now(),
+                                             counters.revision, kTrimSteps + 2 * group.size());
         const Written written = write(draft, counters);
         if (written != Written::No) {
             counters_ = counters;
+            trim_more_ = trimmed.more;
+            count_history(draft);
             if (written == Written::Yes) publish(draft, results);
             const std::lock_guard lock(stats_mutex_);
             ++stats_.groups;
@@ -355,6 +373,34 @@ Committer::Written Committer::write(const Draft& draft, const Counters& counters
     log("error", written.error().message);
     not_writable(written.error().message);
     return Written::No;
+}
+
+/// How often it is looked whether history has become too old.
+base::Duration Committer::trim_interval() const {
+    if (options_.history.age == base::Duration{}) return kTrimInterval;
+    return std::clamp(options_.history.age / 8, kTrimPause, kTrimInterval);
+}
+
+/// Where nothing is written, time alone makes history too old.
+void Committer::trim_when_idle() {
+    trim_more_ = false;
+    Draft draft(store_);
+    const Trimmed trimmed =
+        trim_history(draft, options_.history, base::wall_now(), counters_.revision, kTrimSteps);
+    if (draft.failed() || draft.empty() || write(draft, counters_) != Written::Yes) return;
+    trim_more_ = trimmed.more;
+    count_history(draft);
+    // The snapshot that is published must not keep what was let go.
+    Published next = current();
+    next.snapshot = store_.snapshot();
+    publish(std::move(next));
+}
+
+void Committer::count_history(Draft& draft) {
+    const HistoryRecord history =
+        HistoryRecord::of(draft.get(Family::Default, std::string(kHistoryKey)));
+    const std::lock_guard lock(stats_mutex_);
+    stats_.history = {history.octets, std::max<Revision>(history.oldest, 1)};
 }
 
 void Committer::not_writable(const std::string& reason) {

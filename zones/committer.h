@@ -82,6 +82,9 @@ class Committer {
     [[nodiscard]] bool try_resume();
     [[nodiscard]] bool publish_held();
     void not_writable(const std::string& reason);
+    [[nodiscard]] base::Duration trim_interval() const;
+    void trim_when_idle();
+    void count_history(Draft& draft);
     void publish(const Draft& draft, const std::vector<Result>& results);
     void publish(Published next);
     void answer(Item& item, Result& result);
@@ -104,6 +107,7 @@ class Committer {
     base::MonoTime resume_tried_{};
     bool opened_anew_ = false;     // and what it holds is not published yet
     bool short_of_space_ = false;  // as it was last logged
+    bool trim_more_ = false;       // history is beyond its limits
 
     std::atomic<const Published*> published_;
     mutable std::mutex current_mutex_;

@@ -70,13 +70,11 @@ void Proposal::write_journal() {
 
 /// History has grown, or shrunk, by about so much.
 void Proposal::count_history(std::int64_t octets) {
-    const auto value = draft_.get(Family::Default, std::string(kHistoryKey));
-    const std::uint64_t before =
-        value && value->size() == 8 ? base::load_be64(base::as_octets(*value).data()) : 0;
-    const bool below = octets < 0 && before < static_cast<std::uint64_t>(-octets);
-    std::string after;
-    base::append_be64(after, below ? 0 : before + static_cast<std::uint64_t>(octets));
-    draft_.put(Family::Default, std::string(kHistoryKey), std::move(after));
+    const std::string key(kHistoryKey);
+    HistoryRecord history = HistoryRecord::of(draft_.get(Family::Default, key));
+    const bool below = octets < 0 && history.octets < static_cast<std::uint64_t>(-octets);
+    history.octets = below ? 0 : history.octets + static_cast<std::uint64_t>(octets);
+    draft_.put(Family::Default, key, history.pack());
 }
 
 void Proposal::fault(ChangeFault::Kind kind, std::string pointer, std::string message) {

@@ -8,6 +8,7 @@
 #include "zones/key.h"
 #include "zones/node_rules.h"
 #include "zones/proposal.h"
+#include "zones/retention.h"
 
 namespace zones {
 
@@ -75,8 +76,8 @@ void Proposal::conflict(const Undo& entry, std::string message) {
 
 /// Are the entries from this revision on still here? A fault says if not.
 bool Proposal::history_reaches(Revision revision) {
-    const auto oldest = draft_.first(Family::Journal, "r", "r");
-    const Revision kept = oldest ? JournalRecord::revision_of(oldest->first) : revision_;
+    const Revision oldest = oldest_kept(draft_);
+    const Revision kept = oldest != 0 ? oldest : revision_;
     if (revision >= kept) return true;
     fault(ChangeFault::Kind::Gone, "",
           "the history before revision " + std::to_string(kept) + " is not kept any more");

@@ -196,6 +196,22 @@ std::optional<LoadRecord> LoadRecord::parse(std::string_view value) {
     return record;
 }
 
+std::string HistoryRecord::pack() const {
+    ValueWriter out;
+    out.u64(octets);
+    out.u64(oldest);
+    return out.take();
+}
+
+HistoryRecord HistoryRecord::of(const std::optional<std::string>& value) {
+    HistoryRecord record;
+    if (!value) return record;
+    ValueReader in(*value);
+    record.octets = in.u64();
+    record.oldest = in.u64();
+    return in.complete() ? record : HistoryRecord{};
+}
+
 std::string RetainedRecord::pack() const {
     ValueWriter out;
     out.u64(revision);

@@ -105,7 +105,16 @@ struct RetainedRecord {
     [[nodiscard]] static std::optional<Order> parse_order_key(std::string_view key);
 };
 
-/// `default`: about how much history takes, journal and retained zone ids. u64.
+/// `default`: about how much history takes, journal and retained zone ids, and a revision below
+/// which no journal entry is kept.
+struct HistoryRecord {
+    std::uint64_t octets = 0;
+    Revision oldest = 0;
+
+    [[nodiscard]] std::string pack() const;
+    /// Of a store that has no record yet, or a damaged one: nothing is known.
+    [[nodiscard]] static HistoryRecord of(const std::optional<std::string>& value);
+};
 inline constexpr std::string_view kHistoryKey = "history";
 inline constexpr std::string_view kRetainedPrefix = "retained/";
 inline constexpr std::string_view kRetainedOrderPrefix = "retained-by/";

@@ -13,6 +13,7 @@
 #include "zones/backup.h"
 #include "zones/change_set.h"
 #include "zones/geo.h"
+#include "zones/history.h"
 #include "zones/node_source.h"
 #include "zones/published.h"
 
@@ -34,6 +35,7 @@ struct StoreOptions {
     /// False: nothing is read into memory ahead of queries, because there will be none.
     bool resident = true;
     std::uint64_t min_free_octets = std::uint64_t{256} << 20;  // writes are refused below
+    HistoryLimits history;                                     // 0 and 0: all of it is kept
     StoreLog log;                                              // any thread; must not block
     std::shared_ptr<const GeoDatabases> geo;  // may be empty: geo rules match nothing
 
@@ -128,6 +130,7 @@ struct StoreStats {
     /// Places that cannot be read back as they were written, of those that were met.
     std::uint64_t damaged = 0;
     std::uint64_t reopened = 0;  // times that the database was opened anew
+    HistoryExtent history;
     bool writable = true;
     std::string why_not;
 };
