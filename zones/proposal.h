@@ -153,6 +153,7 @@ class Proposal {
     [[nodiscard]] bool attach(Zone& zone, ViewId view, ZoneId id);
     void restore_serial(Zone& zone);
     void settle_reverted();
+    [[nodiscard]] static std::string pointer_of(const Undo& entry);
     void conflict(const Undo& entry, std::string message);
 
     // proposal_rules.cc

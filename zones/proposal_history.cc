@@ -69,9 +69,16 @@ struct Proposal::Undo {
     std::size_t index = 0;            // of the effect
 };
 
+/// Where the effect being undone stands in the entry as it is shown (effects_json).
+std::string Proposal::pointer_of(const Undo& entry) {
+    const auto first = entry.record.effects.begin();
+    const auto at = first + static_cast<std::ptrdiff_t>(entry.index);
+    return "/operations/" +
+           std::to_string(std::count_if(first, at, [](const Effect& e) { return !is_overlay(e); }));
+}
+
 void Proposal::conflict(const Undo& entry, std::string message) {
-    fault(ChangeFault::Kind::Conflict, "/operations/" + std::to_string(entry.index),
-          std::move(message));
+    fault(ChangeFault::Kind::Conflict, pointer_of(entry), std::move(message));
 }
 
 /// Are the entries from this revision on still here? A fault says if not.
@@ -328,7 +335,7 @@ void Proposal::undo_data(const Undo& entry, const Effect& effect) {
         set_id(zone.record, *view, 0);
         zone.emptied = zone.record.own_id() == 0;
     } else if (!attach(zone, *view, before)) {
-        fault(ChangeFault::Kind::Gone, "/operations/" + std::to_string(entry.index),
+        fault(ChangeFault::Kind::Gone, pointer_of(entry),
               "the data that " + name + " had before revision " + std::to_string(entry.revision) +
                   " is not kept any more");
         return;

@@ -78,11 +78,41 @@ struct JournalEntry {
     std::string author, request_id, message;
     base::WallTime time{};
     std::vector<std::string> zones;  // apexes touched
-    std::string json;                // operations with the values before and after
+    std::string json;  // operations with the values before and after; empty in listings
+};
+
+/// Which entries of the journal a listing shows: those of which all that is given is true.
+struct ChangeFilter {
+    std::optional<dns::Name> zone;
+    std::string author = {};                  // empty: any
+    Revision since = 0;                       // this one and later
+    std::optional<base::WallTime> from = {};  // then and later
+    /// An RRset, a policy or a document was changed, or an RRset's zone replaced whole.
+    struct Resource {
+        enum class Kind : std::uint8_t { RRset, Policy, Document } kind = Kind::RRset;
+        dns::Name zone, name;
+        dns::RRType type{};
+        std::string label;                // the policy's type, the document's kind
+        std::string id;                   // of the document
+        std::optional<std::string> view;  // nothing: in any
+    };
+    std::optional<Resource> resource = {};
+};
+struct Changes {
+    std::vector<JournalEntry> entries;  // newest first
+    Revision before = 0;                // where to go on; 0: these were the last
+};
+
+/// What two revisions of an RRset differ in. Nothing: it was or is not there.
+struct RRsetDiff {
+    dns::Name name;
+    dns::RRType type{};
+    std::optional<RRsetValue> before, after;
 };
 
 /// A consistent view of one revision for reading at leisure (the API, exports). Pins its RocksDB
-/// snapshot while it lives. Reads may wait for the disk: never on a worker. One thread at a time.
+/// snapshot while it lives. Reads may wait for the disk: never on a worker. Any thread; several may
+/// read at once.
 class StoreReader {
   public:
     virtual ~StoreReader() = default;
@@ -111,10 +141,27 @@ class StoreReader {
         std::string_view kind) = 0;
     [[nodiscard]] virtual base::Result<std::optional<DocumentInfo>> document(
         std::string_view kind, std::string_view id) = 0;
-    /// Journal entries, newest first, below `before` (0: from the newest), at most `limit`.
-    [[nodiscard]] virtual base::Result<std::vector<JournalEntry>> changes(
-        Revision before, std::size_t limit, const std::optional<dns::Name>& zone) = 0;
+    /// Journal entries, newest first, below `before` (0: from the newest), at most `limit`, and
+    /// fewer where many had to be looked at that the filter leaves out.
+    [[nodiscard]] virtual base::Result<Changes> changes(Revision before, std::size_t limit,
+                                                        const ChangeFilter& filter) = 0;
     [[nodiscard]] virtual base::Result<std::optional<JournalEntry>> change(Revision revision) = 0;
+    /// The oldest revision whose journal entry is kept; that after the newest if none is.
+    [[nodiscard]] virtual base::Result<Revision> oldest_change() = 0;
+
+    /// RRsets of a zone (`view` empty) or overlay that differ between two revisions, in canonical
+    /// order, after a position, at most `limit`, and fewer where much was looked at that does not
+    /// differ. Serials differ too. Bounded in memory, whatever lies between: reads the journal from
+    /// the older of the two on, and both data where they were replaced.
+    struct Diff {
+        std::vector<RRsetDiff> rrsets;
+        std::optional<Position> next;  // where to go on; nothing: these were the last
+    };
+    /// Both must be within what is kept: oldest_change() - 1 to revision().
+    [[nodiscard]] virtual base::Result<Diff> diff(const dns::Name& apex, std::string_view view,
+                                                  Revision from, Revision to,
+                                                  const std::optional<Position>& after,
+                                                  std::size_t limit) = 0;
 };
 
 struct StoreStats {

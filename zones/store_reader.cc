@@ -6,6 +6,7 @@
 #include "zones/records.h"
 #include "zones/store_parts.h"
 #include "zones/zone_cursor.h"
+#include "zones/zone_diff.h"
 
 namespace zones {
 
@@ -30,6 +31,45 @@ base::Unexpected<base::Error> unreadable() {
 }
 base::Unexpected<base::Error> damaged(const char* what) {
     return base::fail(std::string("the store holds a damaged ") + what);
+}
+
+JournalEntry entry_of(Revision revision, JournalRecord record) {
+    JournalEntry entry;
+    entry.revision = revision;
+    entry.author = std::move(record.author);
+    entry.request_id = std::move(record.request_id);
+    entry.message = std::move(record.message);
+    entry.time = record.time;
+    entry.zones = std::move(record.zones);
+    return entry;
+}
+
+bool concerns(const Effect& effect, const ChangeFilter::Resource& resource) {
+    using Kind = ChangeFilter::Resource::Kind;
+    if (resource.kind == Kind::Document) {
+        return effect.kind == Effect::Kind::Document && effect.label == resource.label &&
+               effect.id == resource.id;
+    }
+    if (effect.kind == Effect::Kind::Document || !(effect.zone == resource.zone) ||
+        (resource.view && effect.view != *resource.view)) {
+        return false;
+    }
+    if (resource.kind == Kind::Policy) {
+        return effect.kind == Effect::Kind::Policy && effect.name == resource.name &&
+               effect.label == resource.label;
+    }
+    if (effect.kind == Effect::Kind::Data) return effect.label != kOverlayLabel;
+    return effect.kind == Effect::Kind::RRset && effect.name == resource.name &&
+           effect.type == resource.type;
+}
+
+bool matches(const JournalRecord& record, const ChangeFilter& filter) {
+    if (!filter.author.empty() && record.author != filter.author) return false;
+    if (filter.from && record.time < *filter.from) return false;
+    if (!filter.resource) return true;
+    return std::any_of(
+        record.effects.begin(), record.effects.end(),
+        [&filter](const Effect& effect) { return concerns(effect, *filter.resource); });
 }
 
 class Reader : public StoreReader {
@@ -167,25 +207,41 @@ class Reader : public StoreReader {
             DocumentInfo{std::string(id), std::move(record->json), record->revision});
     }
 
-    [[nodiscard]] base::Result<std::vector<JournalEntry>> changes(
-        Revision before, std::size_t limit, const std::optional<dns::Name>& zone) override {
-        std::vector<JournalEntry> entries;
-        std::string prefix = zone ? JournalRecord::zone_key(*zone, 0) : JournalRecord::key(0);
+    [[nodiscard]] base::Result<Changes> changes(Revision before, std::size_t limit,
+                                                const ChangeFilter& filter) override {
+        Changes found;
+        const auto key = [&filter](Revision revision) {
+            return filter.zone ? JournalRecord::zone_key(*filter.zone, revision)
+                               : JournalRecord::key(revision);
+        };
+        std::string prefix = key(0);
         prefix.resize(prefix.size() - sizeof(Revision));
         const auto cursor = store_.cursor(Family::Journal, snapshot_, true);
-        std::string end = after_prefix(prefix);
-        if (before != 0) {
-            end = zone ? JournalRecord::zone_key(*zone, before) : JournalRecord::key(before);
-        }
-        cursor->seek_before(end);
-        for (; cursor->valid() && cursor->key().starts_with(prefix) && entries.size() < limit;
-             cursor->previous()) {
-            auto entry = change(JournalRecord::revision_of(cursor->key()));
-            if (!entry) return base::fail(entry.error());
-            if (*entry) entries.push_back(std::move(**entry));
+        cursor->seek_before(before != 0 ? key(before) : after_prefix(prefix));
+        std::size_t examined = 0;
+        std::size_t octets = 0;
+        Revision revision = before;
+        for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->previous()) {
+            if (found.entries.size() == limit || examined == kMaxExamined ||
+                octets >= kMaxExaminedOctets) {
+                found.before = revision;
+                return found;
+            }
+            revision = JournalRecord::revision_of(cursor->key());
+            if (revision < filter.since) return found;
+            ++examined;
+            const auto value = get(Family::Journal, JournalRecord::key(revision));
+            if (!value) return base::fail(value.error());
+            if (!*value) continue;
+            octets += (*value)->size();
+            auto record = JournalRecord::parse(**value);
+            if (!record) return damaged("journal entry");
+            if (matches(*record, filter)) {
+                found.entries.push_back(entry_of(revision, std::move(*record)));
+            }
         }
         if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
-        return entries;
+        return found;
     }
 
     [[nodiscard]] base::Result<std::optional<JournalEntry>> change(Revision revision) override {
@@ -194,18 +250,50 @@ class Reader : public StoreReader {
         if (!*value) return std::optional<JournalEntry>();
         auto record = JournalRecord::parse(**value);
         if (!record) return damaged("journal entry");
-        JournalEntry entry;
-        entry.revision = revision;
-        entry.author = std::move(record->author);
-        entry.request_id = std::move(record->request_id);
-        entry.message = std::move(record->message);
-        entry.time = record->time;
-        entry.zones = std::move(record->zones);
-        entry.json = effects_json(record->effects);
+        std::string operations = effects_json(record->effects);
+        JournalEntry entry = entry_of(revision, std::move(*record));
+        entry.json = std::move(operations);
         return std::optional<JournalEntry>(std::move(entry));
     }
 
+    [[nodiscard]] base::Result<Revision> oldest_change() override {
+        std::string prefix = JournalRecord::key(0);
+        prefix.resize(prefix.size() - sizeof(Revision));
+        const auto cursor = store_.cursor(Family::Journal, snapshot_, true);
+        cursor->seek(prefix);
+        if (cursor->valid() && cursor->key().starts_with(prefix)) {
+            return JournalRecord::revision_of(cursor->key());
+        }
+        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
+        return revision_ + 1;
+    }
+
+    [[nodiscard]] base::Result<Diff> diff(const dns::Name& apex, std::string_view view,
+                                          Revision from, Revision to,
+                                          const std::optional<Position>& after,
+                                          std::size_t limit) override {
+        ZoneDiff::Question question;
+        question.apex = apex;
+        question.view = view == "default" ? std::string_view() : view;
+        question.from = from;
+        question.to = to;
+        question.after = after;
+        question.limit = limit;
+        auto where = variant(apex, view);
+        if (!where) return base::fail(where.error());
+        question.present = where->id;
+        if (view.empty() && where->view != kDefaultView) {
+            const auto own = documents_by_number(where->view);
+            if (!own) return base::fail(own.error());
+            question.view = *own;
+        }
+        return ZoneDiff(store_, snapshot_, std::move(question)).run();
+    }
+
   private:
+    static constexpr std::size_t kMaxExamined = 5000;  // entries, for one page of a listing
+    static constexpr std::size_t kMaxExaminedOctets = std::size_t{4} << 20;
+
     struct Variant {
         ZoneRecord record;
         ViewId view = kDefaultView;

@@ -170,8 +170,9 @@ TEST(StoreCrash, AcknowledgedChangesSurviveAndNoneByHalf) {
         ASSERT_LE(newest, acknowledged + 1);
         acknowledged = newest;
         // The journal is whole up to the revision.
-        const auto entries = reader->changes(0, 5, std::nullopt);
-        ASSERT_TRUE(entries);
+        const auto listed = reader->changes(0, 5, {});
+        ASSERT_TRUE(listed);
+        const auto* entries = &listed->entries;
         ASSERT_FALSE(entries->empty());
         ASSERT_EQ(entries->front().revision, reader->revision());
     }

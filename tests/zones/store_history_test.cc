@@ -1,6 +1,8 @@
 // Reverts of each kind of change, conflicts, what comes back after deletions and replacements, and
 // random histories undone to a random revision.
+#include <map>
 #include <random>
+#include <set>
 
 #include "tests/zones/store_fixture.h"
 
@@ -80,6 +82,64 @@ class StoreHistory : public StoreTest {
                 out += view + " policy " + info_of.name.to_text() + " " + info_of.json + "\n";
             }
         }
+        return out;
+    }
+
+    /// The RRsets of the zone or of an overlay, each as text.
+    using RRsets = std::map<std::string, std::string>;
+    static std::string text(RRType type, const zones::RRsetValue& value) {
+        std::string out = std::to_string(value.ttl) + (value.hidden ? " hidden" : "");
+        for (const auto& record : value.records) out += " " + dns::format_rdata(type, record);
+        return out;
+    }
+    RRsets rrsets(const std::string& view) {
+        RRsets out;
+        const auto all = store_->read()->rrsets(name("example."), view, std::nullopt, 100000);
+        EXPECT_TRUE(all);
+        for (const zones::RRsetInfo& rrset : *all) {
+            out[rrset.name.to_text() + " " + dns::to_text(rrset.type)] =
+                text(rrset.type, rrset.value);
+        }
+        return out;
+    }
+    /// How `after` differs from `before`, a line each.
+    static std::set<std::string> difference(const RRsets& before, const RRsets& after) {
+        std::set<std::string> out;
+        for (const auto& rrset : before) {
+            const auto now = after.find(rrset.first);
+            if (now != after.end() && now->second == rrset.second) continue;
+            out.insert(rrset.first + ": " + rrset.second + " -> " +
+                       (now == after.end() ? "-" : now->second));
+        }
+        for (const auto& rrset : after) {
+            if (before.count(rrset.first) == 0) {
+                out.insert(rrset.first + ": - -> " + rrset.second);
+            }
+        }
+        return out;
+    }
+    /// The same as the store tells it, in pages; canonical order is checked.
+    std::set<std::string> told(const std::string& view, zones::Revision from, zones::Revision to,
+                               std::size_t limit) {
+        std::set<std::string> out;
+        const auto reader = store_->read();
+        std::optional<zones::StoreReader::Position> after;
+        for (int pages = 0; pages < 10000; ++pages) {
+            const auto page = reader->diff(name("example."), view, from, to, after, limit);
+            EXPECT_TRUE(page) << page.error().message;
+            if (!page) return out;
+            EXPECT_LE(page->rrsets.size(), limit);
+            for (const zones::RRsetDiff& rrset : page->rrsets) {
+                const std::string line =
+                    rrset.name.to_text() + " " + dns::to_text(rrset.type) + ": " +
+                    (rrset.before ? text(rrset.type, *rrset.before) : "-") + " -> " +
+                    (rrset.after ? text(rrset.type, *rrset.after) : "-");
+                EXPECT_TRUE(out.insert(line).second) << "told twice: " << line;
+            }
+            if (!page->next) return out;
+            after = page->next;
+        }
+        ADD_FAILURE() << "the pages do not end";
         return out;
     }
 
@@ -266,6 +326,113 @@ TEST_F(StoreHistory, SerialOfAZoneMadeAnewDoesNotGoBack) {
     EXPECT_GT(serial("example."), 1000U);
 }
 
+TEST_F(StoreHistory, DiffOfEditsReplacementAndDeletion) {
+    const auto made =
+        must(changes(zone("example."), put("example.", "a.example.", RRType::A, {"192.0.2.1"}),
+                     put("example.", "b.example.", RRType::A, {"192.0.2.1"}),
+                     put("example.", "a.example.", RRType::A, {"192.0.2.9"}, "v")));
+    const RRsets base = rrsets("");
+    const RRsets overlay = rrsets("v");
+    must(changes(put("example.", "a.example.", RRType::A, {"192.0.2.2"})));
+    must(changes(put("example.", "a.example.", RRType::A, {"192.0.2.1"})));
+    const auto edited = must(changes(erase("example.", "b.example.", RRType::A)));
+    // What was changed and changed back does not differ; the serial does.
+    EXPECT_EQ(told("", made, edited, 100), difference(base, rrsets("")));
+    EXPECT_EQ(told("", made, edited, 100).size(), 2U);
+    EXPECT_EQ(told("", edited, made, 100), difference(rrsets(""), base));
+    EXPECT_TRUE(told("v", made, edited, 100).empty());
+    EXPECT_TRUE(told("", edited, edited, 100).empty());
+
+    const auto replaced = load({{"b.example.", "192.0.2.1"}, {"c.example.", "192.0.2.3"}}, 1000);
+    EXPECT_EQ(told("", made, replaced, 1), difference(base, rrsets("")));
+    const auto gone = must(changes(zones::DeleteZone{name("example.")}));
+    EXPECT_EQ(told("", made, gone, 2), difference(base, {}));
+    EXPECT_EQ(told("v", made, gone, 2), difference(overlay, {}));
+    EXPECT_EQ(told("", base_, made, 3), difference({}, base));
+    // And back, with an edit of the data that was served before.
+    must(changes(revert_zone(edited)));
+    const auto last = must(changes(put("example.", "d.example.", RRType::A, {"192.0.2.4"})));
+    EXPECT_EQ(told("", made, last, 2), difference(base, rrsets("")));
+    EXPECT_EQ(told("", replaced, gone, 2).size(), 4U);
+}
+
+TEST_F(StoreHistory, DiffOfMuchGoesOnFromPageToPage) {
+    must(changes(zone("example.")));
+    const RRsets before = rrsets("");
+    const auto from = store_->read()->revision();
+    // More than one window, so that some pages begin where the window before ended.
+    constexpr int kNames = 45000;
+    constexpr int kEach = 5000;
+    for (int done = 0; done < kNames; done += kEach) {
+        zones::ChangeSet set;
+        for (int i = done; i < done + kEach; ++i) {
+            set.operations.push_back(
+                {put("example.", "n" + std::to_string(i * 7919 % kNames) + ".example.", RRType::A,
+                     {"192.0.2.1"}),
+                 {}});
+        }
+        must(std::move(set));
+    }
+    const auto to = store_->read()->revision();
+    const RRsets after = rrsets("");
+    EXPECT_EQ(after.size(), before.size() + kNames);
+    EXPECT_EQ(told("", from, to, 1000), difference(before, after));
+    EXPECT_EQ(told("", to, from, 1000), difference(after, before));
+}
+
+TEST_F(StoreHistory, ListingsFilter) {
+    auto made = changes(zone("example."), zone("other."));
+    made.author = "alice";
+    made.time = base::from_unix_us(1000);
+    const auto first = must(std::move(made));
+    auto edit = changes(put("example.", "a.example.", RRType::A, {"192.0.2.1"}));
+    edit.author = "bob";
+    edit.time = base::from_unix_us(2000);
+    const auto second = must(std::move(edit));
+    auto third_set = changes(put("other.", "a.other.", RRType::A, {"192.0.2.1"}));
+    third_set.author = "bob";
+    third_set.time = base::from_unix_us(3000);
+    const auto third = must(std::move(third_set));
+    const auto fourth = load({{"b.example.", "192.0.2.1"}}, 1000);
+
+    const auto listed = [this](const zones::ChangeFilter& filter) {
+        const auto page = store_->read()->changes(0, 100, filter);
+        EXPECT_TRUE(page);
+        std::vector<zones::Revision> revisions;
+        for (const zones::JournalEntry& entry : page->entries) revisions.push_back(entry.revision);
+        EXPECT_EQ(page->before, 0U);
+        return revisions;
+    };
+    using Revisions = std::vector<zones::Revision>;
+    zones::ChangeFilter filter;
+    filter.author = "bob";
+    EXPECT_EQ(listed(filter), (Revisions{third, second}));
+    filter.zone = name("example.");
+    EXPECT_EQ(listed(filter), (Revisions{second}));
+    filter = {};
+    filter.since = third;
+    EXPECT_EQ(listed(filter), (Revisions{fourth, third}));
+    filter = {};
+    filter.author = "bob";
+    filter.from = base::from_unix_us(2500);
+    EXPECT_EQ(listed(filter), (Revisions{third}));
+    filter = {};
+    filter.resource.emplace();
+    filter.resource->zone = name("example.");
+    filter.resource->name = name("A.example.");
+    filter.resource->type = RRType::A;
+    EXPECT_EQ(listed(filter), (Revisions{fourth, second}));
+    filter.resource->view = "v";
+    EXPECT_EQ(listed(filter), Revisions{});
+    filter = {};
+    filter.resource.emplace();
+    filter.resource->kind = zones::ChangeFilter::Resource::Kind::Document;
+    filter.resource->label = "pools";
+    filter.resource->id = "fra";
+    EXPECT_EQ(listed(filter), (Revisions{base_}));
+    EXPECT_LT(base_, first);
+}
+
 TEST_F(StoreHistory, RandomHistoriesAreUndone) {
     for (const unsigned seed : {1U, 2U, 3U, 4U}) {
         std::mt19937 random(seed);
@@ -273,6 +440,8 @@ TEST_F(StoreHistory, RandomHistoriesAreUndone) {
                                            {"192.0.2." + std::to_string(seed)})));
         std::vector<std::pair<zones::Revision, std::string>> known;
         known.emplace_back(store_->read()->revision(), state());
+        std::map<zones::Revision, std::pair<RRsets, RRsets>> data;
+        data[known.back().first] = {rrsets(""), rrsets("v")};
         for (int step = 0; step < 120; ++step) {
             const std::string owner = std::string(1, static_cast<char>('a' + random() % 3)) +
                                       (random() % 3 == 0 ? ".x" : "") + ".example.";
@@ -321,6 +490,20 @@ TEST_F(StoreHistory, RandomHistoriesAreUndone) {
                     (void)commit(changes(add("example.", owner, RRType::A, {address}, view)));
             }
             known.emplace_back(store_->read()->revision(), state());
+            data[known.back().first] = {rrsets(""), rrsets("v")};
+        }
+        for (int pair = 0; pair < 30; ++pair) {
+            const auto from =
+                std::next(data.begin(), static_cast<std::ptrdiff_t>(random() % data.size()));
+            const auto to =
+                std::next(data.begin(), static_cast<std::ptrdiff_t>(random() % data.size()));
+            const std::size_t limit = 2 + random() % 20;
+            ASSERT_EQ(told("", from->first, to->first, limit),
+                      difference(from->second.first, to->second.first))
+                << "seed " << seed << " from " << from->first << " to " << to->first;
+            ASSERT_EQ(told("v", from->first, to->first, limit),
+                      difference(from->second.second, to->second.second))
+                << "seed " << seed << " from " << from->first << " to " << to->first;
         }
         reopen();
         EXPECT_EQ(state(), known.back().second) << "seed " << seed;

@@ -291,23 +291,29 @@ TEST_F(StoreTest, JournalTellsWhatWasThereBeforeAndAfter) {
     must(changes(erase("example.", "a.example.", RRType::A)));
     must(changes(put("other.", "a.other.", RRType::A, {"192.0.2.1"})));
     const auto reader = store_->read();
-    const auto all = reader->changes(0, 10, std::nullopt);
+    const auto all = reader->changes(0, 10, {});
     ASSERT_TRUE(all);
-    ASSERT_EQ(all->size(), 4U);
-    EXPECT_EQ(all->front().revision, 4U);
-    const auto of_zone = reader->changes(3, 10, name("EXAMPLE."));
+    ASSERT_EQ(all->entries.size(), 4U);
+    EXPECT_EQ(all->before, 0U);
+    EXPECT_EQ(all->entries.front().revision, 4U);
+    const auto of_zone = reader->changes(3, 10, {.zone = name("EXAMPLE.")});
     ASSERT_TRUE(of_zone);
-    ASSERT_EQ(of_zone->size(), 2U);
-    const zones::JournalEntry& second = of_zone->front();
+    ASSERT_EQ(of_zone->entries.size(), 2U);
+    zones::JournalEntry second = of_zone->entries.front();
     EXPECT_EQ(second.revision, 2U);
     EXPECT_EQ(second.author + second.request_id + second.message, "alicer1first");
     EXPECT_EQ(second.zones, std::vector<std::string>{"example."});
+    second = **reader->change(2);
     EXPECT_NE(second.json.find("\"name\":\"a.example.\""), std::string::npos);
     EXPECT_NE(reader->change(3)->value().json.find(
                   "\"before\":{\"ttl\":300,\"records\":[\"192.0.2.1\"]},\"after\":null"),
               std::string::npos);
     EXPECT_FALSE(reader->change(99)->has_value());
-    EXPECT_EQ(reader->changes(0, 2, std::nullopt)->size(), 2U);
+    const auto page = reader->changes(0, 2, {});
+    ASSERT_TRUE(page);
+    EXPECT_EQ(page->entries.size(), 2U);
+    EXPECT_EQ(page->before, 3U);
+    EXPECT_EQ(reader->oldest_change().value_or(0), 1U);
 }
 
 TEST_F(StoreTest, SecondOpeningNamesTheDirectory) {

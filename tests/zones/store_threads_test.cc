@@ -155,8 +155,9 @@ TEST_F(StoreThreads, ManySubmittersShareGroups) {
     EXPECT_EQ((*all)->value.records.size(), std::size_t{kThreads * kEach});
     EXPECT_LT(store_->stats().groups, std::uint64_t{kThreads * kEach});
     // The journal has every revision once, in order.
-    const auto entries = store_->read()->changes(0, 1000, name("example."));
-    ASSERT_TRUE(entries);
+    const auto listed = store_->read()->changes(0, 1000, {.zone = name("example.")});
+    ASSERT_TRUE(listed);
+    const auto* entries = &listed->entries;
     ASSERT_EQ(entries->size(), std::size_t{2 + kThreads * kEach});
     for (std::size_t i = 0; i < entries->size(); ++i) {
         EXPECT_EQ((*entries)[i].revision, entries->size() - i);
