@@ -119,6 +119,8 @@ class Running final : public Admin {
         Tokens tokens(service_.store());
         Feed feed(loop, feed_sources(service_, views));
         Cursors cursors;
+        RevisionWaits waits(loop, service_.store());
+        waits_ = &waits;
         HttpCounters counters;
         net::Timer drain_timer(loop);
         drain_timer_ = &drain_timer;
@@ -132,6 +134,7 @@ class Running final : public Admin {
                             .sessions = *sessions_,
                             .feed = feed,
                             .cursors = cursors,
+                            .waits = waits,
                             .counters = counters,
                             .addresses = {}};
             const auto bound = bind(loop, context);
@@ -179,6 +182,7 @@ class Running final : public Admin {
 
     void begin_drain() {
         feed_->end();  // its responses would not end by themselves
+        waits_->end();
         auto left = std::make_shared<std::size_t>(servers_.size());
         drain_timer_->start(std::chrono::duration_cast<std::chrono::milliseconds>(kDrainTime),
                             [this] { loop_->stop(); });
@@ -200,6 +204,7 @@ class Running final : public Admin {
     net::Loop* loop_ = nullptr;
     net::Timer* drain_timer_ = nullptr;
     Feed* feed_ = nullptr;
+    RevisionWaits* waits_ = nullptr;
     std::vector<std::unique_ptr<Front>> fronts_;
     std::vector<std::unique_ptr<net::HttpServer>> servers_;
 

@@ -12,14 +12,14 @@
 
 namespace admin {
 
-namespace {
-
 std::string text_of(const Json& document, std::string_view key) {
     const Json* member = document.find(key);
     if (member == nullptr || member->is_null()) return "-";
     if (const std::string* text = member->as_string()) return text->empty() ? "-" : *text;
     return member->dump();
 }
+
+namespace {
 
 std::string joined(const Json* list, std::string_view separator) {
     std::string out;
@@ -185,7 +185,11 @@ int ClientCommands::write(std::string_view method, const std::string& path,
                           const std::string& subject, const std::optional<Json>& body) {
     const auto answer = ask(method, path, subject, body);
     if (!answer) return 1;
-    if (options_.json) std::cout << answer->dump() << std::endl;
+    if (options_.json) {
+        std::cout << answer->dump() << std::endl;
+    } else if (const Json* operations = answer->find("operations"); operations != nullptr) {
+        std::cout << diff_text(*operations) << std::flush;  // of a dry run
+    }
     if (const Json* warnings = answer->find("warnings")) {
         for (const Json& warning : warnings->items()) {
             std::cerr << "meridian: " << subject << ": warning: "
@@ -373,20 +377,6 @@ int ClientCommands::policy_set(const std::string& zone, const std::string& name,
 int ClientCommands::policy_delete(const std::string& zone, const std::string& name,
                                   const std::string& type) {
     return write("DELETE", policy_url(zone, name, type) + query({}), name + ' ' + type);
-}
-
-int ClientCommands::changes(const std::string& zone) {
-    std::vector<std::pair<std::string, std::string>> pairs{{"limit", "1000"}};
-    if (!zone.empty()) pairs.emplace_back("zone", zone);
-    return list("/v1/changes" + query(pairs), "changes", [](const Json& change) {
-        return text_of(change, "revision") + '\t' + text_of(change, "time") + '\t' +
-               text_of(change, "author") + '\t' + joined(change.find("zones"), " ") + '\t' +
-               text_of(change, "message");
-    });
-}
-
-int ClientCommands::show(const std::string& revision) {
-    return show_document("/v1/changes/" + encode_segment(revision), "revision " + revision);
 }
 
 int ClientCommands::feed(const std::string& filter) {

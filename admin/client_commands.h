@@ -14,6 +14,9 @@ namespace admin {
 
 struct ImportJobs;
 
+/// A member of a document as it is printed; "-" if it is not there or says nothing.
+[[nodiscard]] std::string text_of(const Json& document, std::string_view key);
+
 /// The commands that talk to a running server, apart from how their arguments are read
 /// (command_line.h). Each returns the exit status: 0 done, 1 refused or failed, with one line on
 /// standard error that says what and where. One thread.
@@ -69,8 +72,17 @@ class ClientCommands {
                    const std::string& file);
     int policy_delete(const std::string& zone, const std::string& name, const std::string& type);
 
-    int changes(const std::string& zone);
-    int show(const std::string& revision);
+    // client_history.cc
+    struct ChangeFilter {
+        std::string zone, author, resource, since;  // empty: any
+    };
+    int changes(const ChangeFilter& filter);
+    int change_show(const std::string& revision);
+    int change_revert(const std::string& revision);
+    /// What differs between two revisions; `to` nothing: the newest.
+    int zone_diff(const std::string& zone, std::uint64_t from, std::optional<std::uint64_t> to);
+    int zone_revert(const std::string& zone, std::uint64_t to);
+
     int feed(const std::string& filter);
     int cache_show(const std::string& name);
     int cache_purge(const std::string& name, bool subtree);
@@ -97,6 +109,10 @@ class ClientCommands {
     int write(std::string_view method, const std::string& path, const std::string& subject,
               const std::optional<Json>& body = {});
     int show_document(const std::string& path, const std::string& subject);
+    // What operations did, a line each: - was there before, + is there after.
+    static std::string diff_text(const Json& operations);
+    int revert(const std::string& path, const std::string& subject,
+               const std::optional<Json>& body);
     std::optional<Json> read_document(const std::string& file);
     // One zone into the server.
     struct Imported {

@@ -18,8 +18,11 @@ struct Arguments {
     ServeOptions serve;
     ClientCommands::Options client;
     std::string config_file;
+    ClientCommands::ChangeFilter changes;
     std::string zone, name, type, id, file, list_file, bind_file, nsd_file, search, comment, filter,
         revision;
+    std::uint64_t from = 0, to = 0;
+    std::optional<std::uint64_t> to_or_newest;
     std::vector<std::string> rdata, ns;
     std::optional<std::uint32_t> ttl;
     bool offline = false;
@@ -46,6 +49,7 @@ class Parser {
         records();
         documents();
         policies();
+        history();
         rest();
     }
     [[nodiscard]] int run() const { return run_ ? run_() : kUsage; }
@@ -57,13 +61,14 @@ class Parser {
     CLI::App* command(CLI::App* parent, const std::string& name, const std::string& help,
                       Method method) {
         CLI::App* sub = parent->add_subcommand(name, help);
-        sub->callback([this, method = std::move(method)] {
-            run_ = [this, method] {
-                ClientCommands client(a_.client);
-                return method(client);
-            };
-        });
+        sub->callback([this, method = std::move(method)] { run_ = client_command(method); });
         return sub;
+    }
+    std::function<int()> client_command(Method method) {
+        return [this, method = std::move(method)] {
+            ClientCommands client(a_.client);
+            return method(client);
+        };
     }
     CLI::App* group(const std::string& name, const std::string& help) {
         CLI::App* sub = app_.add_subcommand(name, help);
@@ -131,6 +136,21 @@ class Parser {
                       [this](auto& c) { return c.zone_check(a_.zone, a_.file); });
         required(sub, "ZONE", a_.zone, "the zone's name");
         required(sub, "FILE", a_.file, "the master file; - for standard input");
+        sub = command(zone, "history", "what was changed in a zone, newest first", [this](auto& c) {
+            return c.changes({a_.zone, {}, {}, {}});
+        });
+        required(sub, "ZONE", a_.zone, "the zone's name; it may be deleted");
+        sub = command(zone, "diff", "what differs between two revisions of a zone",
+                      [this](auto& c) { return c.zone_diff(a_.zone, a_.from, a_.to_or_newest); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        sub->add_option("--from", a_.from, "a revision")->required();
+        sub->add_option("--to", a_.to_or_newest, "another; default: the newest");
+        view(sub);
+        sub = command(zone, "revert", "undo all later changes of a zone, its deletion too",
+                      [this](auto& c) { return c.zone_revert(a_.zone, a_.to); });
+        required(sub, "ZONE", a_.zone, "the zone's name");
+        sub->add_option("--to", a_.to, "the revision to go back to")->required();
+        dry_run(sub);
         import(zone);
     }
 
@@ -270,15 +290,35 @@ class Parser {
         dry_run(sub);
     }
 
-    void rest() {
-        CLI::App* sub = command(&app_, "changes", "what was changed, newest first",
-                                [this](auto& c) { return c.changes(a_.zone); });
-        sub->add_option("--zone", a_.zone, "only changes of this zone");
-        sub = command(&app_, "show", "one change with its operations",
-                      [this](auto& c) { return c.show(a_.revision); });
+    void history() {
+        CLI::App* changes = app_.add_subcommand("changes", "what was changed, newest first");
+        filters(changes);
+        const auto listing = [this](auto& c) { return c.changes(a_.changes); };
+        filters(command(changes, "list", "what was changed, newest first", listing));
+        CLI::App* sub = command(changes, "show", "one change set: what was there, and what is now",
+                                [this](auto& c) { return c.change_show(a_.revision); });
         required(sub, "REVISION", a_.revision, "its number");
-        sub = command(&app_, "feed", "queries and changes as they happen",
-                      [this](auto& c) { return c.feed(a_.filter); });
+        sub = command(changes, "revert", "put back what one change set changed",
+                      [this](auto& c) { return c.change_revert(a_.revision); });
+        required(sub, "REVISION", a_.revision, "its number");
+        dry_run(sub);
+        // On its own it is the listing. (CLI11 calls the commands below first.)
+        changes->callback([this, changes, listing] {
+            if (changes->get_subcommands().empty()) run_ = client_command(listing);
+        });
+    }
+
+    void filters(CLI::App* sub) {
+        sub->add_option("--zone", a_.changes.zone, "only changes of this zone");
+        sub->add_option("--author", a_.changes.author, "only changes by this one");
+        sub->add_option("--resource", a_.changes.resource,
+                        "only changes of what has this path, like /v1/pools/fra");
+        sub->add_option("--since", a_.changes.since, "a revision, or a time (RFC 3339)");
+    }
+
+    void rest() {
+        CLI::App* sub = command(&app_, "feed", "queries and changes as they happen",
+                                [this](auto& c) { return c.feed(a_.filter); });
         sub->add_option("--filter", a_.filter, "like \"qname=*.example.com qtype=A,AAAA\"");
         CLI::App* cache = group("cache", "what the resolver has learnt");
         sub = command(cache, "show", "what is known of a name",

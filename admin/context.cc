@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "admin/feed.h"
 #include "base/octets.h"
@@ -88,6 +89,37 @@ std::shared_ptr<zones::StoreReader> Cursors::find(const std::string& id, base::M
 
 void Cursors::expire(base::MonoTime now) {
     std::erase_if(kept_, [&](const auto& entry) { return now - entry.second.used > kLifetime; });
+}
+
+void RevisionWaits::wait(zones::Revision revision, std::chrono::milliseconds at_most,
+                         std::function<void()> done) {
+    if (ended_ || waiting_.size() >= kMax || at_most.count() <= 0) return done();
+    waiting_.push_back({revision, base::mono_now() + at_most, std::move(done)});
+    look();
+}
+
+void RevisionWaits::end() {
+    ended_ = true;
+    look();
+}
+
+void RevisionWaits::look() {
+    // Changes come from other places than this loop too: a look now and then finds them all.
+    constexpr std::chrono::milliseconds kEvery{10};
+    const zones::Revision served = store_.read()->revision();
+    const base::MonoTime now = base::mono_now();
+    const auto ready = std::stable_partition(
+        waiting_.begin(), waiting_.end(),
+        [&](const Waiting& one) { return !ended_ && one.revision > served && now < one.until; });
+    std::vector<Waiting> finished(std::make_move_iterator(ready),
+                                  std::make_move_iterator(waiting_.end()));
+    waiting_.erase(ready, waiting_.end());
+    if (waiting_.empty()) {
+        timer_.stop();
+    } else {
+        timer_.start(kEvery, [this] { look(); });
+    }
+    for (const Waiting& one : finished) one.done();
 }
 
 Submission submission_of(const Request& request) {

@@ -85,6 +85,34 @@ class Cursors {
     std::map<std::string, Kept> kept_;
 };
 
+/// Requests that wait until a revision is served (?wait=). Admin loop only; `end` before the loop
+/// goes.
+class RevisionWaits {
+  public:
+    static constexpr std::size_t kMax = 1000;  // beyond, nobody waits
+    static constexpr std::chrono::seconds kLongest{60};
+
+    RevisionWaits(net::Loop& loop, zones::Store& store) : store_(store), timer_(loop) {}
+    /// Calls `done` once the revision is served, after `at_most`, or when the server stops; at once
+    /// if there is nothing to wait for.
+    void wait(zones::Revision revision, std::chrono::milliseconds at_most,
+              std::function<void()> done);
+    void end();
+
+  private:
+    struct Waiting {
+        zones::Revision revision;
+        base::MonoTime until;
+        std::function<void()> done;
+    };
+    void look();
+
+    zones::Store& store_;
+    net::Timer timer_;
+    std::vector<Waiting> waiting_;
+    bool ended_ = false;
+};
+
 /// Finished requests by method, route and status, for /metrics. Admin loop only.
 class HttpCounters {
   public:
@@ -107,6 +135,7 @@ struct Context {
     Sessions& sessions;
     Feed& feed;
     Cursors& cursors;
+    RevisionWaits& waits;
     HttpCounters& counters;
     std::vector<base::Endpoint> addresses;  // of the admin listeners
 };

@@ -214,27 +214,44 @@ std::vector<std::vector<std::uint8_t>> parse_records(const Json& document, const
     return std::move(records.rdata);
 }
 
-Json rrset_json(const zones::RRsetInfo& rrset, std::string_view view) {
-    Json out = Json::object();
-    out.set("name", rrset.name.to_text());
-    out.set("type", dns::to_text(rrset.type));
-    if (!view.empty()) out.set("view", view);
-    if (rrset.value.hidden) return out.set("hidden", true), out;
-    out.set("ttl", rrset.value.ttl);
+namespace {
+
+void set_value(Json& out, dns::RRType type, const zones::RRsetValue& value) {
+    if (value.hidden) {
+        out.set("hidden", true);
+        return;
+    }
+    out.set("ttl", value.ttl);
     Json records = Json::array();
-    for (std::size_t i = 0; i < rrset.value.records.size(); ++i) {
-        std::string data = dns::format_rdata(rrset.type, rrset.value.records[i]);
-        if (i < rrset.value.weights.size()) {
+    for (std::size_t i = 0; i < value.records.size(); ++i) {
+        std::string data = dns::format_rdata(type, value.records[i]);
+        if (i < value.weights.size()) {
             Json record = Json::object();
             record.set("data", std::move(data));
-            record.set("weight", rrset.value.weights[i]);
+            record.set("weight", value.weights[i]);
             records.push(std::move(record));
         } else {
             records.push(std::move(data));
         }
     }
     out.set("records", std::move(records));
-    if (!rrset.value.weights.empty()) out.set("count", rrset.value.answer_count);
+    if (!value.weights.empty()) out.set("count", value.answer_count);
+}
+
+}  // namespace
+
+Json rrset_value_json(dns::RRType type, const zones::RRsetValue& value) {
+    Json out = Json::object();
+    set_value(out, type, value);
+    return out;
+}
+
+Json rrset_json(const zones::RRsetInfo& rrset, std::string_view view) {
+    Json out = Json::object();
+    out.set("name", rrset.name.to_text());
+    out.set("type", dns::to_text(rrset.type));
+    if (!view.empty()) out.set("view", view);
+    set_value(out, rrset.type, rrset.value);
     return out;
 }
 

@@ -57,6 +57,8 @@ void check_members(const Json& document, const std::vector<std::string_view>& kn
                                                             const std::string& pointer,
                                                             Faults& faults);
 
+/// TTL, records, weights, count and hidden.
+[[nodiscard]] Json rrset_value_json(dns::RRType type, const zones::RRsetValue& value);
 [[nodiscard]] Json rrset_json(const zones::RRsetInfo& rrset, std::string_view view);
 /// What every listing shows of a zone.
 [[nodiscard]] Json zone_json(const zones::ZoneInfo& zone);

@@ -1,5 +1,6 @@
 // /v1/views, /networks, /maps, /pools and /monitors: documents with an id. The store checks what
 // they say; here they are named, listed and versioned.
+#include <algorithm>
 #include <array>
 
 #include "admin/resources.h"
@@ -111,25 +112,39 @@ void get_document(Context& context, const Request& request, const Respond& respo
     respond(representation(request, *document, (*stored)->revision));
 }
 
+Json parse_document(const Json& body, std::string_view kind, const std::string& id,
+                    const std::string& pointer, Faults& faults) {
+    const auto* known = std::find_if(kKinds.begin(), kKinds.end(),
+                                     [kind](const Kind& one) { return one.name == kind; });
+    const std::string id_key(known == kKinds.end() ? "id" : known->id_key);
+    if (!body.is_object()) {
+        faults.add(pointer, "an object is wanted");
+        return body;
+    }
+    const Json* named = body.find(id_key);
+    if (named != nullptr && (named->as_string() == nullptr || *named->as_string() != id)) {
+        faults.add(pointer + pointer_step(id_key), "the URL names " + id);
+    }
+    Json document = body;
+    document.set(id_key, id);
+    return document;
+}
+
 void put_document(Context& context, const Request& request, const Respond& respond) {
     const Kind& kind = kind_of(request);
     auto condition = write_condition(request);
     if (!condition) return respond(problem(400, condition.error().message));
     auto body = parse_body(request);
     if (!body) return respond(std::move(body.error()));
-    if (!body->is_object()) {
-        return respond(problem(422, "the document is not valid", {{"", "an object is wanted"}}));
-    }
     const std::string& id = request.path[0];
-    const Json* named = body->find(kind.id_key);
-    if (named != nullptr && (named->as_string() == nullptr || *named->as_string() != id)) {
-        return respond(problem(422, "the document is not valid",
-                               {{pointer_step(kind.id_key), "the URL names " + id}}));
+    Faults faults;
+    Json document = parse_document(*body, kind.name, id, "", faults);
+    if (!faults.none()) {
+        return respond(problem(422, "the document is not valid", std::move(faults.list)));
     }
-    body->set(kind.id_key, id);
     const auto before = context.service.store().read()->document(kind.name, id);
     if (!before) return respond(problem(503, before.error().message));
-    put(context, request, respond, kind, id, std::move(*body), std::move(*condition),
+    put(context, request, respond, kind, id, std::move(document), std::move(*condition),
         before->has_value(), false);
 }
 

@@ -52,6 +52,8 @@ constexpr Endpoint kEndpoints[] = {
     api("GET", "/v1/zones/{zone}/rrsets/{name}/{type}", get_rrset),
     api("PUT", "/v1/zones/{zone}/rrsets/{name}/{type}", put_rrset),
     api("DELETE", "/v1/zones/{zone}/rrsets/{name}/{type}", delete_rrset),
+    api("GET", "/v1/zones/{zone}/diff", get_zone_diff),
+    api("POST", "/v1/zones/{zone}/revert", revert_zone),
     api("GET", "/v1/zones/{zone}/policies", list_policies),
     api("GET", "/v1/zones/{zone}/policies/{name}/{type}", get_policy),
     api("PUT", "/v1/zones/{zone}/policies/{name}/{type}", put_policy),
@@ -84,7 +86,9 @@ constexpr Endpoint kEndpoints[] = {
     api("DELETE", "/v1/monitors/{id}", delete_document),
 
     api("GET", "/v1/changes", list_changes),
+    api("POST", "/v1/changes", create_change),
     api("GET", "/v1/changes/{revision}", get_change),
+    api("POST", "/v1/changes/{revision}/revert", revert_change),
     api("POST", "/v1/backup", create_backup),
     api("GET", "/v1/server", get_server),
     api("GET", "/v1/cache/{name}", get_cache),

@@ -96,6 +96,33 @@ void get_policy(Context& context, const Request& request, const Respond& respond
     respond(representation(request, *document, (*policy)->revision));
 }
 
+Json parse_policy(const Json& body, const dns::Name& zone, const dns::Name& name,
+                  const std::string& type, const std::string& pointer, Faults& faults) {
+    if (!body.is_object()) faults.add(pointer, "an object is wanted");
+    if (const Json* said = body.find("name")) {
+        const auto parsed = said->as_string() == nullptr
+                                ? base::Result<dns::Name>(base::fail("a name is wanted"))
+                                : parse_name(*said->as_string(), zone);
+        if (!parsed || !(*parsed == name)) {
+            faults.add(pointer + "/name", "the URL names " + name.to_text());
+        }
+    }
+    if (const Json* said = body.find("type")) {
+        if (said->as_string() == nullptr || *said->as_string() != type) {
+            faults.add(pointer + "/type", "the URL names " + type);
+        }
+    }
+    Json document = Json::object();
+    document.set("name", name.to_text());
+    document.set("type", type);
+    for (const Json::Member& member : body.members()) {
+        if (member.key != "name" && member.key != "type" && member.key != "view") {
+            document.set(member.key, member.value);
+        }
+    }
+    return document;
+}
+
 void put_policy(Context& context, const Request& request, const Respond& respond) {
     auto condition = write_condition(request);
     if (!condition) return respond(problem(400, condition.error().message));
@@ -108,32 +135,9 @@ void put_policy(Context& context, const Request& request, const Respond& respond
     if (!target) return respond(std::move(target.error()));
 
     Faults faults;
-    if (!body->is_object()) {
-        return respond(problem(422, "a policy is an object", {{"", "an object is wanted"}}));
-    }
-    if (const Json* name = body->find("name")) {
-        const auto parsed = name->as_string() == nullptr
-                                ? base::Result<dns::Name>(base::fail("a name is wanted"))
-                                : parse_name(*name->as_string(), target->zone);
-        if (!parsed || !(*parsed == target->name)) {
-            faults.add("/name", "the URL names " + target->name.to_text());
-        }
-    }
-    if (const Json* type = body->find("type")) {
-        if (type->as_string() == nullptr || *type->as_string() != target->type) {
-            faults.add("/type", "the URL names " + target->type);
-        }
-    }
+    const Json document = parse_policy(*body, target->zone, target->name, target->type, "", faults);
     if (!faults.none()) {
         return respond(problem(422, "the policy is not valid", std::move(faults.list)));
-    }
-    Json document = Json::object();
-    document.set("name", target->name.to_text());
-    document.set("type", target->type);
-    for (const Json::Member& member : body->members()) {
-        if (member.key != "name" && member.key != "type" && member.key != "view") {
-            document.set(member.key, member.value);
-        }
     }
     const auto before = find(*reader, *target);
     if (!before) return respond(problem(503, before.error().message));

@@ -14,6 +14,18 @@ base::Result<Json, Reply> parse_body(const Request& request) {
     return std::move(*body);
 }
 
+std::optional<zones::Revision> parse_revision(std::string_view text) {
+    zones::Revision revision = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), revision);
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+    return revision;
+}
+
+Reply history_gone(zones::Revision oldest) {
+    return problem(
+        410, "the history before revision " + std::to_string(oldest) + " is not kept any more");
+}
+
 Reply representation(const Request& request, const Json& document, zones::Revision revision) {
     const std::string etag = make_etag(revision, "j");
     const auto spared = not_modified(request, etag);
@@ -31,6 +43,9 @@ Reply written(const zones::Committed& committed, int status, Json document,
         document = Json::object();
         document.set("dry_run", true);
         document.set("changed", committed.changed);
+        auto operations = Json::parse(committed.diff.empty() ? "[]" : committed.diff);
+        if (!operations) return problem(500, "the diff is damaged: " + operations.error().message);
+        document.set("operations", std::move(*operations));
     } else if (committed.changed && old_ttl_s) {
         document.set("old_answer_until",
                      base::format_rfc3339(base::wall_now() + std::chrono::seconds(*old_ttl_s)));
@@ -90,6 +105,20 @@ Reply page_reply(Context& context, const Request& request, Page page, Json items
     Reply reply = Reply::json(200, document.dump());
     if (!next.empty()) reply.headers.add("link", '<' + next + ">; rel=\"next\"");
     return reply;
+}
+
+std::string format_position(const zones::StoreReader::Position& position) {
+    return std::to_string(static_cast<unsigned>(position.type)) + ' ' + position.name.to_text();
+}
+
+std::optional<zones::StoreReader::Position> parse_position(const std::string& text) {
+    std::uint16_t type = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, type);
+    if (parsed.ec != std::errc() || parsed.ptr == end || *parsed.ptr != ' ') return std::nullopt;
+    const auto name = dns::Name::parse(std::string_view(parsed.ptr + 1, end));
+    if (!name) return std::nullopt;
+    return zones::StoreReader::Position{*name, static_cast<dns::RRType>(type)};
 }
 
 base::Result<zones::ZoneInfo, Reply> zone_of(zones::StoreReader& reader, const Request& request) {

@@ -45,6 +45,12 @@ void delete_document(Context& context, const Request& request, const Respond& re
 // changes_resource.cc
 void list_changes(Context& context, const Request& request, const Respond& respond);
 void get_change(Context& context, const Request& request, const Respond& respond);
+// change_set_resource.cc
+void create_change(Context& context, const Request& request, const Respond& respond);
+// history_resource.cc
+void get_zone_diff(Context& context, const Request& request, const Respond& respond);
+void revert_change(Context& context, const Request& request, const Respond& respond);
+void revert_zone(Context& context, const Request& request, const Respond& respond);
 // server_resource.cc
 void get_server(Context& context, const Request& request, const Respond& respond);
 void get_cache(Context& context, const Request& request, const Respond& respond);
@@ -72,15 +78,44 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
 /// The body as JSON, or the 400 that says where it is not.
 [[nodiscard]] base::Result<Json, Reply> parse_body(const Request& request);
 
+/// "182"; nothing if it is no number that fits.
+[[nodiscard]] std::optional<zones::Revision> parse_revision(std::string_view text);
+
+/// 410: what is asked for lies before the oldest revision whose change is kept.
+[[nodiscard]] Reply history_gone(zones::Revision oldest);
+
 /// A representation with its ETag: 304 without it where If-None-Match allows.
 [[nodiscard]] Reply representation(const Request& request, const Json& document,
                                    zones::Revision revision);
 
 /// The answer to a write that was made: Meridian-Revision, warnings, `old_answer_until` where
 /// `old_ttl_s` says how long resolvers may have kept the old answer. A dry run answers 200 with
-/// what would have happened.
+/// what would have happened: the operations as GET /v1/changes/{revision} shows them.
 [[nodiscard]] Reply written(const zones::Committed& committed, int status, Json document,
                             std::optional<std::uint32_t> old_ttl_s, bool dry_run);
+
+/// Submits a change set of several resources or a revert, and answers with its revision.
+/// `pointers`: as problem() takes them.
+void submit_change_set(Context& context, Submission submission,
+                       std::vector<zones::Operation> operations,
+                       std::vector<std::string> pointers, const Respond& respond);
+
+// The bodies of writes as operations; `pointer` says where a body stands in the request.
+
+/// One element of a PATCH of RRsets. Names no faults when it gives an operation.
+[[nodiscard]] std::optional<zones::Operation> parse_rrset_operation(
+    const Json& element, const dns::Name& zone, const std::string& default_view,
+    const std::string& pointer, Faults& faults);
+/// The properties of a PATCH of a zone.
+[[nodiscard]] zones::PutZone parse_zone_properties(const Json& body, const dns::Name& zone,
+                                                   const std::string& pointer, Faults& faults);
+/// A policy's document as it is stored. Name and type may be said again, but not differently.
+[[nodiscard]] Json parse_policy(const Json& body, const dns::Name& zone, const dns::Name& name,
+                                const std::string& type, const std::string& pointer,
+                                Faults& faults);
+/// The same of a view, network, map, pool or monitor (`kind`).
+[[nodiscard]] Json parse_document(const Json& body, std::string_view kind, const std::string& id,
+                                  const std::string& pointer, Faults& faults);
 
 /// One page of a listing.
 struct Page {
@@ -97,6 +132,10 @@ inline constexpr std::size_t kPageMax = 1000;
 /// page ended; empty when it was the last.
 [[nodiscard]] Reply page_reply(Context& context, const Request& request, Page page, Json items,
                                const std::string& next_position);
+
+/// "1 www.example.com.": where a page of RRsets ended.
+[[nodiscard]] std::string format_position(const zones::StoreReader::Position& position);
+[[nodiscard]] std::optional<zones::StoreReader::Position> parse_position(const std::string& text);
 
 /// The zone of the path: 404 when there is none, 422 when it is no name, 503 when it cannot be
 /// read.

@@ -1,6 +1,5 @@
 // /v1/zones/{zone}/rrsets: single RRsets, and lists of operations as one change set.
 #include <algorithm>
-#include <charconv>
 
 #include "admin/resources.h"
 #include "server/service.h"
@@ -61,7 +60,7 @@ struct Parsed {
     Target target;
 };
 
-std::optional<Parsed> parse_operation(const Json& element, const zones::ZoneInfo& zone,
+std::optional<Parsed> parse_operation(const Json& element, const dns::Name& apex,
                                       const std::string& default_view, const std::string& pointer,
                                       Faults& faults) {
     if (!element.is_object()) {
@@ -78,14 +77,14 @@ std::optional<Parsed> parse_operation(const Json& element, const zones::ZoneInfo
         return member->as_string();
     };
     Parsed out;
-    out.target.zone = zone.apex;
+    out.target.zone = apex;
     out.target.view = default_view;
     if (element.find("view") != nullptr) {
         if (const std::string* view = text("view")) out.target.view = *view;
     }
     const std::string* op = text("op");
     if (const std::string* name = text("name")) {
-        const auto parsed = parse_name(*name, zone.apex);
+        const auto parsed = parse_name(*name, apex);
         if (!parsed) faults.add(pointer + "/name", parsed.error().message);
         if (parsed) out.target.name = *parsed;
     }
@@ -101,23 +100,22 @@ std::optional<Parsed> parse_operation(const Json& element, const zones::ZoneInfo
         check_members(element, {"op", "name", "type", "view", "ttl", "records", "count", "hidden"},
                       pointer, faults);
         out.operation.what =
-            zones::PutRRset{zone.apex, target.name, target.type, target.view,
-                            parse_rrset_value(element, zone.apex, target.type, pointer, faults)};
+            zones::PutRRset{apex, target.name, target.type, target.view,
+                            parse_rrset_value(element, apex, target.type, pointer, faults)};
     } else if (*op == "add") {
         check_members(element, {"op", "name", "type", "view", "ttl", "records"}, pointer, faults);
         const auto ttl = parse_ttl_member(element, pointer, faults);
         out.operation.what = zones::AddRecords{
-            zone.apex,   target.name,
-            target.type, target.view,
-            ttl,         parse_records(element, zone.apex, target.type, pointer, faults)};
+            apex,        target.name, target.type,
+            target.view, ttl,         parse_records(element, apex, target.type, pointer, faults)};
     } else if (*op == "remove") {
         check_members(element, {"op", "name", "type", "view", "records"}, pointer, faults);
         out.operation.what =
-            zones::RemoveRecords{zone.apex, target.name, target.type, target.view,
-                                 parse_records(element, zone.apex, target.type, pointer, faults)};
+            zones::RemoveRecords{apex, target.name, target.type, target.view,
+                                 parse_records(element, apex, target.type, pointer, faults)};
     } else if (*op == "delete") {
         check_members(element, {"op", "name", "type", "view"}, pointer, faults);
-        out.operation.what = zones::DeleteRRset{zone.apex, target.name, target.type, target.view};
+        out.operation.what = zones::DeleteRRset{apex, target.name, target.type, target.view};
     } else {
         faults.add(pointer + "/op", "put, add, remove or delete is wanted");
     }
@@ -125,18 +123,15 @@ std::optional<Parsed> parse_operation(const Json& element, const zones::ZoneInfo
     return out;
 }
 
-// "1 www.example.com." as a position in canonical order.
-std::optional<zones::StoreReader::Position> parse_position(const std::string& text) {
-    std::uint16_t type = 0;
-    const char* end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, type);
-    if (parsed.ec != std::errc() || parsed.ptr == end || *parsed.ptr != ' ') return std::nullopt;
-    const auto name = dns::Name::parse(std::string_view(parsed.ptr + 1, end));
-    if (!name) return std::nullopt;
-    return zones::StoreReader::Position{*name, static_cast<dns::RRType>(type)};
-}
-
 }  // namespace
+
+std::optional<zones::Operation> parse_rrset_operation(const Json& element, const dns::Name& zone,
+                                                      const std::string& default_view,
+                                                      const std::string& pointer, Faults& faults) {
+    auto parsed = parse_operation(element, zone, default_view, pointer, faults);
+    if (!parsed) return std::nullopt;
+    return std::move(parsed->operation);
+}
 
 void list_rrsets(Context& context, const Request& request, const Respond& respond) {
     auto page = open_page(context, request);
@@ -195,7 +190,7 @@ void list_rrsets(Context& context, const Request& request, const Respond& respon
     }
     std::string next;
     if (more && after) {
-        next = std::to_string(static_cast<unsigned>(after->type)) + ' ' + after->name.to_text();
+        next = format_position(*after);
     }
     respond(page_reply(context, request, std::move(*page), std::move(items), next));
 }
@@ -230,7 +225,7 @@ void patch_rrsets(Context& context, const Request& request, const Respond& respo
     std::size_t index = 0;
     for (const Json& element : body->items()) {
         std::string pointer = '/' + std::to_string(index++);
-        auto parsed = parse_operation(element, *zone, view, pointer, faults);
+        auto parsed = parse_operation(element, zone->apex, view, pointer, faults);
         if (!parsed) continue;
         if (const auto ttl = old_ttl(*reader, zone->apex, parsed->target.view, parsed->target.name,
                                      parsed->target.type)) {

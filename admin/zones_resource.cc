@@ -187,6 +187,24 @@ void get_zone(Context& context, const Request& request, const Respond& respond) 
     respond(std::move(reply));
 }
 
+zones::PutZone parse_zone_properties(const Json& body, const dns::Name& zone,
+                                     const std::string& pointer, Faults& faults) {
+    if (!body.is_object()) faults.add(pointer, "an object is wanted");
+    check_members(body, {"comment", "soa_edit"}, pointer, faults);
+    zones::PutZone change{
+        .apex = zone, .view = {}, .soa_edit = {}, .comment = {}, .ns = {}, .soa_rdata = {}};
+    for (const Json::Member& member : body.members()) {
+        if (member.value.as_string() == nullptr) {
+            faults.add(pointer + pointer_step(member.key), "a string is wanted");
+        } else if (member.key == "comment") {
+            change.comment = *member.value.as_string();
+        } else {
+            change.soa_edit = *member.value.as_string();
+        }
+    }
+    return change;
+}
+
 void patch_zone(Context& context, const Request& request, const Respond& respond) {
     auto condition = write_condition(request);
     if (!condition) return respond(problem(400, condition.error().message));
@@ -196,19 +214,7 @@ void patch_zone(Context& context, const Request& request, const Respond& respond
     if (!zone) return respond(zone.error());
 
     Faults faults;
-    if (!body->is_object()) faults.add("", "an object is wanted");
-    check_members(*body, {"comment", "soa_edit"}, "", faults);
-    zones::PutZone change{
-        .apex = zone->apex, .view = {}, .soa_edit = {}, .comment = {}, .ns = {}, .soa_rdata = {}};
-    for (const Json::Member& member : body->members()) {
-        if (member.value.as_string() == nullptr) {
-            faults.add(pointer_step(member.key), "a string is wanted");
-        } else if (member.key == "comment") {
-            change.comment = *member.value.as_string();
-        } else {
-            change.soa_edit = *member.value.as_string();
-        }
-    }
+    zones::PutZone change = parse_zone_properties(*body, zone->apex, "", faults);
     if (!faults.none()) {
         return respond(problem(422, "the properties are not valid", std::move(faults.list)));
     }

@@ -55,6 +55,7 @@ class ApiTest : public testing::Test {
                    .sessions = sessions_,
                    .feed = feed_,
                    .cursors = cursors_,
+                   .waits = waits_,
                    .counters = counters_,
                    .addresses = {}},
           front_(context_, Expose()) {
@@ -130,6 +131,7 @@ class ApiTest : public testing::Test {
     Sessions sessions_;
     Feed feed_;
     Cursors cursors_;
+    RevisionWaits waits_{loop_, house_.store()};
     HttpCounters counters_;
     Context context_;
     Front front_;

@@ -202,6 +202,81 @@ class Rest(harness.WireTest):
         self.assertTrue(changes)
         self.assertTrue(all("revision" in change for change in changes))
 
+    def test_changes_are_undone(self):
+        self.put("undone", ["192.0.2.1"])
+        revision = self.put("undone", ["192.0.2.2"]).headers["meridian-revision"]
+        dry = self.server.must("POST", "/v1/changes/%s/revert?dry_run=true" % revision).json
+        self.assertIn("undone.rest.example.", [operation.get("name") for operation in dry["operations"]])
+        self.assertEqual(self.server.ask("undone.rest.example.", "A").data(), ["192.0.2.2"])
+        done = self.server.must("POST", "/v1/changes/%s/revert" % revision)
+        self.assertEqual(self.server.ask("undone.rest.example.", "A").data(), ["192.0.2.1"])
+        # What was changed since is in the way.
+        conflict = self.server.http("POST", "/v1/changes/%s/revert" % revision)
+        self.assertEqual(conflict.status, 409)
+        self.assertTrue(all(error["pointer"].startswith("/operations/") for error in conflict.json["errors"]))
+        # Redone by the command line.
+        shown = self.server.run("changes", "show", done.headers["meridian-revision"])
+        self.assertIn("- undone.rest.example.\t60\tIN\tA\t192.0.2.2", shown.stdout)
+        self.assertIn("+ undone.rest.example.\t60\tIN\tA\t192.0.2.1", shown.stdout)
+        redone = self.server.run("changes", "revert", done.headers["meridian-revision"])
+        self.assertEqual(redone.returncode, 0, redone.stderr)
+        self.assertEqual(self.server.ask("undone.rest.example.", "A").data(), ["192.0.2.2"])
+        self.assertEqual(self.server.run("changes", "revert", "99999999").returncode, 1)
+        self.assertEqual(self.server.run("changes", "revert").returncode, 2)
+
+
+class Undo(harness.WireTest):
+    """A deleted zone comes back whole, with what views and policies made of it."""
+    zones = {"rest.example": ZONE}
+    POLICY = {"ttl": 60, "rules": [{"id": "rest", "when": "any", "pools": ["fra"]}]}
+
+    def serial(self):
+        return int(self.server.ask("rest.example.", "SOA").data()[0].split()[2])
+
+    def test_a_deleted_zone_comes_back(self):
+        must = self.server.must
+        must("PUT", "/v1/views/inside", {})
+        must("PUT", "/v1/networks/127.0.0.1%2F32", {"view": "inside"})
+        must("PUT", "/v1/pools/fra", {"members": [{"id": "m1", "A": "192.0.2.77"}]})
+        must("PUT", "/v1/zones/rest.example/policies/geo/ADDRESS", self.POLICY)
+        must("PUT", rrset_path("rest.example", "www", "A") + "?view=inside", {"ttl": 60, "records": ["10.0.0.1"]})
+        good = must("GET", "/v1/server").json["revision"]
+        serial = self.serial()
+
+        def served():
+            return (self.server.ask("www.rest.example.", "A").data(),
+                    self.server.ask("ns1.rest.example.", "A").data(),
+                    self.server.ask("geo.rest.example.", "A").data())
+        before = served()
+        self.assertEqual(before, (["10.0.0.1"], ["192.0.2.53"], ["192.0.2.77"]))
+
+        done = self.server.run("record", "set", "rest.example", "www", "A", "--view", "inside", "10.0.0.2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.server.import_zone("rest.example", ZONE.replace("192.0.2.53", "192.0.2.54"))
+        self.assertEqual(self.server.run("zone", "delete", "rest.example").returncode, 0)
+        self.assertEqual(self.server.http("GET", "/v1/zones/rest.example").status, 404)
+        history = self.server.run("zone", "history", "rest.example")
+        self.assertEqual(history.returncode, 0, history.stderr)
+        self.assertGreaterEqual(len(history.stdout.splitlines()), 6, history.stdout)
+
+        dry = self.server.run("zone", "revert", "rest.example", "--to", str(good), "--dry-run")
+        self.assertEqual(dry.returncode, 0, dry.stderr)
+        self.assertIn("+ zone rest.example.", dry.stdout)
+        self.assertEqual(self.server.http("GET", "/v1/zones/rest.example").status, 404)
+        back = self.server.run("zone", "revert", "rest.example", "--to", str(good))
+        self.assertEqual(back.returncode, 0, back.stderr)
+        self.assertEqual(served(), before)
+        self.assertGreater(self.serial(), serial)
+        differs = self.server.run("zone", "diff", "rest.example", "--from", str(good))
+        self.assertEqual({line.split()[1] for line in differs.stdout.splitlines()}, {"rest.example."},
+                         differs.stdout)  # the SOA, for its serial
+        listed = self.server.run("changes", "list", "--resource", "/v1/pools/fra", "--json")
+        self.assertEqual(len(listed.stdout.splitlines()), 1, listed.stdout)
+        # It is all still there after a crash.
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(served(), before)
+
 
 class Durability(harness.WireTest):
     zones = {"rest.example": ZONE}
