@@ -257,10 +257,12 @@ class Reader : public StoreReader {
     }
 
     [[nodiscard]] base::Result<Revision> oldest_change() override {
+        const auto known = get(Family::Default, std::string(kHistoryKey));
+        if (!known) return base::fail(known.error());
         std::string prefix = JournalRecord::key(0);
         prefix.resize(prefix.size() - sizeof(Revision));
         const auto cursor = store_.cursor(Family::Journal, snapshot_, true);
-        cursor->seek(prefix);
+        cursor->seek(JournalRecord::key(HistoryRecord::of(*known).oldest));
         if (cursor->valid() && cursor->key().starts_with(prefix)) {
             return JournalRecord::revision_of(cursor->key());
         }
