@@ -25,6 +25,13 @@ constexpr Endpoint open(std::string_view method, std::string_view pattern, Part 
     return endpoint;
 }
 
+constexpr Endpoint bare(std::string_view method, std::string_view pattern,
+                        void (*handle)(Context&, const Request&, const Respond&)) {
+    Endpoint endpoint = api(method, pattern, handle);
+    endpoint.bare = true;
+    return endpoint;
+}
+
 constexpr Endpoint streamed(std::string_view method, std::string_view pattern,
                             std::unique_ptr<BodySink> (*stream)(Context&, Request, Respond)) {
     Endpoint endpoint = api(method, pattern, nullptr);
@@ -88,7 +95,7 @@ constexpr Endpoint kEndpoints[] = {
     api("GET", "/v1/changes", list_changes),
     api("POST", "/v1/changes", create_change),
     api("GET", "/v1/changes/{revision}", get_change),
-    api("POST", "/v1/changes/{revision}/revert", revert_change),
+    bare("POST", "/v1/changes/{revision}/revert", revert_change),
     api("POST", "/v1/backup", create_backup),
     api("GET", "/v1/server", get_server),
     api("GET", "/v1/cache/{name}", get_cache),

@@ -203,6 +203,7 @@ std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& reque
         return std::nullopt;
     }
     const std::string type = request.content_type();
+    if (type.empty() && endpoint.bare) return std::nullopt;
     if (type == "application/json" || type == "application/merge-patch+json") return std::nullopt;
     Reply reply = problem(415, "the body has to be application/json");
     reply.headers.add("accept", "application/json");

@@ -120,7 +120,7 @@ TEST_F(AdminTest, CommandsDoWhatTheySay) {
     EXPECT_NE(text.find("www.t.example. 300 IN A 192.0.2.1\n"), std::string::npos);
 
     EXPECT_NE(run({"changes", "--zone", "t.example"}).out.find("uid:"), std::string::npos);
-    EXPECT_EQ(run({"show", "2"}).status, 0);
+    EXPECT_EQ(run({"changes", "show", "2"}).status, 0);
     EXPECT_NE(run({"stats"}).out.find("meridian_revision "), std::string::npos);
     EXPECT_EQ(run({"cache", "purge", "example.org", "--subtree"}).out, "0 entries purged\n");
     EXPECT_EQ(run({"zone", "create", "n.example", "--ns", "ns1"}).status, 0);

@@ -302,7 +302,8 @@ TEST_F(HistoryTest, RevertsThatMakeNoSense) {
     must(ask("POST", "/v1/changes/0/revert"), 404);
     must(ask("POST", "/v1/changes/1/revert", "nonsense"), 400);
     must(ask("POST", "/v1/changes/1/revert", R"({"to":1})"), 422);
-    must(ask("POST", "/v1/zones/example.com/revert"), 422);
+    must(ask("POST", "/v1/zones/example.com/revert"), 415);
+    must(ask("POST", "/v1/zones/example.com/revert", "{}"), 422);
     must(ask("POST", "/v1/zones/example.com/revert", R"({"to":"1"})"), 422);
     must(ask("POST", "/v1/zones/example.com/revert", R"({"to":-1})"), 422);
     must(ask("POST", "/v1/zones/example.com/revert", R"({"to":1,"from":2})"), 422);

@@ -202,8 +202,9 @@ class StoreFaults : public testing::Test {
         EXPECT_EQ(store_->published()->revision, revision);
         thread_->offline();
         expect_holds(*reader, false, true);
-        const auto entries = reader->changes(0, history_.size() + 1, std::nullopt);
-        ASSERT_TRUE(entries) << entries.error().message;
+        const auto listed = reader->changes(0, history_.size() + 1, {});
+        ASSERT_TRUE(listed) << listed.error().message;
+        const auto* entries = &listed->entries;
         ASSERT_EQ(entries->size(), revision);
         for (std::size_t i = 0; i < entries->size(); ++i) {
             ASSERT_EQ((*entries)[i].revision, revision - i);
