@@ -210,6 +210,7 @@ class OfflineImport {
                                                 : "offline import of many zones";
             changes.time = base::wall_now();
             changes.dry_run = dry_run_;
+            changes.keeps_loads = true;  // the others are tried again
             for (const zones::ReplaceZone& zone : zones) changes.operations.push_back({zone, {}});
             const auto committed = store_.commit(std::move(changes));
             if (committed) {

@@ -124,6 +124,9 @@ struct ChangeSet {
     base::WallTime time{};
     std::vector<Operation> operations;
     bool dry_run = false;  // validate and describe, write nothing
+    // What a ZoneLoader wrote for it goes when it is refused or only tried, unless it is to be
+    // taken over by another change set.
+    bool keeps_loads = false;
 };
 
 /// One thing wrong with a change set; all of them are reported at once.

@@ -326,6 +326,27 @@ void Committer::process(std::vector<Item>& group) {
     }
     count_submitters(group.size());
     for (std::size_t i = 0; i < group.size(); ++i) answer(group[i], results[i]);
+    drop_loads(group, results);
+}
+
+/// Zones that were loaded for change sets that did not become true: they would stay until the next
+/// start, and fill the disk of who tries an import each night. If this fails, they do.
+void Committer::drop_loads(const std::vector<Item>& group, const std::vector<Result>& results) {
+    Draft draft(store_);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        if (results[i].merged || group[i].changes.keeps_loads) continue;
+        for (const Operation& operation : group[i].changes.operations) {
+            const auto* replace = std::get_if<ReplaceZone>(&operation.what);
+            if (replace == nullptr || replace->loaded == 0) continue;
+            // Another change set may have taken it over: then it has no record any more.
+            const std::string key = LoadRecord::key(replace->loaded);
+            if (!draft.get(Family::Default, key)) continue;
+            draft.erase_zones(replace->loaded, replace->loaded + 1);
+            draft.erase(Family::Default, key);
+            residency_.end_load(replace->loaded);
+        }
+    }
+    if (!draft.empty()) (void)write(draft, counters_);
 }
 
 void Committer::answer(Item& item, Result& result) {

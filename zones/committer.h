@@ -88,6 +88,7 @@ class Committer {
     void publish(const Draft& draft, const std::vector<Result>& results);
     void publish(Published next);
     void answer(Item& item, Result& result);
+    void drop_loads(const std::vector<Item>& group, const std::vector<Result>& results);
     void compile_with(std::shared_ptr<const GeoDatabases> geo);
     [[nodiscard]] const GeoDatabases& geo() const;
     void log(std::string_view level, const std::string& message) const;

@@ -69,6 +69,13 @@ void Draft::erase_range(Family family, std::string from, std::string to) {
     ranges_.push_back({family, std::move(from), std::move(to)});
 }
 
+void Draft::erase_zones(ZoneId from, ZoneId end) {
+    for (const KeyRange& range : zone_ranges(from, end)) {
+        erase_range(Family::Nodes, range.from, range.to);
+        erase_range(Family::Meta, range.from, range.to);
+    }
+}
+
 std::optional<Draft::Row> Draft::first(Family family, const std::string& from,
                                        std::string_view prefix) {
     std::unique_ptr<KeyValueStore::Cursor> cursor;

@@ -35,6 +35,8 @@ class Draft {
     void erase(Family family, std::string key);
     /// For data that nothing refers to any more: it may still be seen by `get` and `first`.
     void erase_range(Family family, std::string from, std::string to);
+    /// The same for all of the zones with these ids, `end` not among them.
+    void erase_zones(ZoneId from, ZoneId end);
 
     /// The first key at or after `from` that begins with `prefix`, with its value.
     using Row = std::pair<std::string, std::string>;

@@ -169,10 +169,7 @@ base::Result<void> collect_orphans(KeyValueStore& store, const std::string& dire
         if (id) {
             const auto load = LoadRecord::parse(row.second);
             const ZoneId end = *id + (load ? load->ids : 1);
-            for (const KeyRange& range : zone_ranges(*id, end)) {
-                draft.erase_range(Family::Nodes, range.from, range.to);
-                draft.erase_range(Family::Meta, range.from, range.to);
-            }
+            draft.erase_zones(*id, end);
             counters.next_zone = std::max(counters.next_zone, end);
         }
         draft.erase(Family::Default, row.first);

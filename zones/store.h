@@ -245,8 +245,8 @@ class Store {
 /// zone stays in memory and is written by the change set itself; a large one is written under a new
 /// ZoneId first. Validated as a whole: a bad zone changes nothing. Records may come in any order
 /// and number: memory is bounded by StoreOptions::load_octets, the rest is sorted on disk. Dropping
-/// the loader leaves nothing behind; an operation that is never committed, or a crash, only what
-/// the next start removes. One thread.
+/// the loader leaves nothing behind, nor does an operation that is refused; one that is never
+/// committed, or a crash, only what the next start removes. One thread.
 class ZoneLoader {
   public:
     /// Where a record stands, for messages. Borrowed.
