@@ -16,7 +16,8 @@ std::optional<Reply> why_not(const std::string& directory, const std::string& da
     const auto refuse = [](std::string message) {
         return problem(422, "no backup was made", {{"/directory", std::move(message)}});
     };
-    const fs::path target = fs::path(directory).lexically_normal();
+    fs::path target = fs::path(directory).lexically_normal();
+    if (!target.has_filename()) target = target.parent_path();  // it ended with a slash
     if (!target.is_absolute()) return refuse("must be an absolute path on the server");
     std::error_code error;
     if (fs::exists(fs::symlink_status(target, error))) {

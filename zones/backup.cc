@@ -1,6 +1,7 @@
 #include "zones/backup.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +49,18 @@ base::Result<void> sync(const fs::path& path) {
     if (file.get() < 0) return failed(path, "open");
     if (::fsync(file.get()) != 0) return failed(path, "sync");
     return {};
+}
+
+/// For nobody else: keys and tokens are in there, whatever the umask.
+base::Result<void> make_directory(const fs::path& path) {
+    if (::mkdir(path.c_str(), S_IRWXU) == 0) return {};
+    if (errno == EEXIST) return base::fail(path.string() + ": exists already");
+    return failed(path, "create");
+}
+
+/// The entry of `path` in its parent, on the disk.
+base::Result<void> sync_parent(const fs::path& path) {
+    return sync(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }
 
 base::Result<void> write_file(const fs::path& path, std::string_view text) {
@@ -117,10 +130,9 @@ base::Result<Backup> read_manifest(const fs::path& directory) {
 }
 
 base::Result<void> copy_tree(const fs::path& from, const fs::path& to) {
+    auto created = make_directory(to);
+    if (!created) return created;
     std::error_code error;
-    if (!fs::create_directory(to, error)) {
-        return base::fail(to.string() + ": cannot create: " + error.message());
-    }
     for (fs::directory_iterator file(from, error), end; !error && file != end;
          file.increment(error)) {
         // A checkpoint has no folders and no links; what else lies there is none of ours.
@@ -136,12 +148,10 @@ base::Result<void> copy_tree(const fs::path& from, const fs::path& to) {
 
 base::Result<Backup> make_backup(KeyValueStore& store, const std::string& directory,
                                  const Backup& what) {
-    const fs::path target(directory);
-    std::error_code error;
-    if (!fs::create_directory(target, error)) {
-        return base::fail(directory + ": " +
-                          (error ? "cannot create: " + error.message() : "exists already"));
-    }
+    fs::path target(directory);
+    if (!target.has_filename()) target = target.parent_path();  // it ended with a slash
+    const auto created = make_directory(target);
+    if (!created) return base::fail(created.error().message);
     const auto make = [&]() -> base::Result<void> {
         auto made = store.checkpoint((target / kStore).string());
         if (!made) return made;
@@ -150,10 +160,12 @@ base::Result<Backup> make_backup(KeyValueStore& store, const std::string& direct
                  << "\ntime " << base::to_unix_us(what.time) << '\n';
         made = write_file(target / kManifest, manifest.str());
         if (!made) return made;
-        return sync(target);
+        made = sync(target);
+        return made ? sync_parent(target) : made;
     };
     const auto made = make();
     if (made) return what;
+    std::error_code error;
     fs::remove_all(target, error);
     return base::fail(made.error().message);
 }
@@ -178,10 +190,8 @@ base::Result<Backup> restore_backup(const std::string& directory,
     }
     fs::rename(unfinished, target, error);
     if (error) return base::fail(store_directory + ": cannot rename: " + error.message());
-    if (target.has_parent_path()) {
-        const auto synced = sync(target.parent_path());
-        if (!synced) return base::fail(synced.error().message);
-    }
+    const auto synced = sync_parent(target);
+    if (!synced) return base::fail(synced.error().message);
     return backup;
 }
 

@@ -47,7 +47,10 @@ StoreDirectory::~StoreDirectory() {
 base::Result<std::shared_ptr<StoreDirectory>> StoreDirectory::hold(const std::string& path,
                                                                    const std::string& file_system) {
     std::error_code error;
-    std::filesystem::create_directories(path, error);
+    // Keys and tokens are in there: a directory that is made here is for nobody else.
+    if (std::filesystem::create_directories(path, error)) {
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+    }
     if (error) {
         return base::fail("store " + path + ": cannot create the directory: " + error.message());
     }

@@ -43,6 +43,22 @@ TEST_F(BackupTest, BringsBackWhatWasAcknowledged) {
     EXPECT_EQ(must(changes(put("example.", "b.example.", RRType::A, {"192.0.2.3"}))), 2U);
 }
 
+// Keys and tokens are in there.
+TEST_F(BackupTest, IsForNobodyElseAndSoIsANewStore) {
+    const auto mode = [](const std::string& path) {
+        return std::filesystem::status(path).permissions() & std::filesystem::perms::all;
+    };
+    const auto made = store_->backup(place("one/"));
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(mode(place("one")), std::filesystem::perms::owner_all);
+    ASSERT_TRUE(zones::Store::restore(place("one"), restored_options()));
+    EXPECT_EQ(mode(place("restored")), std::filesystem::perms::owner_all);
+    zones::StoreOptions fresh = StoreTest::options();
+    fresh.directory = place("a/new/store");
+    ASSERT_TRUE(zones::Store::open(fresh));
+    EXPECT_EQ(mode(fresh.directory), std::filesystem::perms::owner_all);
+}
+
 TEST_F(BackupTest, IsTakenWhileWritesGoOn) {
     must(changes(zone("example.")));
     std::atomic<bool> stop{false};
