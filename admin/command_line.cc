@@ -4,6 +4,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <string_view>
 
 #include "admin/client_commands.h"
 
@@ -357,6 +358,13 @@ int run_command_line(int argc, const char* const* argv, const ServerCommands& co
         try {
             app.parse(argc, argv);
         } catch (const CLI::ParseError& error) {
+            // CLI11 says of a mistyped command only that there is none.
+            const auto left = app.remaining(true);
+            if (std::string_view(error.what()).starts_with("A subcommand") && !left.empty()) {
+                std::cerr << "meridian: there is no command " << left.front()
+                          << "; --help lists those that there are" << std::endl;
+                return kUsage;
+            }
             // CLI11 has a code of its own for each mistake; help and version are no mistakes.
             return app.exit(error) == 0 ? 0 : kUsage;
         }
