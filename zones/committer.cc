@@ -492,7 +492,7 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
         attached.insert(attached.end(), outcome.attached.begin(), outcome.attached.end());
         dropped.insert(dropped.end(), outcome.dropped.begin(), outcome.dropped.end());
     }
-    residency_.before_publish(counters_.revision, changes, attached);
+    residency_.before_publish(counters_.revision, changes, attached, dropped);
 
     Published next = current();
     next.revision = counters_.revision;

@@ -74,7 +74,8 @@ bool Residency::stopping() const {
 }
 
 void Residency::before_publish(Revision revision, const std::vector<NodeCache::Change>& changes,
-                               const std::vector<ZoneId>& attached) {
+                               const std::vector<ZoneId>& attached,
+                               const std::vector<ZoneId>& detached) {
     std::vector<std::uint64_t> hashes;
     hashes.reserve(changes.size());
     for (const NodeCache::Change& change : changes) {
@@ -96,9 +97,17 @@ void Residency::before_publish(Revision revision, const std::vector<NodeCache::C
             loading_.erase(load);
         }
     }
-    for (const ZoneId zone : attached) {
-        cache_.keep_zone(zone);
-        cache_.keep_zone(hashed_id(zone));
+    if (!detached.empty()) {
+        const std::lock_guard lock(mutex_);
+        for (const ZoneId zone : detached) detached_.erase(zone);
+    }
+    // A revert may serve data again and let it go in one change set. What is about to be written of
+    // it must not be swept away for its first going before it is settled.
+    for (const std::vector<ZoneId>* zones : {&attached, &detached}) {
+        for (const ZoneId zone : *zones) {
+            cache_.keep_zone(zone);
+            cache_.keep_zone(hashed_id(zone));
+        }
     }
     if (!attached.empty()) cache_.incomplete();
     cache_.insert(revision, changes);
