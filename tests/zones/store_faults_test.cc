@@ -228,7 +228,7 @@ TEST_F(StoreFaults, WhatWasAcknowledgedOutlivesALossOfPower) {
     constexpr unsigned kMostSets = 80;
     constexpr unsigned kMostOperations = 700;
     std::uint64_t beyond = 0;  // revisions that nobody was told of and that are there
-    const std::uint32_t count = seeds(60);
+    const std::uint32_t count = seeds(24);
     for (std::uint32_t seed = 1; seed <= count; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         new_disk(seed);
