@@ -338,9 +338,12 @@ void Committer::drop_loads(const std::vector<Item>& group, const std::vector<Res
         for (const Operation& operation : group[i].changes.operations) {
             const auto* replace = std::get_if<ReplaceZone>(&operation.what);
             if (replace == nullptr || replace->loaded == 0) continue;
-            // Another change set may have taken it over: then it has no record any more.
+            // Another change set may have taken it over: then it has no record any more. Who names
+            // a wrong number takes nothing from the one whose it is.
             const std::string key = LoadRecord::key(replace->loaded);
-            if (!draft.get(Family::Default, key)) continue;
+            const auto value = draft.get(Family::Default, key);
+            const auto load = value ? LoadRecord::parse(*value) : std::nullopt;
+            if (!load || load->records == 0 || !(load->apex == replace->apex)) continue;
             draft.erase_zones(replace->loaded, replace->loaded + 1);
             draft.erase(Family::Default, key);
             residency_.end_load(replace->loaded);
