@@ -367,7 +367,7 @@ TEST_F(StoreFaults, ABitThatFlipsIsReportedAndNeverServed) {
     constexpr int kSets = 70;
     std::uint64_t refused = 0;
     std::uint64_t met = 0;
-    const std::uint32_t count = seeds(60);
+    const std::uint32_t count = seeds(6);
     for (std::uint32_t seed = 1; seed <= count; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         new_disk(seed);
