@@ -402,7 +402,9 @@ TEST_F(StoreFaults, ABitThatFlipsIsReportedAndNeverServed) {
         }
     }
     EXPECT_GT(refused, 0U);
-    if (count >= 60) EXPECT_GT(met, 0U);  // tables are hit in their data by chance
+    if (count >= 60) {
+        EXPECT_GT(met, 0U);  // tables are hit in their data by chance
+    }
 }
 
 }  // namespace
