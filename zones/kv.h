@@ -34,6 +34,7 @@ struct KeyValueBatch {
     void erase(Family family, std::string key) {
         changes.push_back({family, Change::Kind::Delete, std::move(key), {}});
     }
+    /// Of keys that nobody looks for any more: `get` does not find them, cursors still may.
     void erase_range(Family family, std::string from, std::string to) {
         changes.push_back({family, Change::Kind::DeleteRange, std::move(from), std::move(to)});
     }
