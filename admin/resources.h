@@ -97,15 +97,17 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
 /// Submits a change set of several resources or a revert, and answers with its revision.
 /// `pointers`: as problem() takes them.
 void submit_change_set(Context& context, Submission submission,
-                       std::vector<zones::Operation> operations,
-                       std::vector<std::string> pointers, const Respond& respond);
+                       std::vector<zones::Operation> operations, std::vector<std::string> pointers,
+                       const Respond& respond);
 
 // The bodies of writes as operations; `pointer` says where a body stands in the request.
 
 /// One element of a PATCH of RRsets. Names no faults when it gives an operation.
-[[nodiscard]] std::optional<zones::Operation> parse_rrset_operation(
-    const Json& element, const dns::Name& zone, const std::string& default_view,
-    const std::string& pointer, Faults& faults);
+[[nodiscard]] std::optional<zones::Operation> parse_rrset_operation(const Json& element,
+                                                                    const dns::Name& zone,
+                                                                    const std::string& default_view,
+                                                                    const std::string& pointer,
+                                                                    Faults& faults);
 /// The properties of a PATCH of a zone.
 [[nodiscard]] zones::PutZone parse_zone_properties(const Json& body, const dns::Name& zone,
                                                    const std::string& pointer, Faults& faults);
