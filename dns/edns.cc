@@ -7,9 +7,15 @@ namespace dns {
 std::optional<ClientSubnet> ClientSubnet::read(base::Octets option) noexcept {
     if (option.size() < 4) return std::nullopt;
     const std::uint16_t family = base::load_be16(option.data());
+    ClientSubnet out;
+    if (family == 0) {
+        // No family has the number 0. With no address it says the same in each.
+        if (option.size() != 4 || option[2] != 0 || option[3] != 0) return std::nullopt;
+        out.any_family = true;
+        return out;
+    }
     if (family != 1 && family != 2) return std::nullopt;
     const std::size_t full = family == 1 ? 4 : 16;
-    ClientSubnet out;
     out.source_length = option[2];
     out.scope_length = option[3];
     const base::Octets sent = option.subspan(4);
@@ -24,7 +30,7 @@ std::optional<ClientSubnet> ClientSubnet::read(base::Octets option) noexcept {
 }
 
 void ClientSubnet::write(std::uint8_t* at) const noexcept {
-    base::store_be16(at, address.is_v4() ? 1 : 2);
+    base::store_be16(at, any_family ? 0 : address.is_v4() ? 1 : 2);
     at[2] = source_length;
     at[3] = scope_length;
     std::memcpy(at + 4, address.octets().data(), (source_length + 7U) / 8U);

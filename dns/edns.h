@@ -43,6 +43,7 @@ struct ClientSubnet {
     base::IpAddress address;  // bits after source_length are 0
     std::uint8_t source_length = 0;
     std::uint8_t scope_length = 0;
+    bool any_family = false;  // family 0 with no address: what `dig +subnet=0` sends
 
     /// From the option's octets. Empty where RFC 7871, 7.1.1 wants FORMERR: unknown family, a
     /// length past the family's, wrong number of octets, bits set after the source length.

@@ -1,5 +1,7 @@
 #include "dns/message.h"
 
+#include "dns/rdata.h"
+
 namespace dns {
 
 namespace {
@@ -28,7 +30,8 @@ bool skip_name(Octets message, std::size_t& offset) noexcept {
     return false;
 }
 
-/// Looks at the records after the question of a request for OPT and TSIG; false is FORMERR.
+/// Looks at the records after the question of a request for OPT and TSIG; false is FORMERR. Other
+/// records of a query mean nothing, but a message that holds broken ones is broken.
 bool read_request_records(Octets message, std::size_t offset, Request& out) noexcept {
     const Header& header = out.header;
     const unsigned before = unsigned{header.counts[1]} + header.counts[2];
@@ -43,6 +46,7 @@ bool read_request_records(Octets message, std::size_t offset, Request& out) noex
         offset += kFixedRecordOctets;
         if (message.size() - offset < rdlength) return false;
         const Octets rdata = message.subspan(offset, rdlength);
+        const std::size_t rdata_offset = offset;
         offset += rdlength;
         if (type == RRType::OPT) {
             // One OPT, in the additional section, owned by the root (RFC 6891, 6.1.1, 6.1.2).
@@ -51,9 +55,13 @@ bool read_request_records(Octets message, std::size_t offset, Request& out) noex
             if (!out.edns) return false;
         } else if (type == RRType::TSIG) {
             if (i < before || i + 1 != total) return false;  // RFC 8945, 5.2
-            out.signed_by_key = true;
-        } else if (type == RRType::SIG && i >= before && i + 1 == total) {
-            out.signed_by_key = true;  // SIG(0) (RFC 2931, 3.1)
+            out.tsig = Tsig::read(message, owner);
+            if (!out.tsig) return false;
+        } else if (static_cast<RRClass>(base::load_be16(fixed + 2)) == RRClass::IN &&
+                   header.opcode() == Opcode::Query &&
+                   !rdata_readable(type, message, rdata_offset,
+                                   static_cast<std::uint16_t>(rdlength))) {
+            return false;
         }
     }
     return offset == message.size();
@@ -79,7 +87,7 @@ RequestOutcome parse_request(Octets message, Request& out) noexcept {
     out.qclass = RRClass{};
     out.question = Octets();
     out.edns.reset();
-    out.signed_by_key = false;
+    out.tsig.reset();
     bool question_read = false;
     std::size_t offset = kHeaderOctets;
     if (out.header.counts[0] == 1) {
@@ -94,17 +102,25 @@ RequestOutcome parse_request(Octets message, Request& out) noexcept {
             question_read = true;
         }
     }
-    if (out.header.opcode() != Opcode::Query) return RequestOutcome::NotImp;
-    if (!question_read && out.header.counts[0] != 0) return RequestOutcome::FormErr;
+    const bool query = out.header.opcode() == Opcode::Query;
+    const bool readable = question_read || out.header.counts[0] == 0;
+    if (!readable) return query ? RequestOutcome::FormErr : RequestOutcome::NotImp;
     if (!read_request_records(message, offset, out)) {
         out.edns.reset();
+        out.tsig.reset();
+        if (!query) return RequestOutcome::NotImp;  // each opcode may have its own form
         return question_read ? RequestOutcome::FormErrQuestion : RequestOutcome::FormErr;
+    }
+    if (!query) {
+        return out.edns && out.edns->version > 0 ? RequestOutcome::BadVers : RequestOutcome::NotImp;
     }
     if (!question_read && !out.edns) return RequestOutcome::FormErr;
     if (out.edns && out.edns->version > 0) return RequestOutcome::BadVers;
     if (!question_read) return RequestOutcome::NoQuestion;
-    if (out.edns && out.edns->subnet_present && !out.edns->subnet) {
-        return RequestOutcome::FormErrQuestion;  // RFC 7871, 7.1.1
+    // RFC 7871, 7.1.1; and a query has no scope (6).
+    if (out.edns && out.edns->subnet_present &&
+        (!out.edns->subnet || out.edns->subnet->scope_length != 0)) {
+        return RequestOutcome::FormErrQuestion;
     }
     return RequestOutcome::Answer;
 }

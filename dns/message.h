@@ -6,6 +6,7 @@
 #include "base/octets.h"
 #include "dns/edns.h"
 #include "dns/name.h"
+#include "dns/tsig.h"
 #include "dns/types.h"
 
 namespace dns {
@@ -41,9 +42,9 @@ struct Request {
     NameView qname;
     RRType qtype{};
     RRClass qclass{};
-    Octets question;             // the question as sent, to be echoed octet for octet
-    std::optional<Edns> edns;    // empty: no OPT
-    bool signed_by_key = false;  // the last record is a TSIG (RFC 8945, 5.2) or SIG(0)
+    Octets question;           // the question as sent, to be echoed octet for octet
+    std::optional<Edns> edns;  // empty: no OPT
+    std::optional<Tsig> tsig;  // empty: not signed
 
     [[nodiscard]] bool recursion_desired() const noexcept { return (header.flags & kFlagRD) != 0; }
     [[nodiscard]] bool dnssec_ok() const noexcept { return edns && edns->dnssec_ok; }
@@ -62,7 +63,8 @@ enum class RequestOutcome : std::uint8_t {
 };
 
 /// Parses a request. On every outcome but Drop the header is filled; the question with Answer,
-/// FormErrQuestion, BadVers and NotImp, with the last two if there is one. No allocation.
+/// FormErrQuestion, BadVers and NotImp, with the last two if there is one; OPT wherever it could be
+/// read, because then it has to be answered (RFC 6891, 6.1.1). No allocation.
 [[nodiscard]] RequestOutcome parse_request(Octets message, Request& out) noexcept;
 
 enum class Section : std::uint8_t { Answer = 1, Authority = 2, Additional = 3 };

@@ -143,6 +143,22 @@ Result<void, WireError> read_rdata(RRType type, Octets message, std::size_t offs
     return {};
 }
 
+bool rdata_readable(RRType type, Octets message, std::size_t offset,
+                    std::uint16_t rdlength) noexcept {
+    if (offset + rdlength > message.size()) return false;
+    const Octets rdata = message.subspan(offset, rdlength);
+    const RdataNames layout = rdata_names(type);
+    if (layout.names == 0) return fixed_size_fits(type, rdata.size()) && strings_fit(type, rdata);
+    const auto start = names_offset(layout, rdata);
+    if (!start) return false;
+    std::size_t at = offset + *start;
+    const Octets up_to_end = message.first(offset + rdlength);
+    for (unsigned i = 0; i < layout.names; ++i) {
+        if (!Name::read(up_to_end, at)) return false;
+    }
+    return tail_fits(type, up_to_end.size() - at);
+}
+
 bool rdata_valid(RRType type, Octets rdata) noexcept {
     if (rdata.size() > kMaxMessageOctets) return false;
     const RdataNames layout = rdata_names(type);

@@ -27,6 +27,10 @@ struct RdataNames {
                                                  std::uint16_t rdlength,
                                                  std::vector<std::uint8_t>& out);
 
+/// Would `read_rdata` take it? No allocation.
+[[nodiscard]] bool rdata_readable(RRType type, Octets message, std::size_t offset,
+                                  std::uint16_t rdlength) noexcept;
+
 /// Is `rdata` (uncompressed) well-formed as far as `read_rdata` looks?
 [[nodiscard]] bool rdata_valid(RRType type, Octets rdata) noexcept;
 

@@ -352,6 +352,7 @@ void read_root(TableReader& root, Config& config) {
         reader.boolean("nsid", config.nsid);
         reader.text("version_bind", config.version_bind);
         reader.boolean("cookies", config.cookies);
+        reader.boolean("require_cookies", config.require_cookies);
         reader.cookie_secret("cookie_secret", config.cookie_secret);
     });
     root.table("recursion", [&config](TableReader& reader) { read_recursion(reader, config); });
@@ -417,6 +418,13 @@ base::Result<Config> Config::parse(const std::string& text, const std::string& n
     read_root(root, out);
     root.run();
     if (fault) return base::fail(*fault);
+    if (out.node.size() > kMaxNodeOctets) {
+        return base::fail(name + ": node has " + std::to_string(out.node.size()) + " octets; " +
+                          std::to_string(kMaxNodeOctets) + " are allowed");
+    }
+    if (out.require_cookies && !out.cookies) {
+        return base::fail(name + ": edns.require_cookies needs edns.cookies");
+    }
     fill_listeners(out);
     return out;
 }

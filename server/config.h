@@ -12,6 +12,9 @@
 
 namespace server {
 
+/// How long `node` may be: it stands in each answer to who asks for it (RFC 5001).
+inline constexpr std::size_t kMaxNodeOctets = 128;
+
 /// One [[listener]].
 struct ListenerConfig {
     base::Endpoint address;
@@ -44,6 +47,7 @@ struct Config {
     std::uint16_t udp_payload = 1232;  // RFC 9715
     bool nsid = true;
     bool cookies = true;
+    bool require_cookies = false;
     std::string cookie_secret;  // 32 hexadecimal digits; empty: the server's own, changing daily
     std::string version_bind;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "server/config.h"
 #include "zones/zone_serial.h"
 
 namespace server {
@@ -17,7 +18,12 @@ constexpr std::size_t kOptOctets = 11;
 constexpr std::size_t kEdeOctets = 6;          // option head and info code, no text
 constexpr std::size_t kZoneVersionOctets = 6;  // labels, type, serial (RFC 9660, 2)
 constexpr std::size_t kMaxOptionOctets = 512;
-constexpr std::size_t kMaxNodeName = 255;
+// With the longest question and every option OPT still fits the smallest answer.
+constexpr std::size_t kMaxNodeName = kMaxNodeOctets;
+static_assert(dns::kHeaderOctets + dns::kMaxNameOctets + 4 + kOptOctets + (4 + kMaxNodeName) +
+                  (4 + 4 + 16) + (4 + Cookies::kOptionOctets) + (4 + kZoneVersionOctets) +
+                  kEdeOctets <=
+              dns::kMinUdpOctets);
 
 bool contains(const std::vector<base::IpPrefix>& prefixes, const base::IpAddress& address) {
     return std::any_of(prefixes.begin(), prefixes.end(),
@@ -26,6 +32,13 @@ bool contains(const std::vector<base::IpPrefix>& prefixes, const base::IpAddress
 
 bool is_transfer(RRType type) noexcept {
     return type == RRType::AXFR || type == RRType::IXFR;
+}
+
+/// Records that exist in a message alone, and a type that is none (RFC 6895, 3.1): nobody has them
+/// to be asked for.
+bool is_of_messages(RRType type) noexcept {
+    return type == RRType::OPT || type == RRType::TSIG || type == RRType::TKEY ||
+           static_cast<std::uint16_t>(type) == 0;
 }
 
 }  // namespace
@@ -46,6 +59,7 @@ struct Pipeline::Run {
     std::optional<std::uint32_t> zone_serial;  // where the client asks for it and the zone is ours
     base::Octets cookie;                       // as sent; empty: none, or cookies are off
     bool keepalive = false;                    // asked for, over TCP
+    bool unknown_key = false;                  // the query is signed with it
     std::size_t reserved = 0;
     Role role = Role::Auth;
     Action action = Action::Answered;
@@ -188,7 +202,7 @@ void Pipeline::start_reply(Run& run) {
     run.writer.header(request.header.id, run.flags);
     if (!request.question.empty()) run.writer.question(request.question);
     if (request.edns) {
-        run.reserved = kOptOctets + kEdeOctets;
+        run.reserved = kOptOctets;
         if (request.edns->nsid && settings_.nsid) {
             run.reserved += 4 + std::min(settings_.node.size(), kMaxNodeName);
         }
@@ -203,37 +217,79 @@ void Pipeline::start_reply(Run& run) {
 /// A query without a question, for a cookie (RFC 7873, 5.4): the option is the answer.
 void Pipeline::give_cookie(Run& run) {
     const bool both = run.cookie.size() > Cookies::kClientOctets;
-    if (both && !settings_.cookies->valid(run.cookie, run.query.client.address, unix_time_s())) {
+    if (both && !cookie_is_good(run)) {
         run.rcode = RCode::BadCookie;
         run.action = Action::Refused;
     }
 }
 
-/// The steps of a well-formed query: class, view, zones, recursion, refusal.
+bool Pipeline::cookie_is_good(const Run& run) {
+    return settings_.cookies->valid(run.cookie, run.query.client.address, unix_time_s());
+}
+
+/// Who knows cookies must have one of ours, where that is wanted. Over TCP nobody forges his
+/// address (RFC 7873, 5.2.3).
+bool Pipeline::lacks_cookie(const Run& run) {
+    return settings_.require_cookies && run.query.transport == Transport::Udp &&
+           !run.cookie.empty() && !cookie_is_good(run);
+}
+
+/// The steps of a well-formed query that come before any zone: signature, cookie, class, transfers.
 Step Pipeline::answer(Run& run) {
     const dns::Request& request = run.request;
+    if (request.tsig) {
+        // There are no keys here, so it is an unknown one (RFC 8945, 5.2.1).
+        run.unknown_key = true;
+        run.rcode = RCode::NotAuth;
+        run.action = Action::Refused;
+        return Step::Answered;
+    }
+    if (lacks_cookie(run)) {
+        run.rcode = RCode::BadCookie;
+        run.action = Action::Refused;
+        return Step::Answered;
+    }
     if (request.qclass == RRClass::CH) {
         answer_chaos(run);
         return Step::Answered;
     }
-    if (request.qclass != RRClass::IN) {
-        refuse(run, dns::ExtendedError::NotSupported);
-        return Step::Answered;
-    }
-    if (request.qtype == RRType::OPT || request.qtype == RRType::TSIG ||
-        request.qtype == RRType::TKEY || static_cast<std::uint16_t>(request.qtype) == 0) {
-        fail(run, RCode::FormErr);  // meta types that are never asked for (RFC 6895, 3.1)
-        return Step::Answered;
-    }
-    if (is_transfer(request.qtype)) {
+    if (request.qclass != RRClass::IN && request.qclass != RRClass::ANY) {
         refuse(run, dns::ExtendedError::NotSupported);
         return Step::Answered;
     }
     run.view = published_->views->view_of(run.query.client.address);
+    if (is_transfer(request.qtype)) {
+        refuse_transfer(run);
+        return Step::Answered;
+    }
+    return answer_or_recurse(run);
+}
+
+/// No zone is handed out as a whole: REFUSED for those that are ours, NOTAUTH for all other names
+/// (RFC 5936, 2.2.1).
+void Pipeline::refuse_transfer(Run& run) {
+    const dns::Request& request = run.request;
+    if (request.qtype == RRType::AXFR && run.query.transport == Transport::Udp) {
+        return fail(run, RCode::NotImp);  // there is no such thing (RFC 5936, 4.2)
+    }
+    const zones::ZoneEntry* zone = published_->zones->find(request.qname, run.view);
+    const bool ours = zone != nullptr && zone->apex().equals(request.qname);
+    refuse(run, ours ? dns::ExtendedError::NotSupported : dns::ExtendedError::NotAuthoritative);
+    if (!ours) run.rcode = RCode::NotAuth;
+}
+
+/// View, zones, recursion, refusal.
+Step Pipeline::answer_or_recurse(Run& run) {
+    const dns::Request& request = run.request;
     const dns::MessageWriter::Mark before = run.writer.mark();
     const zones::AnswerOutcome outcome = answer_from_zones(run);
     if (outcome == zones::AnswerOutcome::WouldBlock) return Step::DeferRead;
     if (outcome == zones::AnswerOutcome::Answered) {
+        // Of all classes at once nobody is the authority (RFC 1034, 3.7.1).
+        if (request.qclass == RRClass::ANY) {
+            run.flags &= static_cast<std::uint16_t>(~dns::kFlagAA);
+            return Step::Answered;
+        }
         if (!request.recursion_desired() || !recursion_permitted(run)) return Step::Answered;
         if (run.report.referral) {
             // Below a delegation our authority ends: who may recurse gets the answer, not the way.
@@ -246,7 +302,8 @@ Step Pipeline::answer(Run& run) {
         const bool leads_elsewhere = run.report.chain_target && !run.report.truncated;
         return leads_elsewhere ? recurse(run, *run.report.chain_target) : Step::Answered;
     }
-    if (run.query.role == Role::Auth || !request.recursion_desired()) {
+    if (run.query.role == Role::Auth || !request.recursion_desired() ||
+        request.qclass != RRClass::IN) {
         refuse(run, dns::ExtendedError::NotAuthoritative);
         return Step::Answered;
     }
@@ -295,7 +352,16 @@ bool Pipeline::recursion_permitted(const Run& run) const {
 
 /// From the cache, or with what a resolution has found out; else the network is to be asked.
 Step Pipeline::recurse(Run& run, dns::NameView qname) {
+    if (is_of_messages(run.request.qtype)) {
+        fail(run, RCode::FormErr);
+        return Step::Answered;
+    }
     run.role = Role::Recursive;
+    if (run.request.edns) {
+        // A resolution may have something to tell; answers from zones have not.
+        run.reserved += kEdeOctets;
+        run.writer.reserve(kEdeOctets);
+    }
     run.flags |= dns::kFlagRA;
     wanted_.qname = dns::Name(qname);
     wanted_.qtype = run.request.qtype;
@@ -377,6 +443,7 @@ std::size_t Pipeline::finish(Run& run) {
         run.writer.release(run.reserved);
         write_opt(run, static_cast<std::uint8_t>(rcode >> 4));
     }
+    if (run.unknown_key) write_tsig(run);
     run.writer.set_flags(static_cast<std::uint16_t>(run.flags | (rcode & dns::kRCodeMask)));
     const std::size_t size = run.writer.finish();
     record(run, size);
@@ -439,6 +506,17 @@ void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
     }
     run.writer.opt(settings_.udp_payload, extended_rcode, edns.dnssec_ok,
                    base::Octets(options.data(), used));
+}
+
+/// What is wrong with the signature; itself unsigned (RFC 8945, 5.2.1). Without room for it the
+/// client learns it over TCP.
+void Pipeline::write_tsig(Run& run) {
+    const dns::Tsig& tsig = *run.request.tsig;
+    std::array<std::uint8_t, dns::Tsig::kMaxErrorOctets> rdata;
+    if (!run.writer.record(dns::Section::Additional, tsig.key.view(), RRType::TSIG, RRClass::ANY, 0,
+                           tsig.error_rdata(dns::TsigError::BadKey, rdata))) {
+        run.flags |= dns::kFlagTC;
+    }
 }
 
 void Pipeline::record(const Run& run, std::size_t reply_size) {

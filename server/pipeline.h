@@ -29,6 +29,7 @@ struct PipelineSettings {
     std::string node;                      // NSID and CH TXT id.server
     std::string version_bind;              // empty: refused
     std::optional<Cookies> cookies;        // empty: the option is ignored (RFC 7873)
+    bool require_cookies = false;          // of clients that know them (RFC 7873, 5.2.3)
     std::uint16_t tcp_keepalive_ds = 100;  // told to who asks, in units of 100 ms (RFC 7828)
     std::vector<base::IpPrefix> ecs_trusted;
     std::vector<base::IpPrefix> recursion_allow;
@@ -81,7 +82,11 @@ class Pipeline {
     bool read_options(Run& run) const;
     void start_reply(Run& run);
     void give_cookie(Run& run);
+    bool cookie_is_good(const Run& run);
+    bool lacks_cookie(const Run& run);
     Step answer(Run& run);
+    void refuse_transfer(Run& run);
+    Step answer_or_recurse(Run& run);
     zones::AnswerOutcome answer_from_zones(Run& run);
     Step recurse(Run& run, dns::NameView qname);
     void answer_chaos(Run& run);
@@ -91,6 +96,7 @@ class Pipeline {
     std::uint32_t unix_time_s();
     std::size_t finish(Run& run);
     void write_opt(Run& run, std::uint8_t extended_rcode);
+    void write_tsig(Run& run);
     void count_duration(std::size_t role, base::Duration took, std::uint64_t queries);
     void record(const Run& run, std::size_t reply_size);
 

@@ -104,6 +104,7 @@ class RunningService final : public Service {
             }
             settings_.cookies.emplace(*secret, config_.cookie_secret.empty());
         }
+        settings_.require_cookies = config_.require_cookies;
         settings_.tcp_keepalive_ds =
             static_cast<std::uint16_t>(std::min<std::uint32_t>(config_.tcp_idle_ms / 100, 65535));
         settings_.version_bind = config_.version_bind;

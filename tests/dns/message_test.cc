@@ -101,6 +101,19 @@ TEST(Request, Outcomes) {
     two_questions[5] = 2;
     Wire pointer_name = query();
     pointer_name[12] = 0xc0;
+    // One more record after the question: www.example. in this class, of this type and rdata.
+    const auto with_record = [](std::uint8_t type, std::uint8_t rr_class, const Wire& rdata) {
+        Wire wire = query(0, 1);
+        const Wire head = {0xc0, 12, 0, type, 0, rr_class, 0, 0, 0, 0, 0};
+        wire.insert(wire.end(), head.begin(), head.end());
+        wire.push_back(static_cast<std::uint8_t>(rdata.size()));
+        wire.insert(wire.end(), rdata.begin(), rdata.end());
+        return wire;
+    };
+    Wire status_version1 = with_opt(0x00010000, {});
+    status_version1[2] = 2 << 3;
+    Wire update_deletes = with_record(1, 255, {});
+    update_deletes[2] = 5 << 3;
     Wire opt_in_answer = with_opt(0, {});
     opt_in_answer[7] = 1;
     opt_in_answer[11] = 0;
@@ -123,6 +136,16 @@ TEST(Request, Outcomes) {
         {"EDNS version 1", with_opt(0x00010000, {}), RequestOutcome::BadVers},
         {"option past the end", with_opt(0, {0, 3, 0, 1}), RequestOutcome::FormErrQuestion},
         {"half an option", with_opt(0, {0, 3, 0}), RequestOutcome::FormErrQuestion},
+        {"status, EDNS version 1", status_version1, RequestOutcome::BadVers},
+        {"update", update_deletes, RequestOutcome::NotImp},
+        {"a record beside the question", with_record(1, 1, {1, 2, 3, 4}), RequestOutcome::Answer},
+        {"an A of 3 octets", with_record(1, 1, {1, 2, 3}), RequestOutcome::FormErrQuestion},
+        {"an A of 3 octets in class CH", with_record(1, 3, {1, 2, 3}), RequestOutcome::Answer},
+        {"an MX that points forward", with_record(15, 1, {0, 1, 0xc0, 60}),
+         RequestOutcome::FormErrQuestion},
+        {"an MX that points back", with_record(15, 1, {0, 1, 0xc0, 12}), RequestOutcome::Answer},
+        {"an MX and more", with_record(15, 1, {0, 1, 0xc0, 12, 0}),
+         RequestOutcome::FormErrQuestion},
         {"unknown option and flags", with_opt(0x00007fff, {1, 2, 0, 1, 9}), RequestOutcome::Answer},
         // RFC 7871, 7.1.1
         {"ECS family 3", with_opt(0, {0, 8, 0, 4, 0, 3, 0, 0}), RequestOutcome::FormErrQuestion},
@@ -135,6 +158,11 @@ TEST(Request, Outcomes) {
         {"ECS bits after the length", with_opt(0, {0, 8, 0, 7, 0, 1, 23, 0, 192, 0, 3}),
          RequestOutcome::FormErrQuestion},
         {"ECS of length 0", with_opt(0, {0, 8, 0, 4, 0, 1, 0, 0}), RequestOutcome::Answer},
+        {"ECS of no family", with_opt(0, {0, 8, 0, 4, 0, 0, 0, 0}), RequestOutcome::Answer},
+        {"ECS of no family, with an address", with_opt(0, {0, 8, 0, 5, 0, 0, 8, 0, 1}),
+         RequestOutcome::FormErrQuestion},
+        {"ECS with a scope", with_opt(0, {0, 8, 0, 7, 0, 1, 24, 24, 192, 0, 2}),
+         RequestOutcome::FormErrQuestion},
     };
     for (const auto& c : cases) {
         Request request;
@@ -157,14 +185,32 @@ TEST(Request, OneRequestServesManyMessages) {
 }
 
 TEST(Request, TsigStandsLastInTheAdditionalSection) {
-    // Owner ".", type TSIG, class ANY, TTL 0, no rdata.
-    const Wire tsig = {0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0};
+    // Owner "k.", type TSIG, class ANY, TTL 0; algorithm "h.", time, fudge, a MAC of 2 octets, ID,
+    // no error, no more.
+    const Wire tsig = {1, 'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0,    21,   1, 'h', 0, 0,
+                       0, 0,   0, 1, 2,   1, 44,  0, 2, 9, 9, 0x12, 0x34, 0, 0,   0, 0};
     Wire last = query(0, 2);
     append_opt(last, 1232, 0, {});
     last.insert(last.end(), tsig.begin(), tsig.end());
     Request request;
     EXPECT_EQ(outcome_of(last, request), RequestOutcome::Answer);
-    EXPECT_TRUE(request.signed_by_key);
+    ASSERT_TRUE(request.tsig);
+    EXPECT_EQ(request.tsig->key.to_text(), "k.");
+    EXPECT_EQ(request.tsig->algorithm.to_text(), "h.");
+    EXPECT_EQ(request.tsig->original_id, 0x1234);
+    std::array<std::uint8_t, Tsig::kMaxErrorOctets> buffer;
+    const Octets error = request.tsig->error_rdata(TsigError::BadKey, buffer);
+    EXPECT_EQ(Wire(error.begin(), error.end()),
+              (Wire{1, 'h', 0, 0, 0, 0, 0, 1, 2, 1, 44, 0, 0, 0x12, 0x34, 0, 17, 0, 0}));
+    for (std::size_t lost = 1; lost <= 21; ++lost) {
+        Wire cut(last.begin(), last.end() - static_cast<std::ptrdiff_t>(lost));
+        cut[last.size() - 22] = static_cast<std::uint8_t>(21 - lost);
+        EXPECT_EQ(outcome_of(cut, request), RequestOutcome::FormErrQuestion) << lost;
+        EXPECT_FALSE(request.tsig);
+    }
+    Wire other_class = last;
+    other_class[last.size() - 28] = 1;
+    EXPECT_EQ(outcome_of(other_class, request), RequestOutcome::FormErrQuestion);
     Wire before_opt = query(0, 2);
     before_opt.insert(before_opt.end(), tsig.begin(), tsig.end());
     append_opt(before_opt, 1232, 0, {});
@@ -181,6 +227,14 @@ TEST(Request, NotImpKeepsTheQuestionThatCanBeRead) {
     ASSERT_EQ(outcome_of(wire, request), RequestOutcome::NotImp);
     EXPECT_EQ(request.question.size(), 17U);
     EXPECT_EQ(request.header.opcode(), Opcode::Update);
+    EXPECT_FALSE(request.edns);
+    Wire with_opt = query(2U << 11, 1);
+    append_opt(with_opt, 1232, 0, {});
+    ASSERT_EQ(outcome_of(with_opt, request), RequestOutcome::NotImp);
+    EXPECT_TRUE(request.edns);
+    with_opt.push_back(0);
+    ASSERT_EQ(outcome_of(with_opt, request), RequestOutcome::NotImp);
+    EXPECT_FALSE(request.edns);
 }
 
 TEST(ClientSubnet, WritesWhatItRead) {
@@ -191,6 +245,12 @@ TEST(ClientSubnet, WritesWhatItRead) {
     Wire out(subnet->octets());
     subnet->write(out.data());
     EXPECT_EQ(out, v6);
+    const Wire none = {0, 0, 0, 0};
+    subnet = ClientSubnet::read(none);
+    ASSERT_TRUE(subnet);
+    out.resize(subnet->octets());
+    subnet->write(out.data());
+    EXPECT_EQ(out, none);
 }
 
 TEST(MessageReader, StopsAtTheFirstBadRecord) {

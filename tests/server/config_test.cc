@@ -21,6 +21,14 @@ TEST(Config, DefaultsListenOnLoopbackForBothRoles) {
     EXPECT_EQ(config.udp_payload, 1232);
 }
 
+TEST(Config, ANodesNameFitsItsAnswers) {
+    const auto named = [](std::size_t size) {
+        return "node = \"" + std::string(size, 'n') + "\"\n";
+    };
+    EXPECT_TRUE(Config::parse(named(kMaxNodeOctets), "t"));
+    EXPECT_NE(fault_of(named(kMaxNodeOctets + 1)).find("node has 129 octets"), std::string::npos);
+}
+
 TEST(Config, ACookieSecretHas128Bits) {
     const auto good = Config::parse(
         "[edns]\ncookies = false\ncookie_secret = \"E5e973e5a6b2a43f48e7dc849e37bfcf\"\n", "t");
@@ -30,6 +38,12 @@ TEST(Config, ACookieSecretHas128Bits) {
     EXPECT_NE(fault_of("[edns]\ncookie_secret = \"e5e9\"\n").find("32 hexadecimal digits"),
               std::string::npos);
     EXPECT_NE(fault_of("[edns]\ncookie_secret = 5\n").find("32 hexadecimal"), std::string::npos);
+    EXPECT_FALSE(good->require_cookies);
+    const auto required = Config::parse("[edns]\nrequire_cookies = true\n", "t");
+    ASSERT_TRUE(required) << required.error().message;
+    EXPECT_TRUE(required->require_cookies);
+    EXPECT_NE(fault_of("[edns]\nrequire_cookies = true\ncookies = false\n").find("needs"),
+              std::string::npos);
 }
 
 TEST(Config, ReadsWhatInterfaceNames) {

@@ -147,10 +147,11 @@ TEST_F(PipelineTest, ErrorsOfEveryKind) {
     EXPECT_EQ(run(message("www.example.", RRType::A, 4U << 11)).rcode, RCode::NotImp);
     EXPECT_EQ(run(message("www.example.", RRType::A, dns::kFlagQR)).step, Step::Dropped);
     EXPECT_EQ(run({1, 2, 3}).step, Step::Dropped);
-    EXPECT_EQ(run(message("www.example.", RRType::OPT)).rcode, RCode::FormErr);
-    EXPECT_EQ(run(message("www.example.", RRType::AXFR)).rcode, RCode::Refused);
     EXPECT_EQ(run(message("www.example.", RRType::A, 0, nullptr, 0, dns::RRClass::HS)).rcode,
               RCode::Refused);
+    const Reply status = run(message("www.example.", RRType::A, 2U << 11, &kNoOptions));
+    EXPECT_EQ(status.rcode, RCode::NotImp);
+    EXPECT_TRUE(status.opt);  // RFC 6891, 6.1.1
     std::vector<std::uint8_t> version1 = message("www.example.", RRType::A, 0, &kNoOptions);
     version1[version1.size() - 5] = 1;  // OPT: ttl's second octet
     const Reply badvers = run(version1);
@@ -158,6 +159,86 @@ TEST_F(PipelineTest, ErrorsOfEveryKind) {
     EXPECT_TRUE(badvers.answer.empty());
     EXPECT_EQ(stats_.dropped[static_cast<std::size_t>(DropReason::Response)].get(), 1U);
     EXPECT_EQ(stats_.dropped[static_cast<std::size_t>(DropReason::Malformed)].get(), 1U);
+}
+
+TEST_F(PipelineTest, NoZoneIsHandedOut) {
+    const auto ask = [&](const char* qname, RRType type, Transport transport) {
+        return run(message(qname, type, 0, nullptr), transport).rcode;
+    };
+    for (const RRType type : {RRType::AXFR, RRType::IXFR}) {
+        EXPECT_EQ(ask("Example.", type, Transport::Tcp), RCode::Refused);
+        EXPECT_EQ(ask("www.example.", type, Transport::Tcp), RCode::NotAuth);
+        EXPECT_EQ(ask("elsewhere.", type, Transport::Tcp), RCode::NotAuth);
+    }
+    EXPECT_EQ(ask("example.", RRType::AXFR, Transport::Udp), RCode::NotImp);  // RFC 5936, 4.2
+    EXPECT_EQ(ask("example.", RRType::IXFR, Transport::Udp), RCode::Refused);
+    EXPECT_EQ(ask("www.example.", RRType::IXFR, Transport::Udp), RCode::NotAuth);
+}
+
+TEST_F(PipelineTest, TypesThatAreInMessagesAloneAreNowhere) {
+    for (const RRType type : {RRType{}, RRType::OPT, RRType::TKEY, RRType::TSIG}) {
+        const Reply empty = run(message("www.example.", type));
+        EXPECT_EQ(empty.rcode, RCode::NoError);
+        EXPECT_EQ(empty.header.counts[1], 0);
+        EXPECT_EQ(empty.header.counts[2], 1);  // SOA
+        EXPECT_EQ(run(message("no.example.", type)).rcode, RCode::NXDomain);
+        // And nobody else is asked for them.
+        EXPECT_EQ(run(message("elsewhere.", type, dns::kFlagRD)).rcode, RCode::FormErr);
+        EXPECT_EQ(run(message("elsewhere.", type)).rcode, RCode::Refused);
+    }
+}
+
+TEST_F(PipelineTest, OfAllClassesNobodyIsTheAuthority) {  // RFC 1034, 3.7.1
+    const auto ask = [&](const char* qname, std::uint16_t flags) {
+        return run(message(qname, RRType::A, flags, nullptr, 0, dns::RRClass::ANY));
+    };
+    const Reply reply = ask("www.example.", dns::kFlagRD);
+    EXPECT_EQ(reply.answer, std::vector<std::string>{"192.0.2.1"});
+    EXPECT_EQ(reply.header.flags & dns::kFlagAA, 0);
+    EXPECT_EQ(ask("no.example.", 0).rcode, RCode::NXDomain);
+    EXPECT_EQ(ask("elsewhere.", dns::kFlagRD).rcode, RCode::Refused);
+    EXPECT_EQ(ask("x.sub.example.", dns::kFlagRD).rcode, RCode::NoError);  // the referral
+}
+
+TEST_F(PipelineTest, AKeyThatNobodyKnowsIsNamed) {  // RFC 8945, 5.2.1
+    std::vector<std::uint8_t> wire = message("www.example.", RRType::A, 0, &kNoOptions);
+    wire[11] = 2;
+    // Key "k.", algorithm "h.", time, fudge, a MAC of one octet, ID, error, no more.
+    const std::vector<std::uint8_t> tsig = {1, 'k', 0, 0,   250, 0,    255,  0, 0, 0, 0,
+                                            0, 20,  1, 'h', 0,   0,    0,    0, 0, 1, 2,
+                                            1, 44,  0, 1,   9,   0x12, 0x34, 0, 0, 0, 0};
+    wire.insert(wire.end(), tsig.begin(), tsig.end());
+    const Reply reply = run(wire);
+    EXPECT_EQ(reply.rcode, RCode::NotAuth);
+    EXPECT_TRUE(reply.opt);
+    EXPECT_EQ(reply.header.counts[3], 2);
+    const std::vector<std::uint8_t> told = {1, 'k', 0, 0,   250,  0,    255, 0,  0, 0, 0,
+                                            0, 19,  1, 'h', 0,    0,    0,   0,  0, 1, 2,
+                                            1, 44,  0, 0,   0x12, 0x34, 0,   17, 0, 0};
+    ASSERT_GE(reply.octets.size(), told.size());
+    EXPECT_EQ(
+        std::vector<std::uint8_t>(reply.octets.end() - static_cast<std::ptrdiff_t>(told.size()),
+                                  reply.octets.end()),
+        told);
+    // The longest names do not fit a small answer.
+    const std::string label(63, 'k');
+    const std::string longest =
+        label + "." + label + "." + label + "." + std::string(61, 'k') + ".";
+    wire = message(longest, RRType::A);
+    wire[11] = 1;
+    const dns::Name key = name(longest);
+    wire.insert(wire.end(), key.octets().begin(), key.octets().end());
+    const std::vector<std::uint8_t> rest = {0, 250, 0, 255, 0, 0, 0, 0, 1, 15};
+    wire.insert(wire.end(), rest.begin(), rest.end());
+    wire.insert(wire.end(), key.octets().begin(), key.octets().end());
+    wire.insert(wire.end(), tsig.end() - 17, tsig.end());
+    wire.erase(wire.end() - 7);  // no MAC
+    wire[wire.size() - 7] = 0;
+    const Reply cut = run(wire);
+    EXPECT_EQ(cut.rcode, RCode::NotAuth);
+    EXPECT_NE(cut.header.flags & dns::kFlagTC, 0);
+    EXPECT_LE(cut.size, 512U);
+    EXPECT_EQ(run(wire, Transport::Tcp).header.counts[3], 1);
 }
 
 TEST_F(PipelineTest, RecursionNeedsRoleRdAndPermission) {
@@ -268,6 +349,27 @@ TEST_F(PipelineTest, CookiesAreAnsweredAndKept) {
         EXPECT_TRUE(refused.opt);
         EXPECT_TRUE(refused.answer.empty());
     }
+}
+
+TEST_F(PipelineTest, CookiesMayBeRequired) {  // RFC 7873, 5.2.3
+    settings_.cookies.emplace(SipKey{1, 2, 3}, true);
+    settings_.require_cookies = true;
+    const std::vector<std::uint8_t> first = {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+    const auto asked = message("www.example.", RRType::A, 0, &first);
+    const Reply told = run(asked);
+    EXPECT_EQ(told.rcode, RCode::BadCookie);
+    EXPECT_TRUE(told.answer.empty());
+    const auto* cookie = told.option(dns::EdnsOption::Cookie);
+    ASSERT_NE(cookie, nullptr);
+    EXPECT_EQ(run(asked, Transport::Tcp).rcode, RCode::NoError);
+    std::vector<std::uint8_t> second = {0, 10, 0, 24};
+    second.insert(second.end(), cookie->begin(), cookie->end());
+    EXPECT_EQ(run(message("www.example.", RRType::A, 0, &second)).answer.size(), 1U);
+    client_ = "127.0.0.2:4000";
+    EXPECT_EQ(run(message("www.example.", RRType::A, 0, &second)).rcode, RCode::BadCookie);
+    // Who does not know cookies is answered.
+    EXPECT_EQ(run(message("www.example.", RRType::A)).answer.size(), 1U);
+    EXPECT_EQ(run(message("www.example.", RRType::A, 0, &kNoOptions)).answer.size(), 1U);
 }
 
 TEST_F(PipelineTest, ACookieIsHadWithoutAQuestion) {  // RFC 7873, 5.4
