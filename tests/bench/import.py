@@ -9,14 +9,11 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
+from harness import free_port  # noqa: E402
+
 AIM_CPU_S_PER_MILLION = 6.0
 HEAD = "$TTL 300\n@ SOA ns1 host 1 7200 900 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n"
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Server:
@@ -29,7 +26,9 @@ class Server:
         end = time.monotonic() + 20
         while not os.path.exists(self.socket):
             if time.monotonic() > end or self.process.poll() is not None:
-                raise SystemExit("the server does not start; see " + self.log.name)
+                with open(self.log.name) as log:
+                    sys.stderr.write(log.read())
+                raise SystemExit("the server does not start")
             time.sleep(0.05)
 
     def cpu_s(self):
@@ -101,7 +100,7 @@ def main(binary, work, records, zones):
             out.write(json.dumps({"name": name, "type": rtype, "ttl": 300, "records": [data]}) + "\n")
         out.writelines('{"name":"h%d","type":"A","ttl":300,"records":["10.%d.%d.%d"]}\n' %
                        (n, n >> 16 & 255, n >> 8 & 255, n & 255) for n in names)
-    listed = os.path.join(work, "list")
+    listed = os.path.join(work, "zones.list")
     with open(listed, "w", encoding="ascii") as out:
         for i in range(zones):
             path = os.path.join(work, "z%d" % i)

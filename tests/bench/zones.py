@@ -9,6 +9,9 @@ import time
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
+from harness import free_port  # noqa: E402
+
 RECORDS = 10
 ZONE = """$TTL 3600
 @ SOA ns1 hostmaster 1 7200 900 1209600 300
@@ -57,12 +60,6 @@ def import_zones(meridian, data_dir, listed, records):
     print("import: %d records in %.1f s, %.0f records/s; %.1f s of CPU, %.0f records a CPU-second; %d MB at most"
           % (records, took, records / took, cpu, records / cpu, after.ru_maxrss // 1024))
     return records / took
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Server:
