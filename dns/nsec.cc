@@ -58,7 +58,7 @@ std::string format_nsec(Octets rdata) {
         last_window = rest[0];
         for (unsigned bit = 0; bit < 8U * rest[1]; ++bit) {
             if ((rest[2 + bit / 8] & (0x80 >> bit % 8)) == 0) continue;
-            out += " " + to_text(static_cast<RRType>(rest[0] << 8 | bit));
+            out += " " + to_text(static_cast<RRType>(unsigned{rest[0]} << 8 | bit));
         }
         rest = rest.subspan(2U + rest[1]);
     }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/zones/store_fixture.h"
+#include "tests/zones/stored_keys.h"
 #include "zones/key.h"
 #include "zones/records.h"
 
@@ -51,11 +52,7 @@ class Retention : public StoreTest {
     /// Of a store that nobody has open: keys of any family under a prefix.
     std::size_t rows(Family family, const std::string& prefix) {
         close();
-        auto store = zones::KeyValueStore::open({directory_.path(), 1 << 20, {}});
-        EXPECT_TRUE(store);
-        if (!store) return 0;
-        zones::Draft draft(**store);
-        return draft.all(family, prefix).size();
+        return stored_keys(directory_.path(), family, prefix).size();
     }
 
     static constexpr auto kDay = std::chrono::hours(24);

@@ -4,6 +4,7 @@
 
 #include "dns/nsec3.h"
 #include "tests/zones/store_fixture.h"
+#include "tests/zones/stored_keys.h"
 #include "zones/key.h"
 #include "zones/kv.h"
 #include "zones/records.h"
@@ -82,12 +83,7 @@ class StoreNsec3 : public StoreTest {
     /// Keys of nodes in the database; the store is closed for it.
     std::set<std::string> stored() {
         close();
-        std::set<std::string> keys;
-        auto opened = zones::KeyValueStore::open({directory_.path(), 1 << 20, nullptr});
-        EXPECT_TRUE(opened);
-        const auto cursor = (*opened)->cursor(zones::Family::Nodes, nullptr, true);
-        for (cursor->seek(""); cursor->valid(); cursor->next()) keys.emplace(cursor->key());
-        return keys;
+        return stored_keys(directory_.path(), zones::Family::Nodes);
     }
 };
 
