@@ -191,7 +191,8 @@ std::vector<Committer::Item> Committer::take_group() {
         if (queue_changed_.wait_for(lock, kReclaimInterval) == std::cv_status::timeout) {
             // Old versions and snapshots of the last group wait for their readers.
             lock.unlock();
-            const bool waiting = (qsbr_.reclaim() > 0) | store_.close_left();
+            const bool memory_waits = qsbr_.reclaim() > 0;
+            const bool waiting = store_.close_left() || memory_waits;
             // Not left to the next write: who looks at readiness sends none until it is back.
             const bool failing = !recovered();
             lock.lock();
