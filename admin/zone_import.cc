@@ -72,7 +72,7 @@ class ImportSink final : public BodySink {
     void on_end() override {
         const std::shared_ptr<ZoneBody> import(std::move(import_));
         context_.background.run(
-            [&context = context_, mailbox = context_.mailbox, import,
+            [mailbox = context_.mailbox, import,
              finish = Finish{context_, respond_, condition_, submission_, apex_, existed_}] {
                 auto finished = std::make_shared<Finished>(import->finish());
                 mailbox->post([finish, finished] { finish.run(std::move(*finished)); });

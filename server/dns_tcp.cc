@@ -133,7 +133,6 @@ class DnsTcp::Connection final : public net::StreamHandler {
     std::uint32_t outstanding_ = 0;
     base::MonoTime last_used_;
     bool reading_ = true;
-    bool writable_ = true;
     bool read_ended_ = false;
     bool finished_ = false;
 };
