@@ -99,7 +99,10 @@ void Residency::before_publish(Revision revision, const std::vector<NodeCache::C
     }
     if (!detached.empty()) {
         const std::lock_guard lock(mutex_);
-        for (const ZoneId zone : detached) detached_.erase(zone);
+        for (const ZoneId zone : detached) {
+            detached_.erase(zone);
+            loading_.erase(zone);  // attached by a change set of the same group
+        }
     }
     // A revert may serve data again and let it go in one change set. What is about to be written of
     // it must not be swept away for its first going before it is settled.
@@ -154,6 +157,7 @@ void Residency::drop_detached(ZoneId read) {
     // list, or after, and takes it back from the cache.
     const auto drop = [this](ZoneId zone) {
         cache_.drop_zone(zone);
+        cache_.drop_zone(hashed_id(zone));
         tidy_ = true;
     };
     if (read == 0) {

@@ -60,8 +60,7 @@ class Residency {
     // came with data which is not among the changes; `detached`: those that are served no more.
     // They may be among the changes, and may have been let go once before.
     void before_publish(Revision revision, const std::vector<NodeCache::Change>& changes,
-                        const std::vector<ZoneId>& attached,
-                        const std::vector<ZoneId>& detached = {});
+                        const std::vector<ZoneId>& attached, const std::vector<ZoneId>& detached);
     void after_publish(const std::vector<ZoneId>& detached);
     /// Everything is forgotten and read anew: the store was opened again, and holds `newest`.
     void reset(Revision newest);

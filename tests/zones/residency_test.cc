@@ -234,6 +234,34 @@ TEST_F(SmallBudget, EverythingIsFoundAndTheBudgetKept) {
     }
 }
 
+/// A revert may serve data again and let it go in one change set, and write marks of it. Its first
+/// going must not sweep that away before it is settled: `settle` looks at what was inserted.
+TEST(Residency, WhatComesAndGoesInOneChangeSetIsNotSweptUnderIt) {
+    ScratchDirectory directory;
+    auto opened = zones::KeyValueStore::open({directory.path(), std::size_t{1} << 20, {}});
+    ASSERT_TRUE(opened) << opened.error().message;
+    base::Qsbr qsbr;
+    zones::Residency residency(**opened, qsbr,
+                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16});
+    zones::NodeCache& cache = residency.cache();
+    const std::vector<std::uint8_t> node = zones::NodeParts().pack();
+    for (const zones::ZoneId id : {zones::ZoneId{5}, zones::hashed_id(5)}) {
+        const std::vector<zones::NodeCache::Change> changes = {{id, {}, node}};
+        residency.before_publish(1, changes, {5}, {});
+        residency.after_publish({});
+        residency.before_publish(2, {}, {}, {5});
+        residency.after_publish({5});
+        residency.before_publish(3, changes, {}, {5});
+        // What the thread may do at any time.
+        (void)cache.tidy();
+        (void)qsbr.reclaim();
+        EXPECT_EQ(cache.size().nodes, 1U);
+        residency.after_publish({5});
+        EXPECT_FALSE(cache.tidy());
+        EXPECT_EQ(cache.size().nodes, 0U);
+    }
+}
+
 /// The thread may learn of a zone before the revision that has it is published.
 TEST(Residency, AZoneIsReadAtTheRevisionThatHasIt) {
     ScratchDirectory directory;
@@ -280,7 +308,7 @@ TEST(Residency, AZoneIsReadAtTheRevisionThatHasIt) {
         const std::lock_guard lock(mutex);
         next = after;
     }
-    residency.before_publish(1, {}, {5});
+    residency.before_publish(1, {}, {5}, {});
     EXPECT_FALSE(residency.progress().complete);
     wait();
     EXPECT_EQ(residency.cache().find(5, {}, 1).hit, zones::NodeCache::Hit::Present);

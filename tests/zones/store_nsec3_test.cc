@@ -132,6 +132,21 @@ TEST_F(StoreNsec3, ListedInCanonicalOrderInPages) {
     EXPECT_EQ(rrset("example.", hash_label(50) + ".example.", RRType::NSEC3), "-");
 }
 
+TEST_F(StoreNsec3, AZoneThatGoesWhileItIsReadLeavesMemoryWithItsHashes) {
+    load("example.", 20000);
+    reopen();
+    for (int i = 0; i < kPatience && store_->stats().cache_nodes == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    must(changes(zones::DeleteZone{name("example.")}));
+    wait_until_complete();
+    const auto left = [this] { return store_->stats().cache_nodes; };
+    for (int i = 0; i < kPatience && left() > 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_EQ(left(), 0U);
+}
+
 TEST_F(StoreNsec3, AnOwnerThatIsANameTooIsListedOnce) {
     auto loader = store_->begin_load(name("example."));
     ASSERT_TRUE(loader);
