@@ -218,7 +218,8 @@ void Proposal::undo_zone(const Undo& entry, const Effect& effect) {
     const std::string name = effect.zone.to_text();
     if (!effect.before) {
         if (!zone.exists) return conflict(entry, "the zone " + name + " is not there any more");
-        if (unchanged_since(entry, zone)) erase_zone(zone);
+        // What this change set has brought back itself, nobody else has changed.
+        if (zone.restored || unchanged_since(entry, zone)) erase_zone(zone);
         return;
     }
     const auto properties = parse_zone_properties(*effect.before);
@@ -299,7 +300,6 @@ bool Proposal::attach(Zone& zone, ViewId view, ZoneId id) {
     std::erase(outcome_.dropped, id);
     outcome_.attached.push_back(id);
     set_id(zone.record, view, id);
-    zone.emptied = false;
     zone.changed = true;
     return true;
 }
@@ -327,13 +327,16 @@ void Proposal::undo_data(const Undo& entry, const Effect& effect) {
         if (present != after) conflict(entry, "the data of " + name + " was replaced since");
         return;
     }
+    // Asked before anything goes: an overlay that is left alone would look like the zone's own
+    // data.
+    const bool own = *view == zone.record.own_view();
     if (present != 0) {
         mark_policies(zone, *view, false);
         drop(present);
     }
     if (before == 0) {
         set_id(zone.record, *view, 0);
-        zone.emptied = zone.record.own_id() == 0;
+        zone.emptied = zone.emptied || own;
     } else if (!attach(zone, *view, before)) {
         fault(ChangeFault::Kind::Gone, pointer_of(entry),
               "the data that " + name + " had before revision " + std::to_string(entry.revision) +
@@ -344,6 +347,7 @@ void Proposal::undo_data(const Undo& entry, const Effect& effect) {
     zone.reverted = true;
     zone.changed = true;
     if (before == 0) return;
+    if (own) zone.emptied = false;
     zone.record.replaced = revision_;
     if (present != 0) zone.data_changed = true;
     zone.sealed = is_sealed(zone.record);
@@ -436,6 +440,7 @@ void Proposal::settle_reverted() {
         }
         drop_empty_overlays(zone);
         if (zone.replaced) check_replaced(zone);
+        touch(Target{&zone, zone.record.own_view(), zone.record.apex});
     }
 }
 

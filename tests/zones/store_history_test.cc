@@ -315,6 +315,27 @@ TEST_F(StoreHistory, ZoneMadeByAnImportGoesAndComesBack) {
     EXPECT_EQ(state(), "none");
 }
 
+// An overlay that nothing is left in must not be taken for the data of the zone.
+TEST_F(StoreHistory, ZoneMadeByAnImportGoesWithItsOverlays) {
+    for (const bool deleted_between : {false, true}) {
+        load({{"www.example.", "192.0.2.3"}}, 5);
+        must(changes(policy("www.example.", "v")));
+        const std::string before = state();
+        const auto there = store_->read()->revision();
+        if (deleted_between) {
+            must(changes(zones::DeleteZone{name("example.")}));
+            load({{"www.example.", "192.0.2.4"}}, 9);
+        }
+        const auto gone = must(changes(revert_zone(base_)));
+        EXPECT_EQ(state(), "none");
+        EXPECT_EQ(find("example.", "example."), "no zone");
+        must(changes(revert(gone)));
+        must(changes(revert_zone(there)));
+        EXPECT_EQ(state(), before);
+        must(changes(zones::DeleteZone{name("example.")}));
+    }
+}
+
 TEST_F(StoreHistory, SerialOfAZoneMadeAnewDoesNotGoBack) {
     must(changes(zone("example."), put("example.", "a.example.", RRType::A, {"192.0.2.1"})));
     const auto to = store_->read()->revision();
