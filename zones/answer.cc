@@ -35,6 +35,13 @@ class Composer {
 
     /// RFC 1034, 4.3.2: find the zone, walk it, follow CNAMEs while they stay in our zones.
     AnswerOutcome run(NameView qname) noexcept {
+        const AnswerOutcome outcome = follow_chain(qname);
+        if (closed_) writer_.release(dns::kMaxMessageOctets);
+        return outcome;
+    }
+
+  private:
+    AnswerOutcome follow_chain(NameView qname) noexcept {
         const dns::MessageWriter::Mark before = writer_.mark();
         qname_ = qname;
         for (unsigned link = 0; link <= kMaxChainLinks; ++link) {
@@ -61,7 +68,6 @@ class Composer {
         return finish();  // a chain that is too long is cut where it stands
     }
 
-  private:
     /// What the links of a chain owe, where nothing came after it that wrote it.
     AnswerOutcome finish() noexcept {
         const bool wanted = !report_.truncated && report_.rcode != RCode::ServFail;
@@ -114,9 +120,10 @@ class Composer {
         if (found.cname.rrset) {
             if (!write_signed(Section::Answer, qname_, walk.node, found.cname.rrset,
                               found.cname.rrset.ttl())) {
-                return truncate();
+                close();
+            } else if (!prove_expansion(walk, RRType::CNAME)) {
+                return blocked_ ? Stage::Blocked : fail();
             }
-            if (!prove_expansion(walk, RRType::CNAME)) return blocked_ ? Stage::Blocked : fail();
             return follow(dns::rdata_name(RRType::CNAME, *found.cname.rrset.begin()));
         }
         return deny(walk);
@@ -284,7 +291,7 @@ class Composer {
         const NameView owner = qname_.parent(qname_.label_count() - walk.owner_labels);
         if (is_new(dnames_, dname_count_, owner) &&
             !write_signed(Section::Answer, owner, walk.node, dname, dname.ttl())) {
-            return truncate();
+            close();
         }
         const auto target =
             dns::Name::substitute(qname_, owner, dns::rdata_name(RRType::DNAME, *dname.begin()));
@@ -294,7 +301,7 @@ class Composer {
         }
         if (!writer_.record(Section::Answer, qname_, RRType::CNAME, dns::RRClass::IN, dname.ttl(),
                             target->octets())) {
-            return truncate();
+            close();
         }
         // Unlike a CNAME that stands there, the synthesized one does not match ANY: the query is
         // restarted at the new name.
@@ -404,7 +411,7 @@ class Composer {
         if (decision.target != nullptr) {
             if (!writer_.record(Section::Answer, qname_, RRType::CNAME, dns::RRClass::IN,
                                 decision.ttl, decision.target->octets())) {
-                return truncate();
+                close();
             }
             if (qtype_ == RRType::CNAME || qtype_ == RRType::ANY) return Stage::Done;
             return follow(decision.target->view());
@@ -507,6 +514,14 @@ class Composer {
         return write_signed(Section::Additional, host, node, entry.rrset, entry.rrset.ttl());
     }
 
+    /// A link of the chain has no room: nothing after it has, but the chain is followed on, because
+    /// the RCODE is that of its end (RFC 6604, 3).
+    void close() noexcept {
+        report_.truncated = true;
+        if (!closed_) writer_.reserve(dns::kMaxMessageOctets);
+        closed_ = true;
+    }
+
     Stage truncate() noexcept {
         report_.truncated = true;
         return Stage::Done;
@@ -537,6 +552,7 @@ class Composer {
     bool blocked_ = false;
     bool failed_ = false;
     bool policy_answered_ = false;
+    bool closed_ = false;
 };
 
 }  // namespace

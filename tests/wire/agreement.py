@@ -153,21 +153,21 @@ def compare(job):
         sent = qname + struct.pack("!2H", qtype, 1)
         octets = client.ask_all(qname, qtype, payload, dnssec_ok)
         over_tcp = False
+        if None in octets:
+            failures.append("%s %s: no answer from %s" % (name, rtype, names[octets.index(None)]))
+            continue
         try:
-            if any(each is not None and each[2] & 2 for each in octets):
+            if any(each[2] & 2 for each in octets):
                 # Where one is truncated the whole answers are compared, and the short one of ours
                 # with the whole one of ours.
                 over_tcp, truncated = True, truncated + 1
-                short = [comparable.Reply(each) for each in octets if each]
+                short = comparable.Reply(octets[0])
                 octets = [client.over_tcp(i, qname, qtype, payload, dnssec_ok) for i in range(len(octets))]
-            if None in octets:
-                failures.append("%s %s: no answer from %s" % (name, rtype, names[octets.index(None)]))
-                continue
             case = Case(qname, qtype, payload, dnssec_ok, [comparable.Reply(each) for each in octets], names, apexes)
             case.over_tcp = over_tcp
             faults = list(faults_of_ours(case, sent))
             if over_tcp:
-                faults += agreement_rules.truncation_faults(case, short[0], short[1:])
+                faults += agreement_rules.truncation_faults(case, short)
         except (ValueError, OSError) as error:
             failures.append("%s %s: %s" % (name, rtype, error))
             continue

@@ -305,6 +305,35 @@ TEST_F(Answer, TruncationKeepsWholeRRsets) {
     EXPECT_TRUE(referral.report.truncated);
 }
 
+TEST_F(Answer, ATruncatedChainHasTheRcodeOfItsEnd) {  // RFC 6604, 3
+    const std::string label(60, 'l');
+    load("t.",
+         "$TTL 60\nt. SOA ns. h. 10 2 3 4 5\nt. NS ns.\n"
+         "a.t. CNAME " +
+             label + "." + label + ".t.\n" + label + "." + label +
+             ".t. CNAME no.t.\n"
+             "b.t. CNAME " +
+             label + ".no.t.\nc.t. CNAME x.d.t.\nd.t. DNAME " + label +
+             ".no.t.\n"
+             "whole.t. CNAME " +
+             label + "." + label + ".good.t.\n*.good.t. A 192.0.2.1\n");
+    limit_ = 80;
+    for (const char* qname : {"a.t.", "b.t.", "c.t."}) {
+        const Answered got = ask(qname, RRType::A);
+        EXPECT_TRUE(got.report.truncated) << qname;
+        EXPECT_EQ(got.report.rcode, RCode::NXDomain) << qname;
+        EXPECT_TRUE(got.authority.empty()) << qname;
+    }
+    // Nothing that is small enough follows what was not.
+    EXPECT_TRUE(ask("a.t.", RRType::A).answer.empty());
+    const Answered whole = ask("whole.t.", RRType::A);
+    EXPECT_TRUE(whole.report.truncated);
+    EXPECT_EQ(whole.report.rcode, RCode::NoError);
+    EXPECT_TRUE(whole.answer.empty());
+    limit_ = 65535;
+    EXPECT_EQ(ask("whole.t.", RRType::A).answer.size(), 2U);
+}
+
 // Whatever has several records begins with each of them in turn: answers, NS of referrals, glue.
 TEST_F(Answer, EverythingIsRotated) {
     load("r.",
