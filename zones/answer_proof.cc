@@ -77,10 +77,11 @@ Look Proofs::name_error(const Denied& denied) noexcept {
     const auto wildcard = denied.wildcard_at(provable);
     if (name != Look::Found || !wildcard) return name;
     const Look cover = covering(denied, *wildcard);
-    // A wildcard at the encloser that can be proven does not stand at the closest one. Then it may
-    // well exist, and opt-out leaves open what is below.
-    return cover == Look::Missing && provable < denied.encloser_labels ? Look::Found
-                                                                       : no_collision(cover);
+    if (cover != Look::Missing || provable == denied.encloser_labels) return no_collision(cover);
+    // A wildcard at the encloser that can be proven may well exist: it is not the closest one. Of
+    // that one's it can be shown that it does not, although opt-out leaves open what is below.
+    const auto closest = denied.wildcard_at(denied.encloser_labels);
+    return closest ? no_collision(covering(denied, *closest)) : Look::Found;
 }
 
 Look Proofs::no_data(const Denied& denied, NodeView own) noexcept {
