@@ -3,8 +3,8 @@
 
     validate.py --binary build/release/server/meridian [--zones 120] [--questions 4000] [--seed 1]
 
-Signs tricky zones (signed_zones.py) with NSEC, NSEC3 and opt-out, serves them, and asks Unbound and BIND, which
-validate with the zones' own keys, every question that has its answer in them. An answer must be secure: with AD.
+Signs tricky zones (signed_zones.py) with NSEC, NSEC3 and opt-out, serves them, and asks Unbound, BIND and Knot
+Resolver, which validate with the zones' own keys, every question that has its answer in them. An answer must be secure: with AD.
 Insecure may be what opt-out leaves open (RFC 5155, 6) and what a chain finds in unsigned names; bogus is nothing.
 """
 import argparse
@@ -29,10 +29,12 @@ TIMEOUT_S = 20.0
 RD, AD, CD = 0x0100, 0x0020, 0x0010
 SERVFAIL = 2
 OPT_OUT = 1
+MANY_LABELS = 40
 NSEC3 = comparable.NUMBERS["NSEC3"]
-CNAME, SOA, DNAME, RRSIG = (comparable.NUMBERS[each] for each in ("CNAME", "SOA", "DNAME", "RRSIG"))
-# RRSIG has no signature, ANY is answered in part, and BIND takes the DNAME of a chain for the answer.
-NOT_ASKED = ("ANY", "RRSIG", "NSEC", "NSEC3", "DNAME")
+CNAME, SOA, DNAME, RRSIG, NSEC, DS, ANY = (comparable.NUMBERS[each] for each in
+                                           ("CNAME", "SOA", "DNAME", "RRSIG", "NSEC", "DS", "ANY"))
+# An RRSIG is not signed itself (RFC 4035, 2.2), so nobody can call it secure.
+NOT_ASKED = ("RRSIG",)
 
 
 def query(ident, qname, qtype, flags):
@@ -112,6 +114,51 @@ def provable_encloser(qname, reply):
     return None
 
 
+def cannot_ask(resolver, qname, qtype, reply, apexes):
+    """What a resolver makes something else of, whoever answers."""
+    if qtype == DS and qname in apexes:
+        # It is to come from the parent. Unbound asks there, if that is one of ours; the others are forwarders.
+        labels = labels_of(qname)
+        parents = [b"".join(labels[i:]) + b"\0" for i in range(1, len(labels))]
+        return resolver != "unbound" or not any(parent in apexes for parent in parents)
+    if resolver == "kresd" and qtype == ANY:
+        return True  # it does not ask for ANY (RFC 8482, 4)
+    # They take the links on the way for the answer, where the end of the chain is (RFC 6672, 3.2).
+    return qtype in (DNAME, ANY) and any(rtype == CNAME for _, rtype in reply.answer)
+
+
+def left_open(qname, reply, existing):
+    """What the signer left unprovable to all who want the wildcard at the closest provable encloser denied (RFC 5155,
+    8.4): an empty non-terminal above nothing but insecure cuts needs no NSEC3 (errata 3441), so the encloser that
+    has one is further up, and there a wildcard exists."""
+    if uses_opt_out(reply):
+        encloser = provable_encloser(qname, reply)
+        if encloser and b"\1*" + encloser in existing:
+            return "an opt-out span, and a wildcard at the closest provable encloser, which is not the closest"
+    return None
+
+
+def not_for_kresd(qname, reply, direct, existing):
+    """Why Knot Resolver 5.6 does not believe what Unbound and BIND do; None: it has no reason."""
+    if left_open(qname, reply, existing):
+        return left_open(qname, reply, existing)
+    labels = labels_of(qname)
+    if not reply.answer and len(labels) > MANY_LABELS:
+        return "what is missing at a name of very many labels, where it bounds its work (CVE-2023-50868)"
+    for i in range(1, len(labels)):
+        above = direct.ask(b"".join(labels[i:]) + b"\0", DS, 0)
+        if above is not None and any(rtype == CNAME for _, rtype in above.answer):
+            return "a name below an alias, whose DS it asks for as a forwarder"
+    nsecs = [(owner, next(iter(datas))) for (owner, rtype), (_, datas) in reply.authority.items() if rtype == NSEC]
+    for owner, rdata in nsecs:
+        following = b"".join(labels_of(rdata)) + b"\0"
+        for name in (owner, following):
+            at = name.find(b"\1*", 1)
+            if at > 0 and qname.endswith(name[at + 2:]) and reply.rcode == 0 and not reply.answer:
+                return "a wildcard that is an empty non-terminal (RFC 4592, 2.2.2)"
+    return None
+
+
 def not_for_unbound(qname, reply, existing):
     """Why Unbound 1.17 does not believe what BIND does; None: it has no reason."""
     if qname[:2] == b"\1*" and any(rtype == RRSIG and any(data[3] < len(labels_of(owner)) - 1 for data in datas)
@@ -122,12 +169,7 @@ def not_for_unbound(qname, reply, existing):
         return "a chain that comes twice by a DNAME, which stands in the answer once (RFC 2181, 5)"
     if b"\1*" in qname[2:] and not reply.answer:
         return "an asterisk inside a name below which a wildcard is empty"
-    if uses_opt_out(reply):
-        encloser = provable_encloser(qname, reply)
-        if encloser and b"\1*" + encloser in existing:
-            # RFC 5155, 7.2.1: nothing closer has an NSEC3, so nobody could prove more.
-            return "an opt-out span, and a wildcard at the closest provable encloser, which is not the closest"
-    return None
+    return left_open(qname, reply, existing)
 
 
 def check(job):
@@ -145,24 +187,27 @@ def check(job):
             seen["not in our zones to the end"] += 1
             continue
         for resolver, client in clients:
-            # BIND, which asks us as a forwarder, wants the DS of a zone from its parent.
-            if resolver == "named" and rtype == "DS" and qname.lower() in apexes:
+            if cannot_ask(resolver, qname.lower(), qtype, answer, apexes):
                 continue
             reply = client.ask(qname, qtype, RD)
             if reply is None:
                 failures.append("%s %s: no answer from %s" % (name, rtype, resolver))
-            elif reply.rcode == SERVFAIL and answer.rcode != SERVFAIL:
-                unchecked = client.ask(qname, qtype, RD | CD)
-                if unchecked is None or unchecked.rcode == SERVFAIL:
-                    seen["not resolved by %s" % resolver] += 1
-                    continue
-                reason = not_for_unbound(qname.lower(), answer, existing) if resolver == "unbound" else None
-                if reason:
-                    seen["not believed by unbound: " + reason] += 1
-                    continue
-                failures.append("%s %s: bogus to %s: ours is\n%s" % (name, rtype, resolver, show(answer)))
             elif reply.rcode != answer.rcode:
-                failures.append("%s %s: rcode %d at %s, ours is\n%s" % (name, rtype, reply.rcode, resolver, show(answer)))
+                unchecked = client.ask(qname, qtype, RD | CD)
+                if reply.rcode == SERVFAIL and (unchecked is None or unchecked.rcode == SERVFAIL):
+                    failures.append("%s %s: not resolved by %s, checked or not" % (name, rtype, resolver))
+                    continue
+                reason = None
+                if resolver == "unbound":
+                    reason = not_for_unbound(qname.lower(), answer, existing)
+                elif resolver == "kresd":
+                    reason = not_for_kresd(qname.lower(), answer, direct, existing)
+                if reason:
+                    seen["not believed by %s: %s" % (resolver, reason)] += 1
+                    continue
+                failures.append("%s %s: %s, rcode %d at %s: ours is\n%s"
+                                % (name, rtype, "bogus" if reply.rcode == SERVFAIL else "other", reply.rcode, resolver,
+                                   show(answer)))
             elif reply.flags & AD:
                 seen["secure to %s" % resolver] += 1
             elif uses_opt_out(answer):

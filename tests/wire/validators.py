@@ -1,5 +1,6 @@
-"""Debian's Unbound and BIND as validating resolvers whose only Internet is the server under test, with the key of
-each of its zones as a trust anchor. Neither keeps what it learns, so that each question reaches the server."""
+"""Debian's Unbound, BIND and Knot Resolver as validating resolvers whose only Internet is the server under test, with
+the key of each of its zones as a trust anchor. Unbound and BIND do not keep what they learn, so that each question
+reaches the server."""
 import dnsclient
 import peers
 
@@ -98,7 +99,29 @@ server 127.0.0.1 { send-cookie no; };
         return [peers.program("named"), "-g", "-n", "1", "-U", "1", "-c", self.config]
 
 
-KINDS = (Unbound, Named)
+class Kresd(Resolver):
+    """With its cache, without which each question costs a second: it answers from the proofs that it has seen (RFC
+    8198), which therefore must hold for more than what they were given for."""
+
+    binary = "kresd"
+
+    def configure(self):
+        anchors = "".join("trust_anchors.add([[%s]])\n" % zone.key for zone in self.signed)
+        names = ", ".join("[[%s]]" % apex for apex, _ in self.zones)
+        self.config = self.write("kresd.conf", """net.ipv6 = false
+net.listen('127.0.0.1', %d, { kind = 'dns' })
+net.bufsize(4096)
+cache.open(10 * MB, 'lmdb://%s')
+trust_anchors.remove('.')
+%slog_level('notice')
+policy.add(policy.suffix(policy.FORWARD({'%s@%d'}), policy.todnames({%s})))
+""" % (self.port, self.dir, anchors, *self.server, names))
+
+    def command(self):
+        return [peers.program("kresd"), "-n", "-c", self.config, self.dir]
+
+
+KINDS = (Unbound, Named, Kresd)
 
 
 def key_fields(line):
