@@ -123,17 +123,24 @@ zone:
         return [program("knotd"), "-c", self.config]
 
 
-class Named(Peer):
-    binary = "named"
+class BindOptions:
+    """What every configuration of BIND's named in these tests begins with."""
 
-    def configure(self):
-        self.config = self.write("named.conf", """options {
+    def common_options(self):
+        return """options {
   directory "%s";
   listen-on port %d { 127.0.0.1; };
   listen-on-v6 { none; };
   pid-file "%s/pid";
   session-keyfile none;
-  recursion no;
+""" % (self.dir, self.port, self.dir)
+
+
+class Named(BindOptions, Peer):
+    binary = "named"
+
+    def configure(self):
+        self.config = self.write("named.conf", self.common_options() + """  recursion no;
   allow-transfer { any; };
   notify no;
   minimal-responses yes;
@@ -150,7 +157,7 @@ class Named(Peer):
   max-types-per-name 0;
 };
 controls { };
-""" % (self.dir, self.port, self.dir, UDP_PAYLOAD, UDP_PAYLOAD) + "".join(
+""" % (UDP_PAYLOAD, UDP_PAYLOAD) + "".join(
             'zone "%s" { type primary; file "%s"; };\n' % zone for zone in self.zones))
 
     def command(self):

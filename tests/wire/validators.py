@@ -62,19 +62,13 @@ remote-control:
         return [peers.program("unbound"), "-d", "-c", self.config]
 
 
-class Named(Resolver):
+class Named(peers.BindOptions, Resolver):
     binary = "named"
 
     def configure(self):
         anchors = "".join('  "%s" static-key %s "%s";\n' % (zone.apex, " ".join(fields[-4:-1]), fields[-1])
                           for zone in self.signed for fields in [key_fields(zone.key)])
-        self.config = self.write("named.conf", """options {
-  directory "%s";
-  listen-on port %d { 127.0.0.1; };
-  listen-on-v6 { none; };
-  pid-file "%s/pid";
-  session-keyfile none;
-  recursion yes;
+        self.config = self.write("named.conf", self.common_options() + """  recursion yes;
   allow-recursion { any; };
   dnssec-validation yes;
   max-cache-ttl 0;
@@ -91,7 +85,7 @@ controls { };
 trust-anchors {
 %s};
 server 127.0.0.1 { send-cookie no; };
-""" % (self.dir, self.port, self.dir, anchors) + "".join(
+""" % anchors + "".join(
             'zone "%s" { type forward; forward only; forwarders { %s port %d; }; };\n' % (apex, *self.server)
             for apex, _ in self.zones))
 
