@@ -4,8 +4,9 @@
     validate.py --binary build/release/server/meridian [--zones 120] [--questions 4000] [--seed 1]
 
 Signs tricky zones (signed_zones.py) with NSEC, NSEC3 and opt-out, serves them, and asks Unbound, BIND and Knot
-Resolver, which validate with the zones' own keys, every question that has its answer in them. An answer must be secure: with AD.
-Insecure may be what opt-out leaves open (RFC 5155, 6) and what a chain finds in unsigned names; bogus is nothing.
+Resolver, which validate with the zones' own keys, every question that has its answer in them. An answer must be
+secure: with AD. Insecure may be what opt-out leaves open (RFC 5155, 6) and what a chain finds in unsigned names; bogus
+is nothing. The zones as they are served must verify as a whole, to ldns and to BIND.
 """
 import argparse
 import base64
@@ -15,6 +16,7 @@ import multiprocessing
 import os
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -222,6 +224,31 @@ def show(reply):
                      for line in comparable.show_section(section))
 
 
+def verdict(program, *arguments):
+    done = subprocess.run([peers.program(program), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False)
+    return None if done.returncode == 0 else (done.stderr + done.stdout).strip().splitlines()[-1]
+
+
+def verify_served(server, signed, directory, seen):
+    """Whole zones as the server gives them: every signature and the whole chain must be right to ldns and to BIND,
+    unless that one says the same of what was signed."""
+    failures = []
+    for number, zone in enumerate(signed):
+        path = os.path.join(directory, "served%d" % number)
+        with open(path, "wb") as out:
+            out.write(server.must("GET", "/v1/zones/" + zone.apex, headers={"Accept": "text/dns"}).body)
+        for command in (("ldns-verify-zone",), ("dnssec-verify", "-q", "-z", "-x", "-o", zone.apex)):
+            served = verdict(*command, path)
+            if served is None:
+                seen["zones verified by " + command[0]] += 1
+            elif verdict(*command, zone.path) is None:
+                failures.append("%s: %s: %s" % (zone.apex, command[0], served))
+            else:
+                seen["zones that %s does not take as they were signed" % command[0]] += 1
+    return failures
+
+
 def validate(zones, signed, wanted, seed, directory, processes=2):
     """(questions asked, failures, what else was seen)."""
     running = [harness.Server("[edns]\nudp_payload = %d\n" % peers.UDP_PAYLOAD, role="auth")]
@@ -230,6 +257,8 @@ def validate(zones, signed, wanted, seed, directory, processes=2):
         for zone in signed:
             with open(zone.path, "rb") as text:
                 running[0].must("PUT", "/v1/zones/" + zone.apex, text.read(), {"Content-Type": "text/dns"})
+        seen = collections.Counter()
+        failures = verify_served(running[0], signed, directory, seen)
         for kind in validators.KINDS:
             running.append(kind(directory, signed, running[0].address))
             running[-1].start()
@@ -240,7 +269,7 @@ def validate(zones, signed, wanted, seed, directory, processes=2):
         apexes = frozenset(comparable.wire_name(zone.apex).lower() for zone in signed)
         existing = frozenset(comparable.wire_name(name).lower() for zone in zones for name in zone.owners)
         jobs = [(questions[i::processes], running[0].address, resolvers, apexes, existing) for i in range(processes)]
-        asked, failures, seen = 0, [], collections.Counter()
+        asked = 0
         with multiprocessing.Pool(processes) as pool:
             for part in pool.imap_unordered(check, jobs):
                 asked += part[0]
@@ -254,6 +283,7 @@ def validate(zones, signed, wanted, seed, directory, processes=2):
 
 def missing():
     programs = [kind.binary for kind in validators.KINDS if peers.program(kind.binary) is None]
+    programs += [each for each in ("ldns-verify-zone",) if peers.program(each) is None]
     return programs + signed_zones.missing_programs()
 
 
