@@ -10,6 +10,7 @@
 #include "admin/front.h"
 #include "admin/tokens.h"
 #include "base/qsbr.h"
+#include "base/thread.h"
 #include "net/http_server.h"
 #include "net/loop.h"
 #include "server/log.h"
@@ -19,6 +20,7 @@ namespace admin {
 namespace {
 
 constexpr std::chrono::seconds kDrainTime{3};
+constexpr int kNiceness = 5;
 
 net::HttpLimits limits_of(const server::Config& config) {
     net::HttpLimits limits;
@@ -82,6 +84,9 @@ class Running final : public Admin {
         const auto ready = std::make_shared<std::promise<base::Result<void>>>();
         auto result = ready->get_future();
         thread_ = std::thread([this, ready] {
+            base::name_thread("admin");
+            // Who asks by DNS comes first where cores are few.
+            base::lower_priority(kNiceness);
             std::unique_ptr<net::Loop> loop;
             try {
                 loop = std::make_unique<net::Loop>();

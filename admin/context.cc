@@ -1,15 +1,12 @@
 #include "admin/context.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <iterator>
 
 #include "admin/feed.h"
 #include "base/octets.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "server/service.h"
 
 namespace admin {
@@ -51,7 +48,8 @@ void Background::run(std::function<void()> task) {
 
 void Background::work() {
     // Large work gives way to those that answer queries.
-    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness);
+    base::name_thread("admin work");
+    base::lower_priority(kNiceness);
     std::unique_lock lock(mutex_);
     while (true) {
         wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });

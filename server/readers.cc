@@ -1,6 +1,7 @@
 #include "server/readers.h"
 
 #include "base/qsbr.h"
+#include "base/thread.h"
 
 namespace server {
 
@@ -34,6 +35,7 @@ bool Readers::submit(Job run) {
 }
 
 void Readers::work(Reader& reader) {
+    base::name_thread("reader");
     base::Qsbr::Reader& qsbr = store_.qsbr().add_reader();
     {
         Pipeline pipeline(settings_, store_, cache_, reader.stats, reader.tap, true);

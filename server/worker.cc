@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/thread.h"
+
 namespace server {
 
 class Worker::UdpListener final : public net::UdpHandler {
@@ -144,7 +146,10 @@ base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerCon
 }
 
 void Worker::start() {
-    thread_ = std::thread([this] { loop_.run(); });
+    thread_ = std::thread([this] {
+        base::name_thread("worker");
+        loop_.run();
+    });
 }
 
 void Worker::stop(std::chrono::milliseconds grace) {

@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "base/thread.h"
 #include "zones/documents.h"
 #include "zones/key.h"
 #include "zones/node_block.h"
@@ -72,7 +73,10 @@ Committer::Committer(KeyValueStore& store, Residency& residency, base::Qsbr& qsb
     stats_.commit_seconds_buckets.assign(std::size(kCommitBuckets) + 1, 0);
     Draft written(store_);
     count_history(written);
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+        base::name_thread("committer");
+        run();
+    });
 }
 
 Committer::~Committer() {

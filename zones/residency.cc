@@ -1,13 +1,10 @@
 #include "zones/residency.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "base/thread.h"
 #include "base/time.h"
 #include "zones/key.h"
 
@@ -178,8 +175,8 @@ bool Residency::wait() {
 }
 
 void Residency::run() {
-    // Of this thread alone: on Linux priorities belong to threads.
-    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness);
+    base::name_thread("residency");
+    base::lower_priority(kNiceness);
     do {
         {
             const std::lock_guard lock(mutex_);
