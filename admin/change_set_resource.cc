@@ -64,14 +64,7 @@ std::optional<Write> Reading::write_of(const Json& element, const std::string& p
     }
     check_members(element, {"method", "path", "body", "if_match", "if_none_match"}, pointer,
                   faults);
-    const auto text = [&](const char* key) -> const std::string* {
-        const Json* member = element.find(key);
-        if (member == nullptr || member->as_string() == nullptr) {
-            faults.add(pointer + '/' + key, "a string is wanted");
-            return nullptr;
-        }
-        return member->as_string();
-    };
+    const auto text = [&](const char* key) { return text_member(element, key, pointer, faults); };
     Write write;
     write.pointer = pointer + "/body";
     write.body = element.find("body");

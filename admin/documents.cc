@@ -159,6 +159,14 @@ void check_members(const Json& document, const std::vector<std::string_view>& kn
     }
 }
 
+const std::string* text_member(const Json& document, const char* key, const std::string& pointer,
+                               Faults& faults) {
+    const Json* member = document.find(key);
+    const std::string* text = member == nullptr ? nullptr : member->as_string();
+    if (text == nullptr) faults.add(pointer + '/' + key, "a string is wanted");
+    return text;
+}
+
 std::optional<std::uint32_t> parse_ttl_member(const Json& document, const std::string& pointer,
                                               Faults& faults) {
     const Json* member = document.find("ttl");

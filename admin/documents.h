@@ -41,6 +41,10 @@ struct Faults {
 void check_members(const Json& document, const std::vector<std::string_view>& known,
                    const std::string& pointer, Faults& faults);
 
+/// A member that must be there and be a string; else a fault, and null.
+[[nodiscard]] const std::string* text_member(const Json& document, const char* key,
+                                             const std::string& pointer, Faults& faults);
+
 /// TTL, records, weights, count and hidden of an RRset document. Relative names in rdata are
 /// completed with the zone.
 [[nodiscard]] zones::RRsetValue parse_rrset_value(const Json& document, const dns::Name& zone,

@@ -68,14 +68,7 @@ std::optional<Parsed> parse_operation(const Json& element, const dns::Name& apex
         return std::nullopt;
     }
     const std::size_t before = faults.list.size();
-    const auto text = [&](const char* key) -> const std::string* {
-        const Json* member = element.find(key);
-        if (member == nullptr || member->as_string() == nullptr) {
-            faults.add(pointer + '/' + key, "a string is wanted");
-            return nullptr;
-        }
-        return member->as_string();
-    };
+    const auto text = [&](const char* key) { return text_member(element, key, pointer, faults); };
     Parsed out;
     out.target.zone = apex;
     out.target.view = default_view;
