@@ -53,6 +53,11 @@ class Reading {
 
     zones::StoreReader& reader_;
     const Json nothing_;
+    // One name in whatever case.
+    [[nodiscard]] static std::string key_of(dns::Name apex) {
+        apex.lower_case();
+        return apex.to_text();
+    }
     std::map<std::string, std::string> created_;  // zones made by this change set: their views
 };
 
@@ -116,7 +121,7 @@ std::optional<Write> Reading::write_of(const Json& element, const std::string& p
 
 std::string Reading::view_of(const Write& write, const dns::Name& apex) {
     if (const auto view = write.query.get("view")) return *view;
-    const auto created = created_.find(apex.to_text());
+    const auto created = created_.find(key_of(apex));
     if (created != created_.end()) return created->second;
     const auto zone = reader_.zone(apex);
     return zone && *zone ? (*zone)->view : "";  // the committer says if there is no such zone
@@ -127,7 +132,7 @@ void Reading::zone(const Write& write) {
         Faults own;
         zones::PutZone zone = parse_zone(body_of(write), own);
         for (Fault& fault : own.list) faults.add(write.pointer + fault.pointer, fault.message);
-        created_[zone.apex.to_text()] = zone.view;
+        created_[key_of(zone.apex)] = zone.view;
         add(write, std::move(zone));
         operations.back().condition.if_none_match = true;
         return;
@@ -138,7 +143,7 @@ void Reading::zone(const Write& write) {
     add(write, parse_zone_properties(body_of(write), *apex, write.pointer, faults));
     // A zone that is deleted meanwhile must not be made anew by a change of its comment.
     auto& condition = operations.back().condition;
-    if (!condition.if_match && created_.count(apex->to_text()) == 0) condition.if_match.emplace();
+    if (!condition.if_match && created_.count(key_of(*apex)) == 0) condition.if_match.emplace();
 }
 
 void Reading::rrsets(const Write& write, const dns::Name& apex) {

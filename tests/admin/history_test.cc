@@ -208,7 +208,7 @@ TEST_F(HistoryTest, WaitsForARevision) {
 TEST_F(HistoryTest, SeveralResourcesChangeAtOnce) {
     const Answer done = ask("POST", "/v1/changes", R"({"message":"all of it","changes":[
         {"method":"POST","path":"/v1/zones","body":{"name":"example.com","ns":["ns1.example.net."]}},
-        {"method":"PATCH","path":"/v1/zones/example.com","body":{"comment":"ours"}},
+        {"method":"PATCH","path":"/v1/zones/EXAMPLE.com","body":{"comment":"ours"}},
         {"method":"PUT","path":"/v1/views/v","body":{}},
         {"method":"PUT","path":"/v1/pools/fra","body":{"members":[{"id":"m1","A":"192.0.2.10"}]}},
         {"method":"PUT","path":"/v1/zones/example.com/policies/geo/ADDRESS",
