@@ -116,15 +116,12 @@ void list_zones(Context& context, const Request& request, const Respond& respond
         if (!name) return respond(problem(400, "the cursor is not one of this listing"));
         after = *name;
     }
-    const auto zones =
-        page->reader->zones(after, page->limit + 1, request.query.get("search").value_or(""));
-    if (!zones) return respond(problem(503, zones.error().message));
+    const auto found =
+        page->reader->zones(after, page->limit, request.query.get("search").value_or(""));
+    if (!found) return respond(problem(503, found.error().message));
     Json items = Json::array();
-    std::string next;
-    for (std::size_t i = 0; i < zones->size() && i < page->limit; ++i) {
-        items.push(zone_json((*zones)[i]));
-    }
-    if (zones->size() > page->limit) next = (*zones)[page->limit - 1].apex.to_text();
+    for (const zones::ZoneInfo& zone : found->zones) items.push(zone_json(zone));
+    const std::string next = found->next ? found->next->to_text() : std::string();
     respond(page_reply(context, request, std::move(*page), std::move(items), next));
 }
 

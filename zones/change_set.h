@@ -115,6 +115,15 @@ struct Operation {
     Precondition condition;
 };
 
+/// What is remembered of a request that its sender may send again (an idempotency key), so that it
+/// is done once: an id that nobody else uses, and what is known of the answer. It becomes durable
+/// with the change set, in the same write, and is kept for a day (receipts.h).
+struct Receipt {
+    std::string id;
+    base::WallTime time{};  // by which it ages
+    std::string value;
+};
+
 /// The unit of change: validated as a whole, written at once with its journal entry, numbered by
 /// one revision, undone as one. See architecture, "One revision, one committer".
 struct ChangeSet {
@@ -127,6 +136,9 @@ struct ChangeSet {
     // What a ZoneLoader wrote for it goes when it is refused or only tried, unless it is to be
     // taken over by another change set.
     bool keeps_loads = false;
+    // Kept if the change set changes something. A change set with a receipt and no operations keeps
+    // the receipt and does nothing else.
+    std::optional<Receipt> receipt = {};
 };
 
 /// One thing wrong with a change set; all of them are reported at once.

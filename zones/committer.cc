@@ -9,6 +9,7 @@
 #include "zones/documents.h"
 #include "zones/key.h"
 #include "zones/node_block.h"
+#include "zones/receipts.h"
 #include "zones/retention.h"
 #include "zones/store_parts.h"
 
@@ -72,7 +73,7 @@ Committer::Committer(KeyValueStore& store, Residency& residency, base::Qsbr& qsb
       current_(std::move(first)) {
     stats_.commit_seconds_buckets.assign(std::size(kCommitBuckets) + 1, 0);
     Draft written(store_);
-    count_history(written);
+    count_kept(written);
     thread_ = std::thread([this] {
         base::name_thread("committer");
         run();
@@ -106,6 +107,7 @@ void Committer::submit(ChangeSet changes, Store::Done done) {
     for (const Operation& operation : changes.operations) {
         item.octets += std::visit(OperationOctets{}, operation.what);
     }
+    if (changes.receipt) item.octets += OperationOctets::kBase + changes.receipt->value.size();
     item.changes = std::move(changes);
     item.done = std::move(done);
     item.submitted = base::mono_now();
@@ -289,11 +291,19 @@ void Committer::process(std::vector<Item>& group) {
     Counters counters = counters_;
     std::vector<Result> results;
     results.reserve(group.size());
-    bool changed = false;
+    bool changed = false;   // what is served
+    bool received = false;  // receipts
     reader_.online();
     for (const Item& item : group) {
         if (!reason.empty() && !item.changes.dry_run) {
             results.push_back({base::fail(unavailable(reason)), 0, false});
+            continue;
+        }
+        const bool keeps = item.changes.receipt && !item.changes.dry_run;
+        if (keeps && item.changes.operations.empty()) {
+            put_receipt(draft, *item.changes.receipt, counters.revision);
+            received = true;
+            results.push_back({Proposal::Outcome{}, counters.revision, false});
             continue;
         }
         Proposal proposal(draft, counters, item.changes, geo());
@@ -302,36 +312,53 @@ void Committer::process(std::vector<Item>& group) {
             result.merged = true;
             counters = result.outcome->counters;
             changed = true;
+            if (keeps) put_receipt(draft, *item.changes.receipt, counters.revision);
+            received = received || keeps;
         }
         result.revision = counters.revision;
         results.push_back(std::move(result));
     }
     reader_.offline();
-    if (changed) {
-        const Trimmed trimmed = trim_history(draft, options_.history, base::wall_now(),
-                                             counters.revision, kTrimSteps + 2 * group.size());
-        const Written written = write(draft, counters);
+    if (changed || received) {
+        Trimmed trimmed;
+        if (changed) {
+            trimmed = trim_history(draft, options_.history, base::wall_now(), counters.revision,
+                                   kTrimSteps + 2 * group.size());
+        }
+        if (received) {
+            trim_receipts(draft, ReceiptLimits{}, base::wall_now(), kTrimSteps + 2 * group.size());
+        }
+        Written written = write(draft, counters);
+        // The counters tell whether the batch is there only if it moves them.
+        if (!changed && written == Written::YesAndPublished) written = write(draft, counters);
         if (written != Written::No) {
             counters_ = counters;
-            trim_more_ = trimmed.more;
-            count_history(draft);
-            if (written == Written::Yes) publish(draft, results);
+            trim_more_ = changed ? trimmed.more : trim_more_;
+            count_kept(draft);
+            if (changed && written == Written::Yes) publish(draft, results);
             const std::lock_guard lock(stats_mutex_);
             ++stats_.groups;
         } else {
-            // Even what changed nothing may have counted on a change that is not there now.
-            for (Result& result : results) {
-                if (result.outcome) {
-                    result.outcome = base::fail(unavailable(
-                        "the store could not be written: look whether the change is there when it "
-                        "can be written again"));
-                }
-            }
+            refuse_all(results);
         }
     }
     count_submitters(group.size());
     for (std::size_t i = 0; i < group.size(); ++i) answer(group[i], results[i]);
     drop_loads(group, results);
+}
+
+/// After a write that failed. Not only those that changed something: what was refused, or found
+/// that there was nothing to do, may have counted on a change of this group that is not there now.
+/// What stands before the first change does not.
+void Committer::refuse_all(std::vector<Result>& results) {
+    bool counted = false;
+    for (Result& result : results) {
+        counted = counted || result.outcome;
+        if (!counted) continue;
+        result.outcome = base::fail(
+            unavailable("the store could not be written: look whether the change is there when it "
+                        "can be written again"));
+    }
 }
 
 /// Zones that were loaded for change sets that did not become true: they would stay until the next
@@ -354,7 +381,7 @@ void Committer::drop_loads(const std::vector<Item>& group, const std::vector<Res
             residency_.end_load(replace->loaded);
         }
     }
-    if (!draft.empty()) (void)write(draft, counters_);
+    if (!draft.empty() && write(draft, counters_) == Written::Yes) draft.reclaim();
 }
 
 void Committer::answer(Item& item, Result& result) {
@@ -416,19 +443,24 @@ void Committer::trim_when_idle() {
     Draft draft(store_);
     const Trimmed trimmed =
         trim_history(draft, options_.history, base::wall_now(), counters_.revision, kTrimSteps);
+    trim_receipts(draft, ReceiptLimits{}, base::wall_now(), kTrimSteps);
     if (draft.failed() || draft.empty() || write(draft, counters_) != Written::Yes) return;
     trim_more_ = trimmed.more;
-    count_history(draft);
+    count_kept(draft);
     // The snapshot that is published must not keep what was let go.
     Published next = current();
     next.snapshot = store_.snapshot();
     publish(std::move(next));
 }
 
-void Committer::count_history(Draft& draft) {
+void Committer::count_kept(Draft& draft) {
     const HistoryRecord history =
         HistoryRecord::of(draft.get(Family::Default, std::string(kHistoryKey)));
+    const ReceiptTotals receipts =
+        ReceiptTotals::of(draft.get(Family::Default, std::string(kReceiptTotalsKey)));
     const std::lock_guard lock(stats_mutex_);
+    stats_.receipts = receipts.count;
+    stats_.receipt_octets = receipts.octets;
     stats_.history = {history.octets, std::max<Revision>(history.oldest, 1)};
 }
 

@@ -84,9 +84,10 @@ class Committer {
     void not_writable(const std::string& reason);
     [[nodiscard]] base::Duration trim_interval() const;
     void trim_when_idle();
-    void count_history(Draft& draft);
+    void count_kept(Draft& draft);
     void publish(const Draft& draft, const std::vector<Result>& results);
     void publish(Published next);
+    static void refuse_all(std::vector<Result>& results);
     void answer(Item& item, Result& result);
     void drop_loads(const std::vector<Item>& group, const std::vector<Result>& results);
     void compile_with(std::shared_ptr<const GeoDatabases> geo);

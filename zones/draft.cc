@@ -106,15 +106,47 @@ std::optional<Draft::Row> Draft::first(Family family, const std::string& from,
     }
 }
 
+void Draft::walk(Family family, const std::string& prefix, const Each& each) {
+    // What the drafts say of these keys, the uppermost first.
+    std::map<std::string_view, const std::optional<std::string>*> changed;
+    for (const Draft* draft = this; draft != nullptr; draft = draft->below_) {
+        const Rows& own = draft->rows(family);
+        for (auto row = own.lower_bound(prefix); row != own.end() && row->first.starts_with(prefix);
+             ++row) {
+            changed.emplace(row->first, &row->second);
+        }
+    }
+    auto mine = changed.begin();
+    // Those before `end`, or all: false once `each` has enough.
+    const auto tell_mine = [&](const std::string_view* end) {
+        for (; mine != changed.end() && (end == nullptr || mine->first < *end); ++mine) {
+            if (*mine->second && !each(mine->first, **mine->second)) return false;
+        }
+        return true;
+    };
+    const auto cursor = store_.cursor(family, nullptr, true);
+    for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix);
+         cursor->next()) {
+        const std::string_view key = cursor->key();
+        if (!tell_mine(&key)) return;
+        if (mine != changed.end() && mine->first == key) continue;  // told with the next ones
+        if (!each(key, cursor->value())) return;
+    }
+    if (!cursor->valid() && cursor->status() != KeyValueStore::Read::Found) failed_ = true;
+    (void)tell_mine(nullptr);
+}
+
 std::vector<Draft::Row> Draft::all(Family family, const std::string& prefix) {
     std::vector<Row> rows;
-    std::string at = prefix;
-    while (auto row = first(family, at, prefix)) {
-        at = row->first;
-        at.push_back('\0');
-        rows.push_back(std::move(*row));
-    }
+    walk(family, prefix, [&rows](std::string_view key, std::string_view value) {
+        rows.emplace_back(key, value);
+        return true;
+    });
     return rows;
+}
+
+void Draft::reclaim() const {
+    for (const Range& range : ranges_) store_.reclaim(range.family, range.from, range.to);
 }
 
 bool Draft::empty() const {

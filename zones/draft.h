@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,6 +43,10 @@ class Draft {
     using Row = std::pair<std::string, std::string>;
     [[nodiscard]] std::optional<Row> first(Family family, const std::string& from,
                                            std::string_view prefix);
+    /// Each row with a prefix, in the order of keys, until `each` says false; however many there
+    /// are, one is held at a time. The draft must not be changed meanwhile.
+    using Each = std::function<bool(std::string_view key, std::string_view value)>;
+    void walk(Family family, const std::string& prefix, const Each& each);
     /// All rows with a prefix.
     [[nodiscard]] std::vector<Row> all(Family family, const std::string& prefix);
 
@@ -50,6 +55,10 @@ class Draft {
                                                    const std::string& to) const {
         return store_.approximate_octets(family, from, to);
     }
+
+    /// When the batch has been written: the space of the ranges that were erased, of which nobody
+    /// can be reading.
+    void reclaim() const;
 
     [[nodiscard]] bool failed() const { return failed_; }
     [[nodiscard]] bool empty() const;

@@ -110,6 +110,11 @@ class KeyValueStore {
     [[nodiscard]] virtual base::Result<void> ingest(
         Family family, const std::function<bool(std::string& key, std::string& value)>& each) = 0;
 
+    /// Gives back the space of what was erased between two keys, as far as that is possible at once
+    /// (whole files; the rest comes back with time). Snapshots are not heeded: of what nobody reads
+    /// any more, or never could.
+    virtual void reclaim(Family family, const std::string& from, const std::string& to) = 0;
+
     /// A copy of the database as it is now, in a directory that must not exist: everything that was
     /// written before the call is in it. Opens like any other database.
     [[nodiscard]] virtual base::Result<void> checkpoint(const std::string& directory) = 0;

@@ -107,13 +107,13 @@ void Proposal::check_views() {
 }
 
 void Proposal::check_deleted_view(const std::string& name, ViewId id) {
-    for (const Draft::Row& row : draft_.all(Family::Zones, "")) {
-        const auto zone = ZoneRecord::parse(row.second);
-        if (!zone || zone->id_of(id) == 0) continue;
+    draft_.walk(Family::Zones, "", [&](std::string_view, std::string_view value) {
+        const auto zone = ZoneRecord::parse(value);
+        if (!zone || zone->id_of(id) == 0) return true;
         fault(ChangeFault::Kind::Exists, "",
               "the view " + name + " is in use by the zone " + zone->apex.to_text());
-        return;
-    }
+        return false;
+    });
 }
 
 void Proposal::compile() {

@@ -8,6 +8,7 @@
 
 #include "zones/documents.h"
 #include "zones/key.h"
+#include "zones/receipts.h"
 #include "zones/store_parts.h"
 
 namespace zones {
@@ -73,6 +74,23 @@ class StoreImpl : public Store {
 
     [[nodiscard]] std::unique_ptr<StoreReader> read() override {
         return make_store_reader(*store_, committer_.current());
+    }
+
+    [[nodiscard]] base::Result<std::optional<KeptReceipt>> receipt(const std::string& id) override {
+        std::string value;
+        switch (store_->get(Family::Default, ReceiptRecord::key(id), nullptr, true, value)) {
+            case KeyValueStore::Read::Found:
+                break;
+            case KeyValueStore::Read::Absent:
+                return std::optional<KeptReceipt>();
+            case KeyValueStore::Read::WouldBlock:
+            case KeyValueStore::Read::Failed:
+                return base::fail("the store cannot be read");
+        }
+        auto record = ReceiptRecord::parse(value);
+        if (!record) return base::fail("the store holds a damaged receipt");
+        return std::optional<KeptReceipt>(
+            {Receipt{id, record->time, std::move(record->value)}, record->revision});
     }
 
     void set_geo(std::shared_ptr<const GeoDatabases> geo) override {
@@ -158,25 +176,47 @@ base::Result<void> check_format(KeyValueStore& store, const std::string& directo
     return store.write(batch);
 }
 
+struct Ids {
+    ZoneId first = 0, end = 0;
+};
+
+bool hold_nothing(Draft& draft, const Ids& ids) {
+    for (const KeyRange& range : zone_ranges(ids.first, ids.end)) {
+        const auto row = draft.first(Family::Nodes, range.from, "");
+        if (row && row->first < range.to) return false;
+    }
+    return true;
+}
+
 /// Zones that a loader wrote before the end of the process and no change set took over.
 base::Result<void> collect_orphans(KeyValueStore& store, const std::string& directory) {
     Draft draft(store);
     auto read = read_counters(draft, directory);
     if (!read) return base::fail(read.error());
     Counters& counters = *read;
+    // Those of one load lie side by side in one file, which goes whole if they go together.
+    std::vector<Ids> gone;
     for (const Draft::Row& row : draft.all(Family::Default, std::string(kLoadPrefix))) {
         const auto id = LoadRecord::parse_key(row.first);
-        if (id) {
-            const auto load = LoadRecord::parse(row.second);
-            const ZoneId end = *id + (load ? load->ids : 1);
-            draft.erase_zones(*id, end);
-            counters.next_zone = std::max(counters.next_zone, end);
-        }
+        const auto load = LoadRecord::parse(row.second);
+        const ZoneId ids = load ? load->ids : 1;
         draft.erase(Family::Default, row.first);
+        // Numbers that nobody gives are damage, and not taken for ranges.
+        if (!id || *id == 0 || ids > kBulkIds || *id >= kUnknownData - ids) continue;
+        const bool joins = !gone.empty() &&
+                           (gone.back().end >= *id || hold_nothing(draft, {gone.back().end, *id}));
+        if (!joins) gone.push_back({*id, *id});
+        gone.back().end = std::max(gone.back().end, *id + ids);
     }
     if (draft.empty()) return {};
+    for (const Ids& ids : gone) {
+        draft.erase_zones(ids.first, ids.end);
+        counters.next_zone = std::max(counters.next_zone, ids.end);
+    }
     draft.put(Family::Default, std::string(kCountersKey), counters.pack());
-    return store.write(draft.batch());
+    const auto written = store.write(draft.batch());
+    if (written) draft.reclaim();
+    return written;
 }
 
 }  // namespace

@@ -118,9 +118,14 @@ class StoreReader {
     virtual ~StoreReader() = default;
     [[nodiscard]] virtual Revision revision() const = 0;
     /// Zones in canonical order of apex, after `after` (empty: from the start), at most `limit`;
-    /// with `search`, only apexes that contain it.
-    [[nodiscard]] virtual base::Result<std::vector<ZoneInfo>> zones(
-        const std::optional<dns::Name>& after, std::size_t limit, std::string_view search) = 0;
+    /// with `search`, only apexes that contain it, and fewer where many had to be looked at that do
+    /// not.
+    struct Zones {
+        std::vector<ZoneInfo> zones;
+        std::optional<dns::Name> next;  // where to go on; nothing: these were the last
+    };
+    [[nodiscard]] virtual base::Result<Zones> zones(const std::optional<dns::Name>& after,
+                                                    std::size_t limit, std::string_view search) = 0;
     [[nodiscard]] virtual base::Result<std::optional<ZoneInfo>> zone(const dns::Name& apex) = 0;
     struct Position {
         dns::Name name;
@@ -177,6 +182,7 @@ struct StoreStats {
     /// Places that cannot be read back as they were written, of those that were met.
     std::uint64_t damaged = 0;
     std::uint64_t reopened = 0;  // times that the database was opened anew
+    std::uint64_t receipts = 0, receipt_octets = 0;
     HistoryExtent history;
     bool writable = true;
     std::string why_not;
@@ -225,6 +231,15 @@ class Store {
 
     /// The newest revision for reading at leisure.
     [[nodiscard]] virtual std::unique_ptr<StoreReader> read() = 0;
+
+    /// What was kept last under this id, and the revision that the store had then. Waits for the
+    /// disk if need be. Receipts older than a day may still be there.
+    struct KeptReceipt {
+        Receipt receipt;
+        Revision revision = 0;
+    };
+    [[nodiscard]] virtual base::Result<std::optional<KeptReceipt>> receipt(
+        const std::string& id) = 0;
 
     /// New location databases: policies are compiled anew and published under the same revision.
     virtual void set_geo(std::shared_ptr<const GeoDatabases> geo) = 0;

@@ -1,7 +1,20 @@
 #include "zones/documents.h"
+#include "zones/key.h"
 #include "zones/store_parts.h"
 
 namespace zones {
+
+namespace {
+
+/// The apex whose record stands under this key of `zones`, in lower case.
+std::optional<dns::Name> apex_of(std::string_view key) {
+    // A node's key but for the zone id in front.
+    const auto parts = parse_node_key(zone_prefix(0) + std::string(key));
+    if (!parts) return std::nullopt;
+    return absolute_owner(parts->relative_owner, dns::Name());
+}
+
+}  // namespace
 
 base::Result<Counters> read_counters(Draft& draft, const std::string& directory) {
     const auto value = draft.get(Family::Default, std::string(kCountersKey));
@@ -27,11 +40,19 @@ base::Result<Held> read_held(KeyValueStore& store, const StoreOptions& options,
     const auto cursor = store.cursor(Family::Zones, nullptr, true);
     for (cursor->seek(""); cursor->valid(); cursor->next()) {
         const auto record = ZoneRecord::parse(cursor->value());
-        if (record) {
+        // The key says which zone it is, too: a record that names another one is damaged.
+        if (record && ZoneRecord::key(record->apex) == cursor->key()) {
             zones.add(record->row());
-        } else if (options.log) {
-            options.log("error", who + ": a damaged zone record is left out, key " +
-                                     base::to_hex(base::as_octets(cursor->key())));
+            continue;
+        }
+        const auto apex = apex_of(cursor->key());
+        if (apex) zones.add({*apex, kUnknownData, {}});
+        if (options.log) {
+            options.log("error", who + ": the record of the zone " +
+                                     (apex ? apex->to_text()
+                                           : "with the key " +
+                                                 base::to_hex(base::as_octets(cursor->key()))) +
+                                     " is damaged: its names are SERVFAIL");
         }
     }
     if (cursor->status() != KeyValueStore::Read::Found) {

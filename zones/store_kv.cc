@@ -372,6 +372,15 @@ class RocksStore : public KeyValueStore {
         return {};
     }
 
+    void reclaim(Family family, const std::string& from, const std::string& to) override {
+        const std::shared_ptr<Database> of = database();
+        const rocksdb::Slice first = from;
+        const rocksdb::Slice end = to;
+        const rocksdb::RangePtr range(&first, &end);
+        // If it fails, compactions give the space back later on.
+        (void)rocksdb::DeleteFilesInRanges(of->db.get(), of->handle(family), &range, 1, false);
+    }
+
     [[nodiscard]] base::Result<void> checkpoint(const std::string& directory) override {
         const std::shared_ptr<Database> of = database();
         rocksdb::Checkpoint* raw = nullptr;

@@ -38,8 +38,13 @@ class SourceCounters {
     std::uint64_t gone_hits_ = 0, gone_misses_ = 0;
 };
 
+/// The data of a zone whose record is damaged: there are none under this id, which is given to no
+/// zone, and a zone without an apex is SERVFAIL.
+inline constexpr ZoneId kUnknownData = kHashedIds - 1;
+
 /// What the database holds of that which is kept in memory: read when it is opened, and when it
-/// was opened anew. A zone record that makes no sense is left out and logged.
+/// was opened anew. A zone whose record makes no sense has kUnknownData, and is told to the log:
+/// who asks for it must not be sent to its parent, or be told that it is not served here.
 struct Held {
     Counters counters;
     Published published;

@@ -79,24 +79,33 @@ class Reader : public StoreReader {
 
     [[nodiscard]] Revision revision() const override { return revision_; }
 
-    [[nodiscard]] base::Result<std::vector<ZoneInfo>> zones(const std::optional<dns::Name>& after,
-                                                            std::size_t limit,
-                                                            std::string_view search) override {
-        std::vector<ZoneInfo> infos;
+    [[nodiscard]] base::Result<Zones> zones(const std::optional<dns::Name>& after,
+                                            std::size_t limit, std::string_view search) override {
+        Zones found;
         const std::string wanted = lower(search);
         const auto cursor = store_.cursor(Family::Zones, snapshot_, true);
         // No name's key is another one's and 00: that key stands right behind.
         cursor->seek(after ? ZoneRecord::key(*after) + '\0' : "");
-        for (; cursor->valid() && infos.size() < limit; cursor->next()) {
+        std::optional<dns::Name> last = after;
+        std::size_t examined = 0;
+        for (; cursor->valid(); cursor->next()) {
+            if (found.zones.size() == limit || examined == kMaxZonesExamined) {
+                found.next = last;
+                return found;
+            }
             const auto record = ZoneRecord::parse(cursor->value());
             if (!record) return damaged("zone record");
-            if (lower(record->apex.to_text()).find(wanted) == std::string::npos) continue;
+            last = record->apex;
+            if (!wanted.empty()) {
+                ++examined;
+                if (lower(record->apex.to_text()).find(wanted) == std::string::npos) continue;
+            }
             auto info = info_of(*record);
             if (!info) return base::fail(info.error());
-            infos.push_back(std::move(*info));
+            found.zones.push_back(std::move(*info));
         }
-        if (!cursor->valid() && cursor->status() != Read::Found) return unreadable();
-        return infos;
+        if (cursor->status() != Read::Found) return unreadable();
+        return found;
     }
 
     [[nodiscard]] base::Result<std::optional<ZoneInfo>> zone(const dns::Name& apex) override {
@@ -295,6 +304,7 @@ class Reader : public StoreReader {
   private:
     static constexpr std::size_t kMaxExamined = 5000;  // entries, for one page of a listing
     static constexpr std::size_t kMaxExaminedOctets = std::size_t{4} << 20;
+    static constexpr std::size_t kMaxZonesExamined = 2000;
 
     struct Variant {
         ZoneRecord record;

@@ -284,7 +284,11 @@ class Loader : public ZoneLoader {
             batch.erase_range(Family::Nodes, range.from, range.to);
         }
         batch.erase(Family::Default, LoadRecord::key(id_));
-        if (context_.store.write(batch)) in_files_ = false;  // else the next start does it
+        if (!context_.store.write(batch)) return;  // the next start does it
+        in_files_ = false;
+        for (const KeyRange& range : zone_ranges(id_, id_ + 1)) {
+            context_.store.reclaim(Family::Nodes, range.from, range.to);
+        }
     }
 
     const LoadContext context_;

@@ -3,6 +3,7 @@
 #include "zones/committer.h"
 
 #include <future>
+#include <thread>
 
 #include "tests/zones/store_fixture.h"
 
@@ -55,6 +56,9 @@ class FailingStore : public KeyValueStore {
         Family family,
         const std::function<bool(std::string& key, std::string& value)>& each) override {
         return real_->ingest(family, each);
+    }
+    void reclaim(Family family, const std::string& from, const std::string& to) override {
+        real_->reclaim(family, from, to);
     }
     std::shared_ptr<const zones::StoreSnapshot> snapshot() override { return real_->snapshot(); }
     std::optional<std::uint64_t> free_octets() const override { return free; }
@@ -142,6 +146,58 @@ TEST_F(CommitterTest, FailedWriteIsNotAcknowledgedAndTheStoreRecovers) {
     // What failed left nothing behind.
     auto again = changes(erase("example.", "a.example.", RRType::A));
     EXPECT_FALSE(commit(again));
+}
+
+TEST_F(CommitterTest, WhatWasRefusedForAChangeThatWasNotWrittenIsNotRefusedForGood) {
+    ASSERT_TRUE(commit(changes(zone("example."))));
+    // One group: it is held back until all of it is queued.
+    std::promise<void> held;
+    auto released = held.get_future();
+    std::promise<void> queued;
+    std::thread blocker([&] {
+        committer_->run_between([&] {
+            queued.set_value();
+            released.wait();
+        });
+    });
+    queued.get_future().wait();
+    store_->writes_fail = true;
+    using Result = base::Result<zones::Committed, zones::ChangeError>;
+    std::vector<std::future<Result>> results;
+    const auto send = [&](zones::ChangeSet set) {
+        auto promise = std::make_shared<std::promise<Result>>();
+        results.push_back(promise->get_future());
+        committer_->submit(std::move(set),
+                           [promise](Result result) { promise->set_value(std::move(result)); });
+    };
+    const auto create = [](const char* apex) {
+        zones::ChangeSet set = changes(zone(apex));
+        set.operations.front().condition.if_none_match = true;
+        return set;
+    };
+    send(create("example."));  // refused for what is there
+    send(create("new."));
+    send(create("new."));  // refused for what then is not
+    send(changes(zone("new.")));
+    held.set_value();
+    blocker.join();
+    const Kind wanted[] = {Kind::Precondition, Kind::Unavailable, Kind::Unavailable,
+                           Kind::Unavailable};
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const Result result = results[i].get();
+        ASSERT_FALSE(result) << i;
+        EXPECT_EQ(result.error().faults[0].kind, wanted[i]) << i;
+    }
+}
+
+TEST_F(CommitterTest, AReceiptThatCannotBeWrittenIsNotAcknowledged) {
+    ASSERT_TRUE(commit(changes(zone("example."))));
+    store_->writes_fail = true;
+    zones::ChangeSet keep;
+    keep.receipt = zones::Receipt{"one", base::wall_now(), "answer"};
+    const auto failed = commit(keep);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().faults[0].kind, Kind::Unavailable);
 }
 
 TEST_F(CommitterTest, ReservedSpaceIsLeftAlone) {

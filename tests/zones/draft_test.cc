@@ -87,5 +87,45 @@ TEST_F(DraftTest, WhatADraftChangedHidesWhatIsBelow) {
     EXPECT_EQ(group.node(kZone, kOwner), node(2));
 }
 
+TEST_F(DraftTest, AWalkMeetsWhatAllOfThemSayOfAPrefix) {
+    zones::KeyValueBatch batch;
+    for (const char* key : {"a", "p1", "p3", "p5", "p7", "q"}) {
+        batch.put(Family::Config, key, "store");
+    }
+    ASSERT_TRUE(store_->write(batch));
+    Draft group(*store_);
+    group.put(Family::Config, "p0", "group");
+    group.put(Family::Config, "p3", "group");
+    group.put(Family::Config, "p4", "group");
+    group.erase(Family::Config, "p5");
+    Draft draft(group);
+    draft.put(Family::Config, "p5", "draft");
+    draft.erase(Family::Config, "p4");
+    draft.erase(Family::Config, "p7");
+    draft.put(Family::Config, "p9", "draft");
+    std::string seen;
+    std::size_t most = 100;
+    const auto each = [&](std::string_view key, std::string_view value) {
+        seen += std::string(key) + '=' + std::string(value) + ' ';
+        return --most > 0;
+    };
+    draft.walk(Family::Config, "p", each);
+    EXPECT_EQ(seen, "p0=group p1=store p3=group p5=draft p9=draft ");
+    EXPECT_FALSE(draft.failed());
+    // The same one by one, and all at once.
+    std::string stepped;
+    std::string at = "p";
+    while (const auto row = draft.first(Family::Config, at, "p")) {
+        stepped += row->first + '=' + row->second + ' ';
+        at = row->first + '\0';
+    }
+    EXPECT_EQ(stepped, seen);
+    EXPECT_EQ(draft.all(Family::Config, "p").size(), 5U);
+    seen.clear();
+    most = 2;
+    draft.walk(Family::Config, "p", each);
+    EXPECT_EQ(seen, "p0=group p1=store ");
+}
+
 }  // namespace
 }  // namespace zones_test

@@ -256,20 +256,52 @@ TEST_F(StoreNsec3, MoreRoundsThanAreComputedAreRefused) {
 
 // The upper half of the numbers belongs to the hashes.
 TEST_F(StoreNsec3, NumbersOfZonesAreNotUsedUpUnseen) {
+    const auto begin_at = [this](zones::ZoneId next) {
+        close();
+        {
+            auto opened = zones::KeyValueStore::open({directory_.path(), 1 << 20, nullptr});
+            ASSERT_TRUE(opened);
+            zones::Counters counters;
+            counters.next_zone = next;
+            zones::KeyValueBatch batch;
+            batch.put(zones::Family::Default, std::string(zones::kCountersKey), counters.pack());
+            ASSERT_TRUE((*opened)->write(batch));
+        }
+        reopen();
+    };
+    begin_at(zones::kHashedIds - 10);
+    const auto refused = commit(changes(zone("example.")));
+    EXPECT_NE(faults(refused).find("zone numbers"), std::string::npos) << faults(refused);
+    EXPECT_FALSE(store_->begin_bulk());
+    // The last numbers that are given leave room for all that one step may take.
+    begin_at(zones::kHashedIds - (1 << 24));
+    EXPECT_TRUE(store_->begin_bulk());
+    EXPECT_FALSE(store_->begin_bulk());
+}
+
+// A start believes no announcement of a load that nobody can have made.
+TEST_F(StoreNsec3, DamagedAnnouncementsOfLoadsTakeNoNumbersAndNoZones) {
+    must(changes(zone("example.")));
     close();
     {
         auto opened = zones::KeyValueStore::open({directory_.path(), 1 << 20, nullptr});
         ASSERT_TRUE(opened);
-        zones::Counters counters;
-        counters.next_zone = zones::kHashedIds - 10;
         zones::KeyValueBatch batch;
-        batch.put(zones::Family::Default, std::string(zones::kCountersKey), counters.pack());
+        const auto announce = [&batch](zones::ZoneId id, zones::ZoneId ids) {
+            batch.put(zones::Family::Default, zones::LoadRecord::key(id),
+                      zones::LoadRecord{dns::Name(), 0, ids}.pack());
+        };
+        announce(0, 2);
+        announce(1, 0xffffffff);  // its end would be 0
+        announce(zones::kHashedIds - 1, 1);
+        announce(0xffffffff, 1);
         ASSERT_TRUE((*opened)->write(batch));
     }
     reopen();
-    const auto refused = commit(changes(zone("example.")));
-    EXPECT_NE(faults(refused).find("zone numbers"), std::string::npos) << faults(refused);
-    EXPECT_FALSE(store_->begin_bulk());
+    EXPECT_EQ(find("example.", "example."), "Present");
+    must(changes(zone("other.")));
+    EXPECT_EQ(find("other.", "other."), "Present");
+    EXPECT_TRUE(store_->begin_bulk());
 }
 
 }  // namespace

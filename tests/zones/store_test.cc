@@ -22,7 +22,7 @@ TEST_F(StoreTest, RootZoneIsAZone) {
     EXPECT_EQ(find(".", "."), "Present");
     reopen();
     EXPECT_EQ(find(".", "example."), "Present");
-    EXPECT_EQ(store_->read()->zones(std::nullopt, 10, "")->size(), 1U);
+    EXPECT_EQ(store_->read()->zones(std::nullopt, 10, "")->zones.size(), 1U);
 }
 
 TEST_F(StoreTest, ZoneThatExistsIsNotMadeAgain) {
@@ -248,6 +248,43 @@ TEST_F(StoreTest, ReaderPinsItsRevision) {
     EXPECT_EQ(rrset("example.", "a.example.", RRType::A), "300 192.0.2.9");
 }
 
+// However many zones there are, a page looks at a number of them that is known.
+TEST_F(StoreTest, ASearchThatFindsLittleEndsEarlyAndGoesOn) {
+    constexpr int kZones = 4500;
+    auto bulk = store_->begin_bulk();
+    ASSERT_TRUE(bulk);
+    zones::ChangeSet set = changes();
+    for (int i = 0; i < kZones; ++i) {
+        const std::string apex = (i % 1000 == 999 ? "wanted" : "n") + std::to_string(i) + ".";
+        const auto loader = (*bulk)->begin(name(apex));
+        EXPECT_FALSE(
+            loader->add(name(apex), RRType::SOA, 300, rdata(RRType::SOA, "ns. h. 1 1 2 3 4")));
+        EXPECT_FALSE(loader->add(name(apex), RRType::NS, 300, rdata(RRType::NS, "ns.test.")));
+        auto finished = loader->finish();
+        ASSERT_TRUE(finished);
+        set.operations.push_back({finished->operation, {}});
+    }
+    ASSERT_TRUE((*bulk)->write());
+    must(std::move(set));
+    const auto reader = store_->read();
+    for (const std::string search : {"wanted", "WANTED", "nowhere"}) {
+        std::string found;
+        std::optional<dns::Name> after;
+        int pages = 0;
+        do {
+            const auto page = reader->zones(after, 3, search);
+            ASSERT_TRUE(page);
+            ASSERT_LE(page->zones.size(), 3U);
+            for (const zones::ZoneInfo& info : page->zones) found += info.apex.to_text() + " ";
+            after = page->next;
+            ASSERT_LT(++pages, 10);
+        } while (after);
+        EXPECT_EQ(found,
+                  search == "nowhere" ? "" : "wanted1999. wanted2999. wanted3999. wanted999. ");
+        EXPECT_GE(pages, 3) << "a page looked at more zones than it may";
+    }
+}
+
 TEST_F(StoreTest, ZonesAndRRsetsComeInPages) {
     for (const char* apex : {"b.example.", "example.", "z.", "a.example."}) {
         must(changes(zone(apex)));
@@ -257,12 +294,14 @@ TEST_F(StoreTest, ZonesAndRRsetsComeInPages) {
     for (;;) {
         const auto page = store_->read()->zones(after, 1, "");
         ASSERT_TRUE(page);
-        if (page->empty()) break;
-        after = page->front().apex;
-        seen += after->to_text() + " ";
+        ASSERT_EQ(page->zones.size(), 1U);
+        seen += page->zones.front().apex.to_text() + " ";
+        after = page->next;
+        if (!after) break;
+        EXPECT_EQ(*after, page->zones.front().apex);
     }
     EXPECT_EQ(seen, "example. a.example. b.example. z. ");
-    EXPECT_EQ(store_->read()->zones(std::nullopt, 10, "B.EX")->size(), 1U);
+    EXPECT_EQ(store_->read()->zones(std::nullopt, 10, "B.EX")->zones.size(), 1U);
 
     must(changes(put("z.", "b.z.", RRType::A, {"192.0.2.1"}),
                  put("z.", "b.z.", RRType::TXT, {"\"x\""}),
