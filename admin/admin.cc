@@ -8,6 +8,7 @@
 #include "admin/context.h"
 #include "admin/feed.h"
 #include "admin/front.h"
+#include "admin/idempotency.h"
 #include "admin/tokens.h"
 #include "base/qsbr.h"
 #include "base/thread.h"
@@ -126,6 +127,8 @@ class Running final : public Admin {
         Cursors cursors;
         RevisionWaits waits(loop, service_.store());
         waits_ = &waits;
+        Idempotency idempotency;
+        Imports imports;
         HttpCounters counters;
         net::Timer drain_timer(loop);
         drain_timer_ = &drain_timer;
@@ -133,6 +136,7 @@ class Running final : public Admin {
         {
             auto background = std::make_unique<Background>();
             Context context{.service = service_,
+                            .loop = loop,
                             .mailbox = mailbox_,
                             .background = *background,
                             .tokens = tokens,
@@ -140,6 +144,8 @@ class Running final : public Admin {
                             .feed = feed,
                             .cursors = cursors,
                             .waits = waits,
+                            .idempotency = idempotency,
+                            .imports = imports,
                             .counters = counters,
                             .addresses = {}};
             const auto bound = bind(loop, context);

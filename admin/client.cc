@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
+#include "admin/tokens.h"
 #include "base/octets.h"
 #include "base/random.h"
 
@@ -16,6 +18,7 @@ namespace admin {
 namespace {
 
 constexpr int kTries = 5;
+constexpr std::uint32_t kLongestPauseMs = 2000;
 constexpr long kConnectTimeoutMs = 5000;
 
 bool is_socket(const std::string& path) {
@@ -86,11 +89,28 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
     while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
     while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.remove_suffix(1);
     if (name == "content-type") transfer.response.content_type = std::string(value);
+    if (name == "retry-after") {
+        std::uint32_t seconds = 0;
+        const auto parsed = std::from_chars(value.data(), value.data() + value.size(), seconds);
+        if (parsed.ec == std::errc()) transfer.response.retry_after_s = seconds;
+    }
     const std::size_t end = value.find(">; rel=\"next\"");
     if (name == "link" && value.starts_with('<') && end != std::string_view::npos) {
         transfer.response.link_next = std::string(value.substr(1, end - 1));
     }
     return line.size();
+}
+
+// The connection ended before the answer did; the request may have arrived.
+bool is_broken(CURLcode code) {
+    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+           code == CURLE_PARTIAL_FILE;
+}
+
+// 409 with Retry-After: what was sent before the connection broke is still being worked on.
+bool is_for_later(const ClientResponse& response) {
+    return response.status == 429 || response.status == 503 ||
+           (response.status == 409 && response.retry_after_s);
 }
 
 }  // namespace
@@ -161,7 +181,9 @@ CURLcode Client::State::perform(Transfer& transfer, std::string_view method,
     const std::string full = url + path;
     const std::string verb(method);
     List list;
-    list.add("Expect:");  // the server refuses early by itself
+    // Without it the server refuses early too, but pieces are lost by then.
+    list.add(transfer.body != nullptr && transfer.body->ask_first ? "Expect: 100-continue"
+                                                                  : "Expect:");
     if (!token.empty()) list.add("Authorization: Bearer " + token);
     for (const auto& header : headers) list.add(header.first + ": " + header.second);
 
@@ -198,24 +220,30 @@ CURLcode Client::State::perform(Transfer& transfer, std::string_view method,
 base::Result<ClientResponse> Client::request(std::string_view method, const std::string& path,
                                              const Headers& headers, const Body* body) {
     base::Random random = base::Random::from_entropy();
+    Headers all = headers;
+    if (method == "POST" || method == "PATCH") all.emplace_back("Idempotency-Key", make_secret());
+    const bool again = method != "DELETE" && (body == nullptr || !body->more);
     std::uint32_t pause_ms = 50;
     for (int attempt = 1;; ++attempt) {
         Transfer transfer;
         transfer.body = body;
         if (body != nullptr) transfer.waiting = body->text;
         char reason[CURL_ERROR_SIZE] = "";
-        const CURLcode code = state_->perform(transfer, method, path, headers, reason);
-        if (code == CURLE_OK) return std::move(transfer.response);
+        const CURLcode code = state_->perform(transfer, method, path, all, reason);
         // A server may answer and close before it has read all of a body it refuses.
-        if (code == CURLE_SEND_ERROR && transfer.response.status >= 400) {
-            return std::move(transfer.response);
-        }
-        // Nothing was sent yet, so trying again cannot do anything twice.
-        if (code != CURLE_COULDNT_CONNECT || attempt == kTries) {
+        const bool answered =
+            code == CURLE_OK || (code == CURLE_SEND_ERROR && transfer.response.status >= 400);
+        bool later = code == CURLE_COULDNT_CONNECT || (again && is_broken(code));
+        if (answered) later = again && is_for_later(transfer.response);
+        if (!later || attempt == kTries) {
+            if (answered) return std::move(transfer.response);
             return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));
         }
-        std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms + random.below(pause_ms)));
-        pause_ms *= 2;
+        const std::uint32_t wanted_ms =
+            std::min(transfer.response.retry_after_s.value_or(0), kLongestPauseMs / 1000) * 1000;
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(std::max(pause_ms, wanted_ms) + random.below(pause_ms)));
+        pause_ms = std::min(pause_ms * 2, kLongestPauseMs);
     }
 }
 

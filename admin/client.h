@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,12 +24,19 @@ struct ClientResponse {
     int status = 0;
     std::string content_type;
     std::string link_next;  // the target of Link rel="next", empty if none
+    std::optional<std::uint32_t> retry_after_s;
     std::string body;
 };
 
 /// Requests to a running server over libcurl (which stays in client.cc): HTTP over the admin
-/// socket or a URL. One thread. A connection that is refused is tried again a few times with
-/// growing pauses, because a server that was just started takes a moment.
+/// socket or a URL. One thread.
+///
+/// A request that may be sent again is, a few times with growing pauses: when nobody listens (a
+/// server that was just started takes a moment), when the connection breaks, and when the server
+/// says that it cannot do it now (429, 503). POST and PATCH carry an Idempotency-Key, so that what
+/// was done before the connection broke is not done twice. A DELETE is not sent again once it may
+/// have arrived: it would not find any more what it has deleted. Nor is a body in pieces, which
+/// only its owner can begin anew.
 class Client {
   public:
     /// Finds the server. The error says where it was looked for.
@@ -41,6 +49,7 @@ class Client {
         std::string_view content_type;
         std::string text;                   // the whole body, or
         std::function<std::string()> more;  // its pieces, until an empty one
+        bool ask_first = false;             // no piece before the server wants it (100-continue)
     };
     using Headers = std::vector<std::pair<std::string, std::string>>;
     /// An error means that there is no response: no connection, a broken one.

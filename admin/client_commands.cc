@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "admin/documents.h"
+#include "server/config.h"
 
 namespace admin {
 
@@ -440,22 +441,23 @@ int ClientCommands::backup(const std::string& directory) {
 }
 
 int ClientCommands::restore(const std::string& directory) {
+    const std::string data_dir =
+        options_.data_dir.empty() ? server::Config().data_dir : options_.data_dir;
     zones::StoreOptions store;
-    store.directory = options_.data_dir + "/store";
+    store.directory = data_dir + "/store";
     store.min_free_octets = 0;
     const auto restored = zones::Store::restore(directory, store);
     if (!restored) return complain(restored.error().message);
     if (options_.json) {
         Json document = Json::object();
-        document.set("data_dir", options_.data_dir);
+        document.set("data_dir", data_dir);
         document.set("revision", restored->revision);
         document.set("time", base::format_rfc3339(restored->time));
         std::cout << document.dump() << std::endl;
     } else {
         std::cout << "restored revision " << restored->revision << ", taken "
-                  << base::format_rfc3339(restored->time) << ", into " << options_.data_dir
-                  << "; start with `meridian serve --data-dir " << options_.data_dir << '`'
-                  << std::endl;
+                  << base::format_rfc3339(restored->time) << ", into " << data_dir
+                  << "; start with `meridian serve --data-dir " << data_dir << '`' << std::endl;
     }
     return 0;
 }

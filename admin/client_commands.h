@@ -13,6 +13,7 @@
 namespace admin {
 
 struct ImportJobs;
+class ImportProgress;
 
 /// A member of a document as it is printed; "-" if it is not there or says nothing.
 [[nodiscard]] std::string text_of(const Json& document, std::string_view key);
@@ -122,7 +123,8 @@ class ClientCommands {
         std::string document;                 // the answer, if it is JSON
         std::vector<std::string> complaints;  // a line each
     };
-    Imported import_one(const std::string& zone, const std::string& file);
+    // `progress`: told what is read; null: the caller tells of zones.
+    Imported import_one(const std::string& zone, const std::string& file, ImportProgress* progress);
     int zone_import_jobs(const ImportJobs& jobs);
     [[nodiscard]] std::string query(std::vector<std::pair<std::string, std::string>> pairs) const;
 

@@ -1,5 +1,7 @@
 // Zones into a server and out of it.
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -10,6 +12,8 @@
 #include "admin/documents.h"
 #include "admin/import_jobs.h"
 #include "admin/offline_import.h"
+#include "admin/problem.h"
+#include "base/time.h"
 
 namespace admin {
 
@@ -34,7 +38,23 @@ struct Input {
 };
 
 // Requests that are under way at once when many zones are imported.
-constexpr std::size_t kInFlight = 16;
+constexpr std::size_t kInFlight = 8;  // as many as a server takes
+
+// How long a server that takes in other zones is waited for.
+constexpr std::chrono::minutes kPatience{30};
+constexpr std::uint32_t kMaxPauseS = 30;
+
+bool is_busy(const ClientResponse& response) {
+    if (response.status != 503) return false;
+    const auto document = Json::parse(response.body);
+    const Json* type = document ? document->find("type") : nullptr;
+    return type != nullptr && type->as_string() != nullptr && *type->as_string() == kBusyType;
+}
+
+std::string detail_of(const ClientResponse& response) {
+    const auto document = Json::parse(response.body);
+    return document ? text_of(*document, "detail") : "";
+}
 
 // What a server says of a zone it refused: a line for each fault, with the file's name.
 std::vector<std::string> faults_of(const Json& document, const std::string& file) {
@@ -80,26 +100,42 @@ int ClientCommands::zone_export(const std::string& zone, const std::string& file
 }
 
 ClientCommands::Imported ClientCommands::import_one(const std::string& zone,
-                                                    const std::string& file) {
+                                                    const std::string& file,
+                                                    ImportProgress* progress) {
     Imported out;
     Client* server = client();
     if (server == nullptr) {
         out.unreachable = true;
         return out;
     }
-    const auto input = std::make_shared<Input>(file);
-    if (!*input->stream) {
-        out.complaints.push_back(file + ": cannot be read");
-        return out;
+    const base::MonoTime patience_ends = base::mono_now() + kPatience;
+    base::Result<ClientResponse> response;
+    for (bool told = false;; told = true) {
+        const auto input = std::make_shared<Input>(file);
+        if (!*input->stream) {
+            out.complaints.push_back(file + ": cannot be read");
+            return out;
+        }
+        // Standard input cannot be read twice: the server is asked before its first piece is.
+        const Client::Body body{.content_type = "text/dns",
+                                .text = {},
+                                .more =
+                                    [input, progress] {
+                                        std::string piece = input->piece();
+                                        if (progress != nullptr) progress->read(piece.size(), 0);
+                                        return piece;
+                                    },
+                                .ask_first = file == "-"};
+        response =
+            server->request("PUT", "/v1/zones/" + encode_segment(zone) + query({}), {}, &body);
+        if (!response || !is_busy(*response) || base::mono_now() > patience_ends) break;
+        if (!told) {
+            if (progress != nullptr) progress->clear();
+            complain(zone + ": waiting: " + detail_of(*response));
+        }
+        std::this_thread::sleep_for(std::chrono::seconds(
+            std::clamp<std::uint32_t>(response->retry_after_s.value_or(1), 1, kMaxPauseS)));
     }
-    std::uint64_t octets = 0;
-    Client::Body body{.content_type = "text/dns", .text = {}, .more = [input, &octets] {
-                          std::string piece = input->piece();
-                          octets += piece.size();
-                          return piece;
-                      }};
-    const auto response =
-        server->request("PUT", "/v1/zones/" + encode_segment(zone) + query({}), {}, &body);
     if (!response) {
         out.complaints.push_back(response.error().message);
         out.unreachable = true;
@@ -142,7 +178,11 @@ ClientCommands::Imported ClientCommands::import_one(const std::string& zone,
 }
 
 int ClientCommands::zone_import(const std::string& zone, const std::string& file) {
-    const Imported imported = import_one(zone, file);
+    std::error_code none;
+    const std::uintmax_t octets = std::filesystem::file_size(file, none);
+    ImportProgress progress(1, none ? 0 : octets);
+    const Imported imported = import_one(zone, file, &progress);
+    progress.clear();
     for (const std::string& line : imported.complaints) complain(line);
     if (options_.json && !imported.document.empty()) {
         std::cout << imported.document << std::endl;
@@ -169,7 +209,7 @@ int ClientCommands::zone_import_jobs(const ImportJobs& jobs) {
                 index = next++;
             }
             const ImportJob& job = jobs.jobs[index];
-            const Imported imported = own.import_one(job.zone, job.file);
+            const Imported imported = own.import_one(job.zone, job.file, nullptr);
             const std::lock_guard lock(mutex);
             if (!imported.complaints.empty()) progress.clear();
             for (const std::string& line : imported.complaints) complain(line);

@@ -167,6 +167,7 @@ class Parser {
         sub->add_flag("--offline", a_.offline,
                       "into the store in --data-dir, which no server has "
                       "open");
+        view(sub);
         dry_run(sub);
     }
 
@@ -181,6 +182,10 @@ class Parser {
         }
         if (a_.offline && a_.client.data_dir.empty()) {
             std::cerr << "meridian: --offline needs --data-dir" << std::endl;
+            return kUsage;
+        }
+        if (a_.offline && !a_.client.view.empty()) {
+            std::cerr << "meridian: an overlay is imported into a running server" << std::endl;
             return kUsage;
         }
         if (!a_.offline && !a_.zone.empty()) return client.zone_import(a_.zone, a_.file);
@@ -211,6 +216,8 @@ class Parser {
             return c.record_change("remove", a_.zone, a_.name, a_.type, std::nullopt, a_.rdata);
         });
         rrset(sub);
+        sub->add_option("--ttl", a_.ttl,
+                        "as the others have it; the records go whatever theirs is");
         sub = command(record, "delete", "delete an RRset, or all of a name",
                       [this](auto& c) { return c.record_delete(a_.zone, a_.name, a_.type); });
         required(sub, "ZONE", a_.zone, "the zone's name");
@@ -332,12 +339,9 @@ class Parser {
         sub = command(&app_, "backup", "a consistent copy of the store, while the server runs",
                       [this](auto& c) { return c.backup(a_.file); });
         required(sub, "DIR", a_.file, "a new directory on the server's machine");
-        sub = command(&app_, "restore", "bring a backup back into a new data directory",
-                      [this](auto& c) {
-                          if (!a_.client.data_dir.empty()) return c.restore(a_.file);
-                          std::cerr << "meridian: restore needs --data-dir" << std::endl;
-                          return kUsage;
-                      });
+        sub = command(&app_, "restore",
+                      "bring a backup back into --data-dir, else where serve keeps its data",
+                      [this](auto& c) { return c.restore(a_.file); });
         required(sub, "DIR", a_.file, "the backup's directory");
         command(&app_, "stats", "the server and its counters", [](auto& c) { return c.stats(); });
     }

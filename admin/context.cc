@@ -27,15 +27,17 @@ void Mailbox::close() {
     loop_ = nullptr;
 }
 
-Background::Background() : thread_([this] { work(); }) {}
+Background::Background() {
+    for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { work(); });
+}
 
 Background::~Background() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    wake_.notify_one();
-    thread_.join();
+    wake_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
 }
 
 void Background::run(std::function<void()> task) {
@@ -61,6 +63,12 @@ void Background::work() {
         task = nullptr;  // what it owns goes before the lock is taken
         lock.lock();
     }
+}
+
+std::unique_ptr<Imports::Slot> Imports::begin() {
+    if (count_->fetch_add(1) < kMax) return std::make_unique<Slot>(count_);
+    --*count_;
+    return nullptr;
 }
 
 std::string Cursors::keep(std::shared_ptr<zones::StoreReader> reader, base::MonoTime now) {
@@ -124,7 +132,8 @@ Submission submission_of(const Request& request) {
     return {.author = request.principal.name,
             .request_id = request.id,
             .message = std::string(request.header("meridian-message").value_or("")),
-            .dry_run = request.query.flag("dry_run")};
+            .dry_run = request.query.flag("dry_run"),
+            .receipt = request.receipt};
 }
 
 void submit(Context& context, const Request& request, std::vector<zones::Operation> operations,
@@ -147,6 +156,7 @@ void submit(Context& context, Submission submission, std::vector<zones::Operatio
     changes.time = notice.time;
     changes.operations = std::move(operations);
     changes.dry_run = submission.dry_run;
+    changes.receipt = std::move(submission.receipt);
     const bool tell = !changes.dry_run;
 
     // `done` runs on the committer's thread. It holds the mailbox, not the context: the context

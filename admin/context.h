@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -27,6 +29,7 @@ class Service;
 namespace admin {
 
 class Feed;
+class Idempotency;
 class Sessions;
 class Tokens;
 
@@ -44,10 +47,13 @@ class Mailbox {
     net::Loop* loop_;  // guarded by mutex_; null once closed
 };
 
-/// One thread for work that would hold up the admin loop (sorting an imported zone). Tasks run
-/// in order; the destructor finishes the queue. `run`: any thread.
+/// A few threads of low priority for work that would hold up the admin loop (reading and sorting an
+/// imported zone). Tasks are begun in order and may run side by side: what has to come one after
+/// the other, the task before hands on. The destructor finishes the queue. `run`: any thread.
 class Background {
   public:
+    static constexpr std::size_t kThreads = 4;  // beside large work, small work goes on
+
     Background();
     ~Background();
     Background(const Background&) = delete;
@@ -61,7 +67,33 @@ class Background {
     std::condition_variable wake_;
     std::deque<std::function<void()>> tasks_;  // guarded by mutex_
     bool stopping_ = false;                    // guarded by mutex_
-    std::thread thread_;
+    std::vector<std::thread> threads_;
+};
+
+/// Zones that are being taken in by requests at this moment: each may hold as much memory as a
+/// loader does. Any thread.
+class Imports {
+  public:
+    static constexpr std::size_t kMax = 8;  // beyond, 503
+
+    /// One of them, until it is destroyed.
+    class Slot {
+      public:
+        explicit Slot(std::shared_ptr<std::atomic<std::size_t>> count) : count_(std::move(count)) {}
+        ~Slot() { --*count_; }
+        Slot(const Slot&) = delete;
+        Slot& operator=(const Slot&) = delete;
+
+      private:
+        std::shared_ptr<std::atomic<std::size_t>> count_;
+    };
+    /// Null: there are kMax already.
+    [[nodiscard]] std::unique_ptr<Slot> begin();
+    [[nodiscard]] std::size_t running() const noexcept { return count_->load(); }
+
+  private:
+    std::shared_ptr<std::atomic<std::size_t>> count_ =
+        std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 /// Readers that page cursors hold on to, so that the pages of one listing show one revision
@@ -129,6 +161,7 @@ class HttpCounters {
 /// Admin loop only, the members say otherwise.
 struct Context {
     server::Service& service;
+    net::Loop& loop;
     std::shared_ptr<Mailbox> mailbox;
     Background& background;
     Tokens& tokens;
@@ -136,6 +169,8 @@ struct Context {
     Feed& feed;
     Cursors& cursors;
     RevisionWaits& waits;
+    Idempotency& idempotency;
+    Imports& imports;
     HttpCounters& counters;
     std::vector<base::Endpoint> addresses;  // of the admin listeners
 };
@@ -151,6 +186,7 @@ void submit(Context& context, const Request& request, std::vector<zones::Operati
 struct Submission {
     std::string author, request_id, message;
     bool dry_run = false;
+    std::optional<zones::Receipt> receipt = {};
 };
 [[nodiscard]] Submission submission_of(const Request& request);
 void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,

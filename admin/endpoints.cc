@@ -32,6 +32,13 @@ constexpr Endpoint bare(std::string_view method, std::string_view pattern,
     return endpoint;
 }
 
+constexpr Endpoint creating(std::string_view pattern,
+                            void (*handle)(Context&, const Request&, const Respond&)) {
+    Endpoint endpoint = api("POST", pattern, handle);
+    endpoint.creates = true;
+    return endpoint;
+}
+
 constexpr Endpoint streamed(std::string_view method, std::string_view pattern,
                             std::unique_ptr<BodySink> (*stream)(Context&, Request, Respond)) {
     Endpoint endpoint = api(method, pattern, nullptr);
@@ -49,7 +56,7 @@ constexpr Endpoint taken(std::string_view method, std::string_view pattern,
 
 constexpr Endpoint kEndpoints[] = {
     api("GET", "/v1/zones", list_zones),
-    api("POST", "/v1/zones", create_zone),
+    creating("/v1/zones", create_zone),
     api("GET", "/v1/zones/{zone}", get_zone),
     streamed("PUT", "/v1/zones/{zone}", put_zone),
     api("PATCH", "/v1/zones/{zone}", patch_zone),
@@ -67,27 +74,27 @@ constexpr Endpoint kEndpoints[] = {
     api("DELETE", "/v1/zones/{zone}/policies/{name}/{type}", delete_policy),
 
     api("GET", "/v1/views", list_documents),
-    api("POST", "/v1/views", create_document),
+    creating("/v1/views", create_document),
     api("GET", "/v1/views/{id}", get_document),
     api("PUT", "/v1/views/{id}", put_document),
     api("DELETE", "/v1/views/{id}", delete_document),
     api("GET", "/v1/networks", list_documents),
-    api("POST", "/v1/networks", create_document),
+    creating("/v1/networks", create_document),
     api("GET", "/v1/networks/{id}", get_document),
     api("PUT", "/v1/networks/{id}", put_document),
     api("DELETE", "/v1/networks/{id}", delete_document),
     api("GET", "/v1/maps", list_documents),
-    api("POST", "/v1/maps", create_document),
+    creating("/v1/maps", create_document),
     api("GET", "/v1/maps/{id}", get_document),
     api("PUT", "/v1/maps/{id}", put_document),
     api("DELETE", "/v1/maps/{id}", delete_document),
     api("GET", "/v1/pools", list_documents),
-    api("POST", "/v1/pools", create_document),
+    creating("/v1/pools", create_document),
     api("GET", "/v1/pools/{id}", get_document),
     api("PUT", "/v1/pools/{id}", put_document),
     api("DELETE", "/v1/pools/{id}", delete_document),
     api("GET", "/v1/monitors", list_documents),
-    api("POST", "/v1/monitors", create_document),
+    creating("/v1/monitors", create_document),
     api("GET", "/v1/monitors/{id}", get_document),
     api("PUT", "/v1/monitors/{id}", put_document),
     api("DELETE", "/v1/monitors/{id}", delete_document),
@@ -96,7 +103,7 @@ constexpr Endpoint kEndpoints[] = {
     api("POST", "/v1/changes", create_change),
     api("GET", "/v1/changes/{revision}", get_change),
     bare("POST", "/v1/changes/{revision}/revert", revert_change),
-    api("POST", "/v1/backup", create_backup),
+    creating("/v1/backup", create_backup),
     api("GET", "/v1/server", get_server),
     api("GET", "/v1/cache/{name}", get_cache),
     api("DELETE", "/v1/cache/{name}", delete_cache),

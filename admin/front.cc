@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "admin/idempotency.h"
 #include "admin/problem.h"
 #include "admin/tokens.h"
 #include "base/octets.h"
@@ -112,7 +113,14 @@ class BodyStream final : public net::HttpStream {
     ~BodyStream() override { live_->exchange = nullptr; }
 
     void collect(Request request) { request_ = std::move(request); }
-    void stream(std::unique_ptr<BodySink> sink) { sink_ = std::move(sink); }
+    void stream(std::unique_ptr<BodySink> sink) {
+        sink_ = std::move(sink);
+        if (!sink_) return;
+        sink_->on_begin([live = live_](bool hold) {
+            if (live->exchange == nullptr) return;
+            hold ? live->exchange->pause_body() : live->exchange->resume_body();
+        });
+    }
 
     void on_body(base::Octets octets) override {
         if (live_->responded) return;
@@ -133,8 +141,9 @@ class BodyStream final : public net::HttpStream {
         live_->body_ended = true;
         if (live_->responded) return;
         if (endpoint_.stream == nullptr) {
-            endpoint_.handle(context_, request_,
-                             [live = live_](Reply reply) { live->send(std::move(reply)); });
+            context_.idempotency.handle(context_, endpoint_, request_, [live = live_](Reply reply) {
+                live->send(std::move(reply));
+            });
         } else if (sink_) {
             sink_->on_end();
         }

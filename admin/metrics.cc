@@ -156,12 +156,14 @@ void write_workers(const server::Service& service, Exposition& out) {
                "Queries that waited for a disk or for other servers.", deferred);
 }
 
-void write_turns(const server::Service& service, Exposition& out) {
+// `name`: "meridian_loop"; `whose`: "of a worker's loop".
+void write_turns(const std::vector<net::Loop::Turns>& loops, const std::string& name,
+                 const std::string& whose, Exposition& out) {
     using Turns = net::Loop::Turns;
     std::array<std::uint64_t, Turns::kBounds.size() + 1> counts{};
     std::chrono::nanoseconds sum{};
     std::chrono::nanoseconds longest{};
-    for (const Turns& turns : service.loop_turns()) {
+    for (const Turns& turns : loops) {
         for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += turns.counts[i];
         sum += turns.sum;
         longest = std::max(longest, turns.longest);
@@ -169,8 +171,8 @@ void write_turns(const server::Service& service, Exposition& out) {
     const auto seconds = [](std::chrono::nanoseconds time) {
         return static_cast<double>(time.count()) / 1e9;
     };
-    out.family("meridian_loop_turn_duration_seconds", "histogram",
-               "Turns of the workers' loops: what waits behind a turn waits that long.");
+    out.family(name + "_turn_duration_seconds", "histogram",
+               "Turns " + whose + ": what waits behind a turn waits that long.");
     std::uint64_t count = 0;
     for (std::size_t i = 0; i < Turns::kBounds.size(); ++i) {
         count += counts[i];
@@ -180,8 +182,8 @@ void write_turns(const server::Service& service, Exposition& out) {
     out.sample("{le=\"+Inf\"}", count, "_bucket");
     out.sample("", seconds(sum), "_sum");
     out.sample("", count, "_count");
-    out.single("meridian_loop_longest_turn_seconds", "gauge",
-               "The longest turn of a worker's loop since the start.", seconds(longest));
+    out.single(name + "_longest_turn_seconds", "gauge",
+               "The longest turn " + whose + " since the start.", seconds(longest));
 }
 
 void write_store(const zones::Store& store, zones::Revision revision, Exposition& out) {
@@ -214,6 +216,10 @@ void write_store(const zones::Store& store, zones::Revision revision, Exposition
                stats.history.octets);
     out.single("meridian_history_oldest_revision", "gauge",
                "The journal is kept from this revision on.", stats.history.oldest);
+    out.single("meridian_idempotency_keys", "gauge",
+               "Requests with an Idempotency-Key whose answers are kept.", stats.receipts);
+    out.single("meridian_idempotency_bytes", "gauge", "Octets of those answers.",
+               stats.receipt_octets);
     out.single("meridian_node_cache_hits", "counter", "Nodes found in the node cache.",
                stats.cache_hits);
     out.single("meridian_node_cache_misses", "counter", "Nodes read from the store.",
@@ -261,6 +267,9 @@ void write_admin(const Context& context, Exposition& out) {
                context.feed.events());
     out.single("meridian_feed_dropped_total", "counter", "Events lost by slow subscribers.",
                context.feed.dropped());
+    out.single("meridian_imports_running", "gauge",
+               "Zones that requests are putting in whole at this moment.",
+               std::uint64_t{context.imports.running()});
     out.family("meridian_http_requests_total", "counter", "Requests of the admin server.");
     for (const auto& entry : context.counters.all()) {
         out.sample("{method=" + label_value(std::get<0>(entry.first)) +
@@ -316,7 +325,8 @@ void get_metrics(Context& context, const Request& /*request*/, const Respond& re
     out.sample("{version=\"" MERIDIAN_VERSION "\"}", std::uint64_t{1});
     write_queries(context.service, out);
     write_workers(context.service, out);
-    write_turns(context.service, out);
+    write_turns(context.service.loop_turns(), "meridian_loop", "of the workers' loops", out);
+    write_turns({context.loop.turns()}, "meridian_admin_loop", "of the admin loop", out);
     write_store(context.service.store(), context.service.store().read()->revision(), out);
     write_resolver(context.service, out);
     write_admin(context, out);

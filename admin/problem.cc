@@ -42,11 +42,10 @@ int rank(int status) {
     }
 }
 
-}  // namespace
-
-Reply problem(int status, std::string_view detail, std::vector<Fault> faults) {
+Reply problem_of(std::string_view type, int status, std::string_view detail,
+                 std::vector<Fault> faults) {
     Json document = Json::object();
-    document.set("type", "about:blank");
+    document.set("type", type);
     document.set("title", net::reason_phrase(status));
     document.set("status", status);
     document.set("detail", detail);
@@ -65,6 +64,18 @@ Reply problem(int status, std::string_view detail, std::vector<Fault> faults) {
     reply.headers.add("content-type", "application/problem+json");
     if (status == 503) reply.headers.add("retry-after", "1");
     reply.body = document.dump();
+    return reply;
+}
+
+}  // namespace
+
+Reply problem(int status, std::string_view detail, std::vector<Fault> faults) {
+    return problem_of("about:blank", status, detail, std::move(faults));
+}
+
+Reply busy(std::string_view detail, unsigned retry_after_s) {
+    Reply reply = problem_of(kBusyType, 503, detail, {});
+    reply.headers.set("retry-after", std::to_string(retry_after_s));
     return reply;
 }
 

@@ -20,6 +20,11 @@ struct Fault {
 /// An error answer as application/problem+json (RFC 9457) with every fault found.
 [[nodiscard]] Reply problem(int status, std::string_view detail, std::vector<Fault> faults = {});
 
+/// 503, because others are being served; the client may come again in `retry_after_s` seconds. Its
+/// type tells it from a server that is in trouble.
+inline constexpr std::string_view kBusyType = "urn:meridian:busy";
+[[nodiscard]] Reply busy(std::string_view detail, unsigned retry_after_s);
+
 /// The answer to a change set that was refused. `pointer_prefixes`, one per operation (or none),
 /// say where each operation stands in the request body. `creates`: the request may only create,
 /// so that a failed precondition means 409.

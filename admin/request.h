@@ -12,6 +12,7 @@
 #include "base/octets.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "zones/change_set.h"
 
 namespace admin {
 
@@ -48,6 +49,7 @@ struct Request {
     Principal principal;
     std::string id;  // of this request, for the log, the journal and the problem
     std::string body;
+    std::optional<zones::Receipt> receipt;  // by which a repetition of it is known
 
     [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
         return head.headers.get(name);
@@ -83,7 +85,12 @@ using Respond = std::function<void(Reply)>;
 /// Takes a request body as it arrives. Destroyed when the request is over or cancelled.
 class BodySink {
   public:
+    /// Holds the client back (true), or lets it go on. Admin loop; may be called when the client is
+    /// gone.
+    using Hold = std::function<void(bool)>;
     virtual ~BodySink() = default;
+    /// Before anything else.
+    virtual void on_begin(Hold hold) = 0;
     /// False: enough; the rest of the body is not wanted.
     virtual bool on_body(base::Octets octets) = 0;
     virtual void on_end() = 0;

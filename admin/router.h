@@ -30,6 +30,7 @@ struct Endpoint {
     std::string_view pattern;  // "/v1/zones/{zone}": {parameters} are whole segments
     Part part = Part::Api;
     Access access = Access::Read;
+    bool creates = false;  // answers 201
     bool bare = false;  // a write that says all in its path: no body, and no type of one, is needed
     /// Exactly one of the three is set. `handle` gets the whole body; `stream` takes it as it
     /// arrives (null: answered already); `take` owns the exchange (the feed).

@@ -22,6 +22,11 @@ ZoneBody::Refused refused_whole(zones::ZoneLoader::Refused refused) {
     return out;
 }
 
+ZoneBody::Done done(zones::ZoneLoader::Finished finished, std::vector<zones::Operation> more) {
+    const std::uint64_t records = finished.operation.records;
+    return {std::move(finished.operation), records, std::move(finished.warnings), std::move(more)};
+}
+
 class MasterFileBody final : public ZoneBody {
   public:
     MasterFileBody(std::unique_ptr<zones::ZoneLoader> loader, const dns::Name& apex)
@@ -31,7 +36,7 @@ class MasterFileBody final : public ZoneBody {
     [[nodiscard]] base::Result<Done, Refused> finish() override {
         auto finished = import_.finish();
         if (!finished) return base::fail(refused_whole(std::move(finished.error())));
-        return Done{std::move(*finished), {}};
+        return done(std::move(*finished), {});
     }
 
   private:
@@ -56,7 +61,7 @@ class DocumentsBody final : public ZoneBody {
         auto finished = loader_->finish();
         loader_.reset();
         if (!finished) return base::fail(refused_whole(std::move(finished.error())));
-        return Done{std::move(*finished), std::move(more_)};
+        return done(std::move(*finished), std::move(more_));
     }
 
   private:

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ class ZoneBody {
     virtual void feed(base::Octets piece) = 0;
 
     struct Done {
-        zones::ZoneLoader::Finished zone;
+        std::optional<zones::ReplaceZone> zone;  // nothing: an overlay
+        std::uint64_t records = 0;
+        std::vector<std::string> warnings;
         std::vector<zones::Operation> more;  // to follow the zone's in its change set
     };
     struct Refused {
@@ -45,5 +48,16 @@ class ZoneBody {
 [[nodiscard]] std::unique_ptr<ZoneBody> make_documents_body(
     std::unique_ptr<zones::ZoneLoader> loader, const dns::Name& apex,
     RRsetDocuments::Format format);
+
+/// The overlay of a view in place of the one that is there, as a change set of RRsets: an overlay
+/// is a small part of a zone, and its size is limited. As a master file, which cannot say that an
+/// RRset is hidden (what is hidden stays so, unless the file has it), as a JSON object with
+/// "rrsets" alone, or as NDJSON. `store` must outlive it.
+inline constexpr std::size_t kMaxOverlayRRsets = 10000;
+inline constexpr std::size_t kMaxOverlayOctets = std::size_t{4} << 20;
+enum class OverlayFormat : std::uint8_t { MasterFile, Object, Lines };
+[[nodiscard]] std::unique_ptr<ZoneBody> make_overlay_body(zones::Store& store,
+                                                          const dns::Name& apex, std::string view,
+                                                          OverlayFormat format);
 
 }  // namespace admin

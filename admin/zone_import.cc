@@ -1,6 +1,8 @@
 // PUT /v1/zones/{zone}: a body streamed into a loader, then swapped in.
 #include "admin/zone_import.h"
 
+#include <mutex>
+
 #include "admin/resources.h"
 #include "admin/zone_body.h"
 #include "server/service.h"
@@ -49,89 +51,173 @@ base::Result<zones::ZoneLoader::Finished, ZoneImport::Refused> ZoneImport::finis
 
 namespace {
 
+constexpr unsigned kRetryAfterS = 1;
 constexpr const char* kZoneTypes = "text/dns, application/json, application/x-ndjson";
 
-class ImportSink final : public BodySink {
-  public:
-    ImportSink(Context& context, Respond respond, std::unique_ptr<ZoneBody> import,
-               zones::Precondition condition, Submission submission, dns::Name apex, bool existed)
-        : context_(context),
-          respond_(std::move(respond)),
-          import_(std::move(import)),
-          condition_(std::move(condition)),
-          submission_(std::move(submission)),
-          apex_(apex),
-          existed_(existed) {}
+using Finished = base::Result<ZoneBody::Done, ZoneBody::Refused>;
 
-    bool on_body(base::Octets octets) override {
-        import_->feed(octets);
-        return true;
+// What is left to do on the admin loop when all of the body has been read.
+struct Finish {
+    Context& context;
+    Respond respond;
+    zones::Precondition condition;
+    Submission submission;
+    dns::Name apex;
+    bool existed;
+
+    void run(Finished finished) const {
+        if (!finished) {
+            return respond(problem(422,
+                                   std::to_string(finished.error().faults) + " faults in the zone",
+                                   std::move(finished.error().shown)));
+        }
+        std::vector<zones::Operation> operations;
+        if (finished->zone) {
+            operations.push_back({std::move(*finished->zone), condition});
+        } else {
+            // An overlay's RRsets carry no condition, which is about the zone, and there may be
+            // none of them: an operation that changes nothing asks that of the zone.
+            zones::PutZone guard{
+                .apex = apex, .view = {}, .soa_edit = {}, .comment = {}, .ns = {}, .soa_rdata = {}};
+            operations.push_back({std::move(guard), condition});
+            auto& asked = operations.back().condition;
+            if (!asked.if_match) asked.if_match.emplace();
+        }
+        for (zones::Operation& operation : finished->more) {
+            operations.push_back(std::move(operation));
+        }
+        submit(
+            context, submission, std::move(operations),
+            [self = *this, records = finished->records, warnings = std::move(finished->warnings)](
+                Outcome outcome) { self.answer(std::move(outcome), records, warnings); });
     }
 
-    // Sorting and writing a large zone takes seconds: not on the loop.
-    void on_end() override {
-        const std::shared_ptr<ZoneBody> import(std::move(import_));
-        context_.background.run(
-            [mailbox = context_.mailbox, import,
-             finish = Finish{context_, respond_, condition_, submission_, apex_, existed_}] {
-                auto finished = std::make_shared<Finished>(import->finish());
-                mailbox->post([finish, finished] { finish.run(std::move(*finished)); });
-            });
+    void answer(Outcome outcome, std::uint64_t records,
+                const std::vector<std::string>& warnings) const {
+        if (!outcome) return respond(problem(outcome.error()));
+        outcome->warnings.insert(outcome->warnings.begin(), warnings.begin(), warnings.end());
+        Json document = Json::object();
+        document.set("name", apex.to_text());
+        document.set("records", records);
+        document.set("revision", outcome->revision);
+        const bool created = !existed && !submission.dry_run;
+        Reply reply = written(*outcome, created ? 201 : 200, std::move(document), std::nullopt,
+                              submission.dry_run);
+        if (created) reply.headers.add("location", zone_url(apex));
+        reply.headers.add("etag", make_etag(outcome->revision, "dns"));
+        respond(std::move(reply));
+    }
+};
+
+// A body on its way from the loop, which receives it, to the background threads, which read it: a
+// large zone takes seconds. One piece is read at a time, and what waits is bounded: then the client
+// is held back until it has been taken. Whoever works holds it; it may outlive the request.
+class Upload : public std::enable_shared_from_this<Upload> {
+  public:
+    static constexpr std::size_t kWindow = std::size_t{256} << 10;
+
+    Upload(Finish finish, std::unique_ptr<ZoneBody> body, std::unique_ptr<Imports::Slot> slot)
+        : background_(finish.context.background),
+          mailbox_(finish.context.mailbox),
+          finish_(std::move(finish)),
+          body_(std::move(body)),
+          slot_(std::move(slot)) {}
+
+    // On the loop.
+    void begin(BodySink::Hold hold) { hold_ = std::move(hold); }
+    void add(base::Octets octets) {
+        bool hold = false;
+        {
+            const std::lock_guard lock(mutex_);
+            waiting_ += base::as_text(octets);
+            hold = waiting_.size() >= kWindow && !held_;
+            held_ = held_ || hold;
+            start();
+        }
+        if (hold) hold_(true);
+    }
+    void end() {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        start();
+    }
+    // Nobody waits for it any more. What it holds is let go of where it does not hold up the loop.
+    void give_up() {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        given_up_ = true;
+        start();
     }
 
   private:
-    using Finished = base::Result<ZoneBody::Done, ZoneBody::Refused>;
+    void start() {  // under the lock
+        if (working_) return;
+        working_ = true;
+        background_.run([self = shared_from_this()] { self->work(); });
+    }
 
-    // What is left to do back on the admin loop, when the sink itself may be gone.
-    struct Finish {
-        Context& context;
-        Respond respond;
-        zones::Precondition condition;
-        Submission submission;
-        dns::Name apex;
-        bool existed;
-
-        void run(Finished finished) const {
-            if (!finished) {
-                return respond(
-                    problem(422, std::to_string(finished.error().faults) + " faults in the zone",
-                            std::move(finished.error().shown)));
+    // On a background thread, one at a time: a piece, and then others have their turn.
+    void work() {
+        std::string piece;
+        bool go_on = false;
+        {
+            const std::lock_guard lock(mutex_);
+            piece.swap(waiting_);
+            if (!given_up_ && piece.empty() && !ended_) {
+                working_ = false;
+                return;
             }
-            std::vector<zones::Operation> operations;
-            const std::uint64_t records = finished->zone.operation.records;
-            operations.push_back({std::move(finished->zone.operation), condition});
-            for (zones::Operation& operation : finished->more) {
-                operations.push_back(std::move(operation));
+            go_on = held_;
+            held_ = false;
+            if (given_up_) {
+                body_.reset();
+                slot_.reset();
+                return;
             }
-            submit(context, submission, std::move(operations),
-                   [self = *this, records, warnings = std::move(finished->zone.warnings)](
-                       Outcome outcome) { self.answer(std::move(outcome), records, warnings); });
         }
-
-        void answer(Outcome outcome, std::uint64_t records,
-                    const std::vector<std::string>& warnings) const {
-            if (!outcome) return respond(problem(outcome.error()));
-            outcome->warnings.insert(outcome->warnings.begin(), warnings.begin(), warnings.end());
-            Json document = Json::object();
-            document.set("name", apex.to_text());
-            document.set("records", records);
-            document.set("revision", outcome->revision);
-            const bool created = !existed && !submission.dry_run;
-            Reply reply = written(*outcome, created ? 201 : 200, std::move(document), std::nullopt,
-                                  submission.dry_run);
-            if (created) reply.headers.add("location", zone_url(apex));
-            reply.headers.add("etag", make_etag(outcome->revision, "dns"));
-            respond(std::move(reply));
+        if (go_on) mailbox_->post([self = shared_from_this()] { self->hold_(false); });
+        if (!piece.empty()) {
+            body_->feed(base::as_octets(piece));
+            background_.run([self = shared_from_this()] { self->work(); });
+            return;
         }
-    };
+        auto finished = std::make_shared<Finished>(body_->finish());
+        body_.reset();
+        slot_.reset();
+        mailbox_->post(
+            [self = shared_from_this(), finished] { self->finish_.run(std::move(*finished)); });
+    }
 
-    Context& context_;
-    Respond respond_;
-    std::unique_ptr<ZoneBody> import_;
-    zones::Precondition condition_;
-    Submission submission_;
-    dns::Name apex_;
-    bool existed_;
+    Background& background_;
+    const std::shared_ptr<Mailbox> mailbox_;
+    const Finish finish_;
+    BodySink::Hold hold_;  // of the loop
+    // Of whoever works.
+    std::unique_ptr<ZoneBody> body_;
+    std::unique_ptr<Imports::Slot> slot_;
+
+    std::mutex mutex_;
+    std::string waiting_;    // guarded by mutex_, as all below
+    bool working_ = false;   // a task has been given to the background, and no other one will be
+    bool held_ = false;      // the client is held back
+    bool ended_ = false;     // no more will come
+    bool given_up_ = false;  // and nobody wants to know
+};
+
+class ImportSink final : public BodySink {
+  public:
+    explicit ImportSink(std::shared_ptr<Upload> upload) : upload_(std::move(upload)) {}
+    ~ImportSink() override { upload_->give_up(); }
+
+    void on_begin(Hold hold) override { upload_->begin(std::move(hold)); }
+    bool on_body(base::Octets octets) override {
+        upload_->add(octets);
+        return true;
+    }
+    void on_end() override { upload_->end(); }
+
+  private:
+    const std::shared_ptr<Upload> upload_;
 };
 
 }  // namespace
@@ -155,18 +241,35 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
     zones::Store& store = context.service.store();
     const auto zone = store.read()->zone(*apex);
     if (!zone) return refuse(problem(503, zone.error().message));
-    if (!request.query.get("view").value_or("").empty()) {
-        return refuse(problem(422, "a view's overlay is written RRset by RRset"));
+    std::string view = request.query.get("view").value_or("");
+    if (*zone && view == ((*zone)->view.empty() ? "default" : (*zone)->view)) view.clear();
+    if (!view.empty() && !*zone) {
+        return refuse(problem(404, "there is no zone " + apex->to_text() + " for an overlay"));
     }
-    auto loader = store.begin_load(*apex);
-    if (!loader) return refuse(problem(503, loader.error().message));
-    auto body = type == "text/dns" ? make_master_file_body(std::move(*loader), *apex)
-                                   : make_documents_body(std::move(*loader), *apex,
-                                                         lines ? RRsetDocuments::Format::Lines
-                                                               : RRsetDocuments::Format::Object);
-    return std::make_unique<ImportSink>(context, std::move(respond), std::move(body),
-                                        std::move(*condition), submission_of(request), *apex,
-                                        zone->has_value());
+    auto slot = context.imports.begin();
+    if (slot == nullptr) {
+        return refuse(busy("the server takes in " + std::to_string(Imports::kMax) +
+                               " zones at a time, and is doing that now",
+                           kRetryAfterS));
+    }
+    std::unique_ptr<ZoneBody> body;
+    if (!view.empty()) {
+        body = make_overlay_body(store, *apex, std::move(view),
+                                 lines                ? OverlayFormat::Lines
+                                 : type == "text/dns" ? OverlayFormat::MasterFile
+                                                      : OverlayFormat::Object);
+    } else {
+        auto loader = store.begin_load(*apex);
+        if (!loader) return refuse(problem(503, loader.error().message));
+        body = type == "text/dns" ? make_master_file_body(std::move(*loader), *apex)
+                                  : make_documents_body(std::move(*loader), *apex,
+                                                        lines ? RRsetDocuments::Format::Lines
+                                                              : RRsetDocuments::Format::Object);
+    }
+    return std::make_unique<ImportSink>(
+        std::make_shared<Upload>(Finish{context, std::move(respond), std::move(*condition),
+                                        submission_of(request), *apex, zone->has_value()},
+                                 std::move(body), std::move(slot)));
 }
 
 }  // namespace admin

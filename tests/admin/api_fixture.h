@@ -9,6 +9,7 @@
 
 #include "admin/feed.h"
 #include "admin/front.h"
+#include "admin/idempotency.h"
 #include "admin/json.h"
 #include "admin/tokens.h"
 #include "net/loop.h"
@@ -49,6 +50,7 @@ class ApiTest : public testing::Test {
           tokens_(house_.store()),
           feed_(loop_, sources()),
           context_{.service = house_,
+                   .loop = loop_,
                    .mailbox = std::make_shared<Mailbox>(loop_),
                    .background = background_,
                    .tokens = tokens_,
@@ -56,6 +58,8 @@ class ApiTest : public testing::Test {
                    .feed = feed_,
                    .cursors = cursors_,
                    .waits = waits_,
+                   .idempotency = idempotency_,
+                   .imports = imports_,
                    .counters = counters_,
                    .addresses = {}},
           front_(context_, Expose()) {
@@ -132,6 +136,8 @@ class ApiTest : public testing::Test {
     Feed feed_;
     Cursors cursors_;
     RevisionWaits waits_{loop_, house_.store()};
+    Idempotency idempotency_;
+    Imports imports_;
     HttpCounters counters_;
     Context context_;
     Front front_;

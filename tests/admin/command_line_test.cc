@@ -72,7 +72,8 @@ TEST(CommandLine, MistakesAreUsage) {
         {"zone", "revert", "example.com"},
         {"zone", "revert", "example.com", "--to", "yesterday"},
         {"backup"},
-        {"restore", "dir"},
+        {"restore"},
+        {"zone", "import", "example.com", "f", "--offline", "--data-dir", "d", "--view", "v"},
     };
     for (const auto& arguments : mistakes) {
         std::string text;
@@ -88,6 +89,11 @@ TEST(CommandLine, HelpAndVersionAreFine) {
 }
 
 TEST(CommandLine, NobodyThereIsAFailureNotAMistake) {
+    EXPECT_EQ(run({"restore", "/nonexistent"}).status, 1);
+    EXPECT_EQ(run({"record", "remove", "example.com", "www", "A", "--ttl", "60", "192.0.2.1",
+                   "--server", "/nonexistent.sock"})
+                  .status,
+              1);
     EXPECT_EQ(run({"zone", "list", "--data-dir", "/nonexistent"}).status, 1);
     EXPECT_EQ(run({"--server", "/nonexistent.sock", "stats"}).status, 1);
     EXPECT_EQ(

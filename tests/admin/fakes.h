@@ -50,8 +50,11 @@ class FakeExchange final : public net::HttpExchange {
         finished = true;
     }
     void reset() override { finished = true; }
-    void pause_body() override {}
-    void resume_body() override {}
+    void pause_body() override {
+        paused = true;
+        ++pauses;
+    }
+    void resume_body() override { paused = false; }
     net::WebSocket* accept_websocket(std::string_view name,
                                      net::WebSocketListener& listener) override {
         if (!websocket_possible) return nullptr;
@@ -61,6 +64,8 @@ class FakeExchange final : public net::HttpExchange {
     }
     [[nodiscard]] std::size_t queued() const override { return waiting; }
 
+    bool paused = false;
+    int pauses = 0;
     bool responded = false;
     bool finished = false;
     net::ResponseHead head;

@@ -93,4 +93,4 @@ for ((round = 0; round < rounds; round++)); do
     wait "$importer" 2>/dev/null || true
     sleep 1
 done
-echo "longest turn of the loop since the start: $(longest) s"
+echo "longest turn of a worker's loop since the start: $(longest) s, of the admin loop: $(metric meridian_admin_loop_longest_turn_seconds) s"

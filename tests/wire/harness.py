@@ -168,12 +168,12 @@ class Server:
             raise AssertionError("%s %s gave %s" % (method, path, answer))
         return answer
 
-    def run(self, *arguments, timeout=30.0):
+    def run(self, *arguments, timeout=30.0, stdin=subprocess.DEVNULL):
         """A client command of the same binary, over the admin socket."""
         return subprocess.run([BINARY, *arguments, "--server",
                                os.path.join(self.data_dir, "admin.sock")],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=timeout, check=False)
+                              stdin=stdin, capture_output=True, text=True, timeout=timeout,
+                              check=False)
 
     def import_zone(self, zone, text):
         path = os.path.join(self.dir, "import.zone")

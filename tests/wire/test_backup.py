@@ -61,6 +61,13 @@ ns1 IN A 192.0.2.53
         # Tokens are in the store: the first server's is good here too.
         status = second.http("GET", "/v1/server", token=self.server.token)
         self.assertGreaterEqual(status.json["revision"], answer.json["revision"])
+        # Without a directory it goes where `serve` keeps its data.
+        place = os.path.join(self.server.dir, "elsewhere")
+        os.mkdir(place)
+        done = subprocess.run([harness.BINARY, "restore", directory], cwd=place,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(os.path.isdir(os.path.join(place, "meridian-data", "store")))
         # Not over a store that is there.
         again = subprocess.run([harness.BINARY, "restore", directory, "--data-dir", second.data_dir],
                                capture_output=True, text=True)

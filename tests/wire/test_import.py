@@ -1,7 +1,9 @@
 """The import commands: one file, lists, other servers' configurations, with and without a server."""
+import http.client
 import json
 import os
 import subprocess
+import threading
 
 import harness
 
@@ -40,6 +42,50 @@ class Import(harness.WireTest):
         dry = self.server.run("zone", "import", "one.example", path, "--dry-run")
         self.assertEqual(dry.returncode, 0, dry)
         self.assertEqual(self.address("www.one.example."), ["192.0.2.1"])
+
+    def test_more_at_a_time_than_the_server_takes(self):
+        held = []
+        for number in range(8):
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.http_port,
+                                                    timeout=30)
+            connection.putrequest("PUT", "/v1/zones/held%d.example" % number)
+            connection.putheader("Authorization", "Bearer " + self.server.token)
+            connection.putheader("Content-Type", "text/dns")
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders()
+            held.append(connection)
+        running = lambda: self.server.metrics().get("meridian_imports_running") == 8
+        harness.wait_for(running, "eight imports")
+        refused = self.server.http("PUT", "/v1/zones/late.example", HEAD % 1,
+                                   {"Content-Type": "text/dns"})
+        self.assertEqual((refused.status, refused.json()["type"]), (503, "urn:meridian:busy"))
+        self.assertEqual(refused.headers["retry-after"], "1")
+        # The command waits and says so: with a file, and with what cannot be read twice.
+        path = self.write("late.zone", HEAD % 1 + "www A 192.0.2.1\n")
+        done = {}
+
+        def late(name, file):
+            with open(path, "rb") as text:
+                done[name] = self.server.run("zone", "import", name, file, timeout=60, stdin=text)
+
+        threads = [threading.Thread(target=late, args=one)
+                   for one in (("late.example", path), ("later.example", "-"))]
+        for thread in threads:
+            thread.start()
+        refusals = 'meridian_http_requests_total{method="PUT",route="/v1/zones/{zone}",code="503"} '
+        told = lambda: any(line.startswith(refusals) and int(line[len(refusals):]) >= 3
+                           for line in self.server.must("GET", "/metrics").body.decode().split("\n"))
+        harness.wait_for(told, "both to be told to wait")
+        for connection in held:
+            connection.close()
+        for thread in threads:
+            thread.join()
+        for name, command in done.items():
+            self.assertEqual(command.returncode, 0, command)
+            self.assertIn("%s: waiting: the server takes in 8 zones at a time" % name,
+                          command.stderr)
+            self.assertEqual(command.stderr.count("waiting"), 1, command.stderr)
+            self.assertEqual(self.address("www.%s." % name), ["192.0.2.1"])
 
     def test_a_bad_file_changes_nothing(self):
         path = self.write("bad.zone", HEAD % 1 + "www A 192.0.2.1\n")
