@@ -14,7 +14,7 @@ namespace {
 
 using zones::Operation;
 
-class OverlayBody final : public ZoneBody, private dns::MasterSink {
+class OverlayBody final : public ZoneBody, public dns::MasterSink {
   public:
     OverlayBody(zones::Store& store, const dns::Name& apex, std::string view, OverlayFormat format)
         : store_(store),

@@ -242,7 +242,7 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
     const auto zone = store.read()->zone(*apex);
     if (!zone) return refuse(problem(503, zone.error().message));
     std::string view = request.query.get("view").value_or("");
-    if (*zone && view == ((*zone)->view.empty() ? "default" : (*zone)->view)) view.clear();
+    if (view == (*zone && !(*zone)->view.empty() ? (*zone)->view : "default")) view.clear();
     if (!view.empty() && !*zone) {
         return refuse(problem(404, "there is no zone " + apex->to_text() + " for an overlay"));
     }

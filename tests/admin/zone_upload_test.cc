@@ -194,7 +194,7 @@ TEST_F(OverlayUploadTest, ABadOneChangesNothing) {
     EXPECT_EQ(ask("PUT", "/v1/zones/example.com?view=nowhere", "www A 10.0.0.2\n",
                   {{"content-type", "text/dns"}})
                   .status,
-              422);
+              404);
     must(ask("PUT", "/v1/zones/nobody.example?view=inside", "www A 10.0.0.2\n",
              {{"content-type", "text/dns"}}),
          404);
@@ -224,6 +224,10 @@ TEST_F(ZoneUploadTest, RefusalsTakeNoPlace) {
              404);
     }
     EXPECT_EQ(imports_.running(), 0U);
+    // The default view is no overlay.
+    must(ask("PUT", "/v1/zones/example.com?view=default", head_of_zone(),
+             {{"content-type", "text/dns"}}),
+         201);
 }
 
 }  // namespace

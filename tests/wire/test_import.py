@@ -58,7 +58,7 @@ class Import(harness.WireTest):
         harness.wait_for(running, "eight imports")
         refused = self.server.http("PUT", "/v1/zones/late.example", HEAD % 1,
                                    {"Content-Type": "text/dns"})
-        self.assertEqual((refused.status, refused.json()["type"]), (503, "urn:meridian:busy"))
+        self.assertEqual((refused.status, refused.json["type"]), (503, "urn:meridian:busy"))
         self.assertEqual(refused.headers["retry-after"], "1")
         # The command waits and says so: with a file, and with what cannot be read twice.
         path = self.write("late.zone", HEAD % 1 + "www A 192.0.2.1\n")
