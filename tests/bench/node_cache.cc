@@ -100,6 +100,23 @@ void load(const zones::StoreOptions& options, std::uint64_t names) {
     if (!written) fail(written.error().message);
 }
 
+/// Seconds that a batch takes, of which every name must be there, or none.
+double find_all(zones::Store& store, zones::Store::Source& source, base::Qsbr::Reader& reader,
+                const std::vector<std::vector<std::uint8_t>>& owners, zones::Presence expected) {
+    reader.online();
+    const zones::Published& published = *store.published();
+    source.use(published);
+    const zones::ZoneId zone = published.zones->find_exact(must_name("example."))->base();
+    const auto start = Clock::now();
+    for (const auto& each : owners) {
+        if (source.find(zone, each).presence != expected) fail("a wrong answer");
+    }
+    const double seconds = seconds_since(start);
+    source.release();
+    reader.offline();
+    return seconds;
+}
+
 struct Cost {
     double random_ns = 0, hot_ns = 0;
 };
@@ -122,17 +139,7 @@ Cost measure(zones::Store& store, char first, std::uint64_t names, std::uint64_t
                                             random.below(static_cast<std::uint32_t>(names))));
                 }
             }
-            reader.online();
-            const zones::Published& published = *store.published();
-            source->use(published);
-            const zones::ZoneId zone = published.zones->find_exact(must_name("example."))->base();
-            const auto start = Clock::now();
-            for (const auto& each : owners) {
-                if (source->find(zone, each).presence != expected) fail("a wrong answer");
-            }
-            seconds += seconds_since(start);
-            source->release();
-            reader.offline();
+            seconds += find_all(store, *source, reader, owners, expected);
             done += kBatch;
         }
         (hot ? cost.hot_ns : cost.random_ns) = seconds * 1e9 / static_cast<double>(done);
@@ -152,19 +159,7 @@ void measure_squeezed(zones::Store& store, std::uint64_t names, std::uint64_t lo
         for (auto& each : owners) {
             each = owner('h', random.below(static_cast<std::uint32_t>(among)));
         }
-        reader.online();
-        const zones::Published& published = *store.published();
-        source->use(published);
-        const zones::ZoneId zone = published.zones->find_exact(must_name("example."))->base();
-        const auto start = Clock::now();
-        for (const auto& each : owners) {
-            if (source->find(zone, each).presence != zones::Presence::Present)
-                fail("a wrong answer");
-        }
-        const double seconds = seconds_since(start);
-        source->release();
-        reader.offline();
-        return seconds;
+        return find_all(store, *source, reader, owners, zones::Presence::Present);
     };
     double hot = 0;
     double others = 0;
