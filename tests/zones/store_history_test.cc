@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "tests/zones/steering_documents.h"
 #include "tests/zones/store_fixture.h"
 
 namespace zones_test {
@@ -11,11 +12,6 @@ namespace {
 
 using dns::RRType;
 using Kind = zones::ChangeFault::Kind;
-
-constexpr const char* kPool =
-    R"({"id":"fra","select":{"method":"all"},"members":[{"id":"m1","A":"192.0.2.10"}]})";
-constexpr const char* kPolicy =
-    R"({"ttl":60,"rules":[{"id":"rest","when":"any","pools":["fra"]}]})";
 
 zones::RevertRevision revert(zones::Revision revision) {
     return {revision};

@@ -1,4 +1,5 @@
 // Policies and the documents they refer to, as parts of change sets.
+#include "tests/zones/steering_documents.h"
 #include "tests/zones/store_fixture.h"
 #include "zones/policy_table.h"
 
@@ -7,11 +8,6 @@ namespace {
 
 using dns::RRType;
 using Kind = zones::ChangeFault::Kind;
-
-constexpr const char* kPool =
-    R"({"id":"fra","select":{"method":"all"},"members":[{"id":"m1","A":"192.0.2.10"}]})";
-constexpr const char* kPolicy =
-    R"({"ttl":60,"rules":[{"id":"rest","when":"any","pools":["fra"]}]})";
 
 zones::PutPolicy policy(std::string_view owner, std::string json = kPolicy,
                         std::string type = "ADDRESS", std::string view = "") {
