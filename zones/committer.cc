@@ -320,20 +320,19 @@ void Committer::process(std::vector<Item>& group) {
     }
     reader_.offline();
     if (changed || received) {
-        Trimmed trimmed;
+        const std::size_t steps = kTrimSteps + 2 * group.size();
+        Trimmed trimmed{0, trim_more_};
         if (changed) {
-            trimmed = trim_history(draft, options_.history, base::wall_now(), counters.revision,
-                                   kTrimSteps + 2 * group.size());
+            trimmed =
+                trim_history(draft, options_.history, base::wall_now(), counters.revision, steps);
         }
-        if (received) {
-            trim_receipts(draft, ReceiptLimits{}, base::wall_now(), kTrimSteps + 2 * group.size());
-        }
+        if (received) trim_receipts(draft, ReceiptLimits{}, base::wall_now(), steps);
         Written written = write(draft, counters);
         // The counters tell whether the batch is there only if it moves them.
         if (!changed && written == Written::YesAndPublished) written = write(draft, counters);
         if (written != Written::No) {
             counters_ = counters;
-            trim_more_ = changed ? trimmed.more : trim_more_;
+            trim_more_ = trimmed.more;
             count_kept(draft);
             if (changed && written == Written::Yes) publish(draft, results);
             const std::lock_guard lock(stats_mutex_);
