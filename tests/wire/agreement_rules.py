@@ -132,9 +132,9 @@ def longer_chain(case, _):
 
 @rule
 def signatures_of_an_alias(case, _):
-    """RRSIG and NSEC asked for where an alias stands in an unsigned zone: QTYPE does not match CNAME,
-    so "copy the CNAME RR into the answer section" and go on (RFC 1034, 4.3.2, step 3a). NSD does the
-    same; Knot and BIND say NODATA."""
+    """RRSIG and NSEC asked for where an alias stands that has none: QTYPE does not match CNAME, so "copy the CNAME RR
+    into the answer section" and go on (RFC 1034, 4.3.2, step 3a). NSD does the same; Knot and BIND say NODATA, which
+    is bogus to a validator where NSEC3 proves it: the bit for CNAME must be clear (RFC 5155, 8.5)."""
     return case.qtype in (RRSIG, NSEC) and any(key[1] == CNAME for key in case.ours.answer) and same_as(case, "nsd")
 
 
@@ -145,6 +145,15 @@ def any_from_a_wildcard(case, aspect):
     it (it answers ANY with the CNAME that it synthesized), and NSD shows an NSEC that covers another name."""
     return (case.qtype == ANY and case.dnssec_ok and aspect == "authority" and case.qname != last_target(case)[0]
             and same_as(case, "nsd", ("rcode", "aa", "answer", "additional")))
+
+
+@rule
+def below_a_dname_at_a_wildcard(case, aspect):
+    """A DNAME at a wildcard redirects what is below the asterisk itself (RFC 4592, 4.4). What is missing where it leads
+    is proven as anywhere else, the name and the wildcard (RFC 4035, 3.1.3.2). NSD has the same answer with a part of
+    the proof; Knot takes the DNAME for one that the wildcard made."""
+    return (case.dnssec_ok and aspect == "authority" and same_as(case, "nsd", ("rcode", "aa", "answer", "additional"))
+            and any(key[1] == DNAME and key[0].startswith(b"\1*") for key in case.ours.answer))
 
 
 @rule

@@ -193,6 +193,21 @@ def dnames(zone):
              "x.loop", "x.long", long_label + ".long", long_label + "." + long_label + ".long")
 
 
+def wild_aliases(zone):
+    """Aliases made by wildcards (RFC 4592, 4.4 and 4.6), that lead to themselves and back into each other too."""
+    c = zone.chance
+    zone.add("*.wd", "DNAME", "end." + zone.apex)
+    zone.add("*.wd", "TXT", '"beside a DNAME"')
+    zone.add("a.end", "A", address(c))
+    zone.add("*.self", "CNAME", "*.self." + zone.apex)
+    zone.add("*.again", "CNAME", "x.again." + zone.apex)
+    zone.add("*.there", "CNAME", "a.back." + zone.apex)
+    zone.add("back", "DNAME", "there." + zone.apex)
+    zone.add("*.*.stars", "TXT", '"two"')
+    zone.ask("x.wd", "a.x.wd", "*.wd", "a.*.wd", "b.a.x.wd", "x.self", "*.self", "x.again", "y.again", "q.there",
+             "q.back", "*.back", "b.q.back", "stars", "x.stars", "y.x.stars", "*.stars", "y.*.stars", "z.y.x.stars")
+
+
 def chains(zone):
     c = zone.chance
     length = c.randrange(1, 9)
@@ -317,7 +332,7 @@ def zero_ttl(zone):
     zone.add("huge-ttl", "A", address(zone.chance), 2147483647)
 
 
-FEATURES = (plain, plain, wildcards, wildcards, wildcards, empty, cuts, cuts, dnames, chains, long_names,
+FEATURES = (plain, plain, wildcards, wildcards, wildcards, empty, cuts, cuts, dnames, wild_aliases, chains, long_names,
             odd_labels, many_types, bindings, large, zero_ttl)
 
 

@@ -123,8 +123,12 @@ def cannot_ask(resolver, qname, qtype, reply, apexes):
         labels = labels_of(qname)
         parents = [b"".join(labels[i:]) + b"\0" for i in range(1, len(labels))]
         return resolver != "unbound" or not any(parent in apexes for parent in parents)
-    if resolver == "kresd" and qtype == ANY:
-        return True  # it does not ask for ANY (RFC 8482, 4)
+    if resolver == "kresd" and sum(qname.endswith(apex) for apex in apexes) > 1:
+        return True  # it believes what it has seen of the zone above, which need not delegate this one
+    if resolver != "unbound" and qtype == ANY:
+        return True  # Knot Resolver does not ask for ANY (RFC 8482, 4), BIND says what it has, validated or not
+    if resolver == "named" and qtype == NSEC and any(rtype == CNAME for _, rtype in reply.answer):
+        return True  # it takes no CNAME for an answer to NSEC, although NODATA could not be proven (RFC 5155, 8.5)
     # They take the links on the way for the answer, where the end of the chain is (RFC 6672, 3.2).
     return qtype in (DNAME, ANY) and any(rtype == CNAME for _, rtype in reply.answer)
 
@@ -140,28 +144,38 @@ def left_open(qname, reply, existing):
     return None
 
 
+def empty_wildcard(qname, reply):
+    """Owners and next names of NSECs of which one shows that a wildcard above the qname is an empty non-terminal (RFC
+    4592, 2.2.2); None: there is no such."""
+    if reply.rcode or reply.answer:
+        return None
+    names = [name for (owner, rtype), (_, datas) in reply.authority.items() if rtype == NSEC
+             for name in (owner, b"".join(labels_of(next(iter(datas)))) + b"\0")]
+    for name in names:
+        labels = labels_of(name)
+        for i in range(1, len(labels)):
+            if labels[i] == b"\1*" and qname.endswith(b"".join(labels[i + 1:]) + b"\0"):
+                return names
+    return None
+
+
 def not_for_kresd(qname, reply, direct, existing):
     """Why Knot Resolver 5.6 does not believe what Unbound and BIND do; None: it has no reason."""
     if left_open(qname, reply, existing):
         return left_open(qname, reply, existing)
     labels = labels_of(qname)
-    if not reply.answer and len(labels) > MANY_LABELS:
-        return "what is missing at a name of very many labels, where it bounds its work (CVE-2023-50868)"
+    if len(labels) > MANY_LABELS:
+        return "a name of very many labels"
     for i in range(1, len(labels)):
         above = direct.ask(b"".join(labels[i:]) + b"\0", DS, 0)
         if above is not None and any(rtype == CNAME for _, rtype in above.answer):
             return "a name below an alias, whose DS it asks for as a forwarder"
-    nsecs = [(owner, next(iter(datas))) for (owner, rtype), (_, datas) in reply.authority.items() if rtype == NSEC]
-    for owner, rdata in nsecs:
-        following = b"".join(labels_of(rdata)) + b"\0"
-        for name in (owner, following):
-            at = name.find(b"\1*", 1)
-            if at > 0 and qname.endswith(name[at + 2:]) and reply.rcode == 0 and not reply.answer:
-                return "a wildcard that is an empty non-terminal (RFC 4592, 2.2.2)"
+    if empty_wildcard(qname, reply):
+        return "a wildcard that is an empty non-terminal (RFC 4592, 2.2.2)"
     return None
 
 
-def not_for_unbound(qname, reply, existing):
+def not_for_unbound(qname, qtype, reply, existing):
     """Why Unbound 1.17 does not believe what BIND does; None: it has no reason."""
     if qname[:2] == b"\1*" and any(rtype == RRSIG and any(data[3] < len(labels_of(owner)) - 1 for data in datas)
                                   for (owner, rtype), (_, datas) in reply.answer.items() if owner[:2] == b"\1*"):
@@ -169,6 +183,9 @@ def not_for_unbound(qname, reply, existing):
     synthesized = {owner for owner, rtype in reply.answer if rtype == CNAME and (owner, RRSIG) not in reply.answer}
     if len(synthesized) > sum(rtype == DNAME for _, rtype in reply.answer):
         return "a chain that comes twice by a DNAME, which stands in the answer once (RFC 2181, 5)"
+    empty = empty_wildcard(qname, reply)
+    if empty and (qtype == ANY or any(name.startswith(b"\1*") for name in empty)):
+        return "a wildcard that is empty, asked for ANY or beside another wildcard"
     if b"\1*" in qname[2:] and not reply.answer:
         return "an asterisk inside a name below which a wildcard is empty"
     return left_open(qname, reply, existing)
@@ -201,7 +218,7 @@ def check(job):
                     continue
                 reason = None
                 if resolver == "unbound":
-                    reason = not_for_unbound(qname.lower(), answer, existing)
+                    reason = not_for_unbound(qname.lower(), qtype, answer, existing)
                 elif resolver == "kresd":
                     reason = not_for_kresd(qname.lower(), answer, direct, existing)
                 if reason:
