@@ -1,5 +1,6 @@
 #include "admin/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -141,6 +142,14 @@ Json Json::object() {
 }
 
 base::Result<Json> Json::parse(std::string_view text) {
+    // Nowhere in a JSON text (RFC 8259, 2 and 7); the parser would take it for the end.
+    if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
+        return base::fail(
+            "line " +
+            std::to_string(1 + std::count(text.begin(),
+                                          text.begin() + static_cast<std::ptrdiff_t>(at), '\n')) +
+            ": a zero octet");
+    }
     Builder builder(text);
     if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
         return base::fail(builder.error());

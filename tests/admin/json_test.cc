@@ -28,6 +28,7 @@ TEST(Json, ErrorsSayWhere) {
     EXPECT_FALSE(Json::parse("[1] 2"));
     EXPECT_FALSE(Json::parse("\"\xff\""));
     EXPECT_FALSE(Json::parse("NaN"));
+    EXPECT_EQ(error(std::string_view("{}\n\0{", 5)), "line 2: a zero octet");
 }
 
 TEST(Json, DepthAndMembersAreBounded) {
