@@ -536,12 +536,11 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
     Published next = current();
     next.revision = counters_.revision;
     next.snapshot = store_.snapshot();
-    bool views = false;
     std::vector<ZoneTable::Edit> edits;
     for (const Result& result : results) {
         if (!result.merged) continue;
         const Proposal::Outcome& outcome = *result.outcome;
-        views = views || outcome.views;
+        if (outcome.views) next.views = outcome.views;
         if (outcome.policies) next.policies = outcome.policies;
         for (const dns::Name& apex : outcome.zones) {
             const auto row = draft.rows(Family::Zones).find(ZoneRecord::key(apex));
@@ -556,12 +555,6 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
         }
     }
     if (!edits.empty()) next.zones = next.zones->edited(edits);
-    if (views) {
-        Draft written(store_);
-        ViewDocuments documents = read_views(written);
-        next.views = std::make_shared<const ViewTable>(std::move(documents.views),
-                                                       std::move(documents.networks));
-    }
     publish(std::move(next));
     residency_.after_publish(dropped);
 }

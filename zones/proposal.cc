@@ -27,7 +27,7 @@ base::Result<Proposal::Outcome, ChangeError> Proposal::apply() {
     }
     settle_zones();
     if (reverts_) merge_effects(outcome_.effects);
-    check_views();
+    settle_views();
     check_touched();
     compile();
     finish_warnings();

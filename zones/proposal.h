@@ -34,7 +34,7 @@ class Proposal {
         std::vector<dns::Name> zones;                 // whose record changed
         std::vector<ZoneId> dropped;                  // ids that are served no more
         std::vector<ZoneId> attached;                 // ids that came with data written before
-        bool views = false;                           // views or networks changed
+        std::shared_ptr<const ViewTable> views;       // if views or networks changed
         std::shared_ptr<const PolicyTable> policies;  // null: as before
     };
     [[nodiscard]] base::Result<Outcome, ChangeError> apply();
@@ -169,7 +169,7 @@ class Proposal {
     void finish_warnings();
 
     // proposal_finish.cc
-    void check_views();
+    void settle_views();
     void check_deleted_view(const std::string& name, ViewId id);
     void settle_zones();
     void advance_serial(Zone& zone);
@@ -182,7 +182,8 @@ class Proposal {
     const GeoDatabases& geo_;
     const Revision revision_;  // the one this change set will have
     std::size_t operation_ = 0;
-    bool damaged_ = false;  // stored octets that make no sense
+    bool views_changed_ = false;  // or networks
+    bool damaged_ = false;        // stored octets that make no sense
     std::vector<ChangeFault> faults_;
     std::size_t more_warnings_ = 0;  // than are kept
     Outcome outcome_;

@@ -121,7 +121,7 @@ void Proposal::perform(const PutDocument& put) {
     draft_.put(Family::Config, key, record.pack());
     documents_.insert_or_assign({put.kind, put.id}, operation_);
     if (document_steers(put.kind)) steering_ = steering_.value_or(operation_);
-    if (put.kind == "views" || put.kind == "networks") outcome_.views = true;
+    if (put.kind == "views" || put.kind == "networks") views_changed_ = true;
 }
 
 void Proposal::perform(const DeleteDocument& remove) {
@@ -143,7 +143,7 @@ void Proposal::perform(const DeleteDocument& remove) {
     draft_.erase(Family::Config, key);
     documents_.insert_or_assign({remove.kind, remove.id}, operation_);
     if (document_steers(remove.kind)) steering_ = steering_.value_or(operation_);
-    if (remove.kind == "views" || remove.kind == "networks") outcome_.views = true;
+    if (remove.kind == "views" || remove.kind == "networks") views_changed_ = true;
 }
 
 }  // namespace zones

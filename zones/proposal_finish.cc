@@ -81,9 +81,10 @@ void Proposal::settle_zones() {
     }
 }
 
-void Proposal::check_views() {
-    if (!outcome_.views) return;
-    for (const ViewDocuments::Orphan& orphan : read_views(draft_).orphans) {
+void Proposal::settle_views() {
+    if (!views_changed_) return;
+    ViewDocuments views = read_views(draft_);
+    for (const ViewDocuments::Orphan& orphan : views.orphans) {
         const auto network = documents_.find({"networks", orphan.network});
         const auto view = documents_.find({"views", orphan.view});
         if (network != documents_.end()) {
@@ -104,6 +105,8 @@ void Proposal::check_views() {
         operation_ = document.second;
         if (record) check_deleted_view(document.first.second, record->number);
     }
+    outcome_.views =
+        std::make_shared<const ViewTable>(std::move(views.views), std::move(views.networks));
 }
 
 void Proposal::check_deleted_view(const std::string& name, ViewId id) {

@@ -15,6 +15,18 @@ using zones::Family;
 using zones::KeyValueStore;
 using Kind = zones::ChangeFault::Kind;
 
+class FailedCursor : public KeyValueStore::Cursor {
+  public:
+    void seek(std::string_view) override {}
+    void seek_before(std::string_view) override {}
+    void next() override {}
+    void previous() override {}
+    bool valid() const override { return false; }
+    std::string_view key() const override { return {}; }
+    std::string_view value() const override { return {}; }
+    KeyValueStore::Read status() const override { return KeyValueStore::Read::Failed; }
+};
+
 /// A real database whose writes and recovery fail on demand.
 class FailingStore : public KeyValueStore {
   public:
@@ -28,6 +40,7 @@ class FailingStore : public KeyValueStore {
     std::unique_ptr<Cursor> cursor(Family family,
                                    std::shared_ptr<const zones::StoreSnapshot> snapshot,
                                    bool may_block) override {
+        if (reads_fail) return std::make_unique<FailedCursor>();
         return real_->cursor(family, std::move(snapshot), may_block);
     }
     std::unique_ptr<Cursor> scan(Family family,
@@ -44,7 +57,9 @@ class FailingStore : public KeyValueStore {
     }
     base::Result<void> write(const zones::KeyValueBatch& batch) override {
         if (writes_fail) return base::fail("the disk is on fire");
-        return real_->write(batch);
+        auto written = real_->write(batch);
+        if (reads_fail_after_write) reads_fail = true;
+        return written;
     }
     base::Result<Resumed> resume() override {
         ++resumed;
@@ -65,6 +80,7 @@ class FailingStore : public KeyValueStore {
 
     std::atomic<bool> writes_fail{false};
     std::atomic<bool> reads_fail{false};
+    std::atomic<bool> reads_fail_after_write{false};
     std::atomic<std::uint64_t> free{~std::uint64_t{0}};
     std::atomic<int> resumed{0};
 
@@ -112,6 +128,14 @@ class CommitterTest : public testing::Test {
     std::unique_ptr<zones::Residency> residency_;
     std::unique_ptr<zones::Committer> committer_;
 };
+
+// What is published was read before it was written: a disk that fails in between takes nothing
+// away.
+TEST_F(CommitterTest, ViewsArePublishedAsTheyWereWritten) {
+    store_->reads_fail_after_write = true;
+    ASSERT_TRUE(commit(changes(zones::PutDocument{"views", "inside", R"({"name":"inside"})"})));
+    EXPECT_NE(committer_->published()->views->find("inside"), nullptr);
+}
 
 TEST_F(CommitterTest, FailedWriteIsNotAcknowledgedAndTheStoreRecovers) {
     ASSERT_TRUE(commit(changes(zone("example."))));
