@@ -87,22 +87,40 @@ reason_of() { # TEST LOG
         inside && /: Skipped$/ { getline; print; exit }' "$2"
 }
 
+# The tests of the store take as long as all others together: on as many cores as there are, up to 4.
+shards_of() { # PROGRAM
+    local cores
+    case $1 in
+    */zones_tests) cores=$(nproc) && echo $((cores < 4 ? cores : 4)) ;;
+    *) echo 1 ;;
+    esac
+}
+
 # Runs one test program and adds up. A crash, a sanitizer's report or a time-out is one failure more.
 run_program() { # STAGE PROGRAM
     local name=$1-$(basename "$2") from=$SECONDS status=0 p=0 f=0 s=0
-    local log=$logs/$name.log json=$logs/$name.json
-    rm -f "$json"
-    timeout --kill-after=10 "$program_timeout_s" "$2" --gtest_output="json:$json" --gtest_brief=0 \
-        >"$log" 2>&1 </dev/null || status=$?
-    if [ -s "$json" ]; then
-        local lines line
-        mapfile -t lines < <(count "$json")
-        read -r p f s <<<"${lines[0]}"
+    local log=$logs/$name.log json=$logs/$name.json shards shard running=()
+    shards=$(shards_of "$2")
+    rm -f "$json".*
+    for ((shard = 0; shard < shards; shard++)); do
+        GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$shard timeout --kill-after=10 "$program_timeout_s" \
+            "$2" --gtest_output="json:$json.$shard" --gtest_brief=0 >"$log.$shard" 2>&1 </dev/null &
+        running+=($!)
+    done
+    for shard in "${!running[@]}"; do
+        local of_this=0 lines=("0 0 0") line a b c
+        wait "${running[$shard]}" || of_this=$?
+        if [ -s "$json.$shard" ]; then mapfile -t lines < <(count "$json.$shard"); fi
+        read -r a b c <<<"${lines[0]}"
         for line in "${lines[@]:1}"; do
-            [ -z "$line" ] || skips+=("$name $line: $(reason_of "$line" "$log")")
+            [ -z "$line" ] || skips+=("$name $line: $(reason_of "$line" "$log.$shard")")
         done
-    fi
-    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+        if [ "$of_this" -ne 0 ]; then status=$of_this; fi
+        if [ "$of_this" -ne 0 ] && [ "$b" -eq 0 ]; then b=1; fi
+        p=$((p + a)) f=$((f + b)) s=$((s + c))
+    done
+    cat "$log".* >"$log"
+    rm -f "$log".*
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '  %-44s %5d passed, %d failed, %d skipped, %d s\n' "$name" "$p" "$f" "$s" $((SECONDS - from))
     if [ "$f" -ne 0 ]; then
