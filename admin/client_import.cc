@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "admin/client_commands.h"
+#include "admin/context.h"
 #include "admin/documents.h"
 #include "admin/import_jobs.h"
 #include "admin/offline_import.h"
@@ -38,7 +39,7 @@ struct Input {
 };
 
 // Requests that are under way at once when many zones are imported.
-constexpr std::size_t kInFlight = 8;  // as many as a server takes
+constexpr std::size_t kInFlight = Imports::kMax;  // beyond, they would wait at the server
 
 // How long a server that takes in other zones is waited for.
 constexpr std::chrono::minutes kPatience{30};

@@ -138,30 +138,24 @@ class OverlayBody final : public ZoneBody, public dns::MasterSink {
                       {"name", "type", "ttl", "records", "count", "hidden", "view",
                        "old_answer_until", "revision"},
                       "", faults);
-        const auto text = [&document, &faults](const char* key) {
-            const Json* member = document.find(key);
-            if (member != nullptr && member->as_string() != nullptr) return *member->as_string();
-            faults.add(pointer_step(key), "a string is wanted");
-            return std::string();
-        };
         const Json* view = document.find("view");
         if (view != nullptr && (view->as_string() == nullptr || *view->as_string() != view_)) {
             faults.add("/view", "the request is for the view " + view_);
         }
-        const std::string name = text("name");
-        const std::string type_text = text("type");
+        const std::string* name = text_member(document, "name", "", faults);
+        const std::string* type_text = text_member(document, "type", "", faults);
         if (!faults.none()) return;
-        const auto owner = parse_name(name, apex_);
+        const auto owner = parse_name(*name, apex_);
         if (!owner) return faults.add("/name", owner.error().message);
-        const auto type = dns::parse_type(type_text);
+        const auto type = dns::parse_type(*type_text);
         if (!type || dns::is_meta(*type)) {
-            return faults.add("/type", type ? type_text + " cannot be stored in a zone"
-                                            : "unknown type " + type_text);
+            return faults.add("/type", type ? *type_text + " cannot be stored in a zone"
+                                            : "unknown type " + *type_text);
         }
         zones::RRsetValue value = parse_rrset_value(document, apex_, *type, "", faults);
         if (!faults.none()) return;
         if (rrsets_.count(Key(*owner, *type)) != 0) {
-            return faults.add("", owner->to_text() + ' ' + type_text + " stands here twice");
+            return faults.add("", owner->to_text() + ' ' + *type_text + " stands here twice");
         }
         for (const auto& rdata : value.records) octets_ += rdata.size() + kRecordOctets;
         rrset_at(*owner, *type).value = std::move(value);

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <set>
 
+#include "tests/zones/forwarding_store.h"
+#include "tests/zones/own_program.h"
 #include "tests/zones/store_fixture.h"
 #include "zones/key.h"
 #include "zones/records.h"
@@ -33,58 +35,29 @@ std::string apex(int number) {
 }
 
 /// The database, whose process ends by SIGKILL when so many writes have been made.
-class KilledStore final : public KeyValueStore {
+class KilledStore final : public ForwardingStore {
   public:
     KilledStore(std::unique_ptr<KeyValueStore> real, int writes)
-        : real_(std::move(real)), left_(writes) {}
+        : ForwardingStore(std::move(real)), left_(writes) {}
 
-    Read get(Family family, std::string_view key, const zones::StoreSnapshot* snapshot,
-             bool may_block, std::string& value) override {
-        return real_->get(family, key, snapshot, may_block, value);
-    }
-    std::unique_ptr<Cursor> cursor(Family family,
-                                   std::shared_ptr<const zones::StoreSnapshot> snapshot,
-                                   bool may_block) override {
-        return real_->cursor(family, std::move(snapshot), may_block);
-    }
-    std::unique_ptr<Cursor> scan(Family family,
-                                 std::shared_ptr<const zones::StoreSnapshot> snapshot) override {
-        return real_->scan(family, std::move(snapshot));
-    }
-    base::Result<void> checkpoint(const std::string& directory) override {
-        return real_->checkpoint(directory);
-    }
-    std::uint64_t estimate_keys(Family family) override { return real_->estimate_keys(family); }
-    std::uint64_t approximate_octets(Family family, const std::string& from,
-                                     const std::string& to) override {
-        return real_->approximate_octets(family, from, to);
-    }
     base::Result<void> write(const zones::KeyValueBatch& batch) override {
-        auto written = real_->write(batch);
+        auto written = ForwardingStore::write(batch);
         step();
         return written;
     }
-    base::Result<Resumed> resume() override { return real_->resume(); }
-    bool close_left() override { return real_->close_left(); }
     base::Result<void> ingest(
         Family family,
         const std::function<bool(std::string& key, std::string& value)>& each) override {
-        auto ingested = real_->ingest(family, each);
+        auto ingested = ForwardingStore::ingest(family, each);
         step();
         return ingested;
     }
-    void reclaim(Family family, const std::string& from, const std::string& to) override {
-        real_->reclaim(family, from, to);
-    }
-    std::shared_ptr<const zones::StoreSnapshot> snapshot() override { return real_->snapshot(); }
-    std::optional<std::uint64_t> free_octets() const override { return real_->free_octets(); }
 
   private:
     void step() {
         if (--left_ == 0) ::raise(SIGKILL);
     }
 
-    std::unique_ptr<KeyValueStore> real_;
     int left_;
 };
 
@@ -144,19 +117,9 @@ TEST(DISABLED_BulkCrashLoader, LoadsUntilItIsKilled) {
 void load_and_kill(const std::string& directory, int step) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    std::string self = "/proc/self/exe";
-    std::string filter = "--gtest_filter=DISABLED_BulkCrashLoader.*";
-    std::string disabled = "--gtest_also_run_disabled_tests";
-    char* arguments[] = {self.data(), filter.data(), disabled.data(), nullptr};
-    // It has one test to run, whichever shard this is.
-    ::unsetenv("GTEST_TOTAL_SHARDS");
-    ::unsetenv("GTEST_SHARD_INDEX");
     ::setenv(kDirectoryVariable, directory.c_str(), 1);
     ::setenv(kStepVariable, std::to_string(step).c_str(), 1);
-    pid_t child = 0;
-    ASSERT_EQ(::posix_spawn(&child, self.c_str(), &actions, nullptr, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    const pid_t child = run_disabled_test("DISABLED_BulkCrashLoader.*", actions);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the loader ended by itself";

@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "tests/zones/forwarding_store.h"
 #include "tests/zones/store_fixture.h"
 
 namespace zones_test {
@@ -28,54 +29,32 @@ class FailedCursor : public KeyValueStore::Cursor {
 };
 
 /// A real database whose writes and recovery fail on demand.
-class FailingStore : public KeyValueStore {
+class FailingStore : public ForwardingStore {
   public:
-    explicit FailingStore(std::unique_ptr<KeyValueStore> real) : real_(std::move(real)) {}
+    using ForwardingStore::ForwardingStore;
 
     Read get(Family family, std::string_view key, const zones::StoreSnapshot* snapshot,
              bool may_block, std::string& value) override {
         if (reads_fail) return Read::Failed;
-        return real_->get(family, key, snapshot, may_block, value);
+        return ForwardingStore::get(family, key, snapshot, may_block, value);
     }
     std::unique_ptr<Cursor> cursor(Family family,
                                    std::shared_ptr<const zones::StoreSnapshot> snapshot,
                                    bool may_block) override {
         if (reads_fail) return std::make_unique<FailedCursor>();
-        return real_->cursor(family, std::move(snapshot), may_block);
-    }
-    std::unique_ptr<Cursor> scan(Family family,
-                                 std::shared_ptr<const zones::StoreSnapshot> snapshot) override {
-        return real_->scan(family, std::move(snapshot));
-    }
-    base::Result<void> checkpoint(const std::string& directory) override {
-        return real_->checkpoint(directory);
-    }
-    std::uint64_t estimate_keys(Family family) override { return real_->estimate_keys(family); }
-    std::uint64_t approximate_octets(Family family, const std::string& from,
-                                     const std::string& to) override {
-        return real_->approximate_octets(family, from, to);
+        return ForwardingStore::cursor(family, std::move(snapshot), may_block);
     }
     base::Result<void> write(const zones::KeyValueBatch& batch) override {
         if (writes_fail) return base::fail("the disk is on fire");
-        auto written = real_->write(batch);
+        auto written = ForwardingStore::write(batch);
         if (reads_fail_after_write) reads_fail = true;
         return written;
     }
     base::Result<Resumed> resume() override {
         ++resumed;
         if (writes_fail) return base::fail("still on fire");
-        return real_->resume();
+        return ForwardingStore::resume();
     }
-    bool close_left() override { return real_->close_left(); }
-    base::Result<void> ingest(
-        Family family,
-        const std::function<bool(std::string& key, std::string& value)>& each) override {
-        return real_->ingest(family, each);
-    }
-    void reclaim(Family family, const std::string& from, const std::string& to) override {
-        real_->reclaim(family, from, to);
-    }
-    std::shared_ptr<const zones::StoreSnapshot> snapshot() override { return real_->snapshot(); }
     std::optional<std::uint64_t> free_octets() const override { return free; }
 
     std::atomic<bool> writes_fail{false};
@@ -83,9 +62,6 @@ class FailingStore : public KeyValueStore {
     std::atomic<bool> reads_fail_after_write{false};
     std::atomic<std::uint64_t> free{~std::uint64_t{0}};
     std::atomic<int> resumed{0};
-
-  private:
-    std::unique_ptr<KeyValueStore> real_;
 };
 
 class CommitterTest : public testing::Test {

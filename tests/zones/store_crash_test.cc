@@ -13,6 +13,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/zones/own_program.h"
 #include "tests/zones/store_fixture.h"
 
 extern char** environ;
@@ -114,19 +115,8 @@ std::uint32_t write_and_kill(const std::string& directory, std::chrono::microsec
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], kPipe);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    const std::string program = "/proc/self/exe";
-    std::string filter = "--gtest_filter=DISABLED_StoreCrashWriter.*";
-    std::string disabled = "--gtest_also_run_disabled_tests";
-    std::string self = program;
-    char* arguments[] = {self.data(), filter.data(), disabled.data(), nullptr};
-    // It has one test to run, whichever shard this is.
-    ::unsetenv("GTEST_TOTAL_SHARDS");
-    ::unsetenv("GTEST_SHARD_INDEX");
     ::setenv(kDirectoryVariable, directory.c_str(), 1);
-    pid_t child = 0;
-    EXPECT_EQ(::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    const pid_t child = run_disabled_test("DISABLED_StoreCrashWriter.*", actions);
     ::close(ends[1]);
 
     std::uint32_t last = 0;
