@@ -22,6 +22,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/octets.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -128,8 +130,14 @@ class Resolver {
         }
         query.append("\0\0\1\0\1", 5);
         std::array<unsigned char, 512> reply{};
-        if (send(fd_, query.data(), query.size(), 0) < 0) fail("cannot ask");
-        const ssize_t got = recv(fd_, reply.data(), reply.size(), 0);
+        ssize_t got = -1;
+        for (int attempt = 0; got < 0 && attempt < kAttempts; ++attempt) {
+            base::store_be16(reinterpret_cast<std::uint8_t*>(query.data()), ++id_);
+            if (send(fd_, query.data(), query.size(), 0) < 0) fail("cannot ask");
+            do {  // a late answer to an earlier attempt has another ID
+                got = recv(fd_, reply.data(), reply.size(), 0);
+            } while (got >= 2 && std::memcmp(reply.data(), query.data(), 2) != 0);
+        }
         if (got < static_cast<ssize_t>(query.size()) + 16 || reply[7] != 1 || reply[9] != 0) {
             fail("not one answer for " + name);
         }
@@ -139,7 +147,10 @@ class Resolver {
     }
 
   private:
+    static constexpr int kAttempts = 3;
+
     int fd_;
+    std::uint16_t id_ = 0;
 };
 
 void write(const Options& options, unsigned writer, Clock::time_point end,
@@ -147,8 +158,10 @@ void write(const Options& options, unsigned writer, Clock::time_point end,
     Admin admin(options.socket);
     Resolver resolver(options.port);
     const std::uint32_t share = options.names / options.writers;
-    std::uint64_t state = writer + 1;
-    for (std::uint32_t number = 1; Clock::now() < end; ++number) {
+    // Another one each time: a change to what is there already is none.
+    std::uint64_t state =
+        static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()) + writer;
+    for (auto number = static_cast<std::uint32_t>(state >> 10U); Clock::now() < end; ++number) {
         std::uint64_t before = left.load();
         while (before > 0 && !left.compare_exchange_weak(before, before - 1)) {
         }
