@@ -1,181 +1,100 @@
 #!/usr/bin/env bash
-# auth.sh [--rounds N] [--stream hot|mix|nxdomain] [--queries N]: CPU per query of authoritative
-# answers, Meridian beside Debian's NSD and gdnsd and a batched UDP echo.
+# auth.sh [--rounds N] [--stream hot|mix|nxdomain|referral]... [--peers "NAME..."] [--queries N] [--names N]
+#         [--zones N] [--signed nsec|nsec3] [--svg FILE]:
+# CPU per query of authoritative answers over UDP, Meridian beside Debian's gdnsd, NSD, Knot,
+# PowerDNS and BIND and a batched UDP echo, which is the floor.
 #
-# All servers run with one worker and the same zone; each round measures each of them once on the
-# same stream, and the medians of the per-round ratios count, with their quartiles. Absolute
-# figures move by a third within a day on a shared machine; ratios of one round hardly do. Exit
-# status 1 when Meridian's median is above NSD's on the stream.
+# All run with one worker and the same zone of 250,000 records; each of N (9) rounds measures each
+# of them once on each stream, and the medians of the per-round ratios count. --zones loads so many
+# zones of 10 records into Meridian instead, beside the floor alone, and asks the mix over all of
+# them. --signed signs a zone of 76,000 records, asks with DO, and compares with NSD, Knot and BIND.
+# Exit status 1 when Meridian is not below every peer in every stream.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-rounds=9 stream=hot queries=300000
+rounds=9 streams=() peers= queries=200000 names= zones=0 signed= svg=
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=${2:?} && shift ;;
-    --stream) stream=${2:?} && shift ;;
+    --stream) streams+=("${2:?}") && shift ;;
+    --peers) peers=${2?} && shift ;;
     --queries) queries=${2:?} && shift ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --names) names=${2:?} && shift ;;
+    --zones) zones=${2:?} && shift ;;
+    --signed) signed=${2:?} && shift ;;
+    --svg) svg=$(realpath "${2:?}") && shift ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
 done
-[ "$rounds" -ge 1 ] || { echo "auth.sh: --rounds wants a number" >&2; exit 2; }
+# 40,000 names (76,000 records) are signed in well under a minute; 131,570 are 250,000 records.
+[ -n "$names" ] || { [ -n "$signed" ] && names=40000 || names=131570; }
+case $signed in '' | nsec | nsec3) ;; *) echo "auth.sh: --signed wants nsec or nsec3" >&2; exit 2 ;; esac
+[ "$rounds" -ge 1 ] && [ "$queries" -ge 1 ] && [ "$names" -ge 100 ] && [ "$zones" -ge 0 ] ||
+    { echo "auth.sh: --rounds, --queries, --names (at least 100), --zones want numbers" >&2; exit 2; }
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. tests/bench/peers.sh
 
-scripts/install-packages.sh build run test
-mkdir -p build/logs
-echo "building (log: build/logs/bench-build.log)"
-{ cmake --preset bench && cmake --build --preset bench -j "$(nproc)"; } >build/logs/bench-build.log 2>&1 ||
-    { tail -n 40 build/logs/bench-build.log >&2; exit 1; }
-meridian=$PWD/build/bench/server/meridian
-tools=$PWD/build/bench/tests/bench
+blast=(-s 4 -w 64) same=() bars=() title="CPU of the server per query, microseconds"
+if [ "$zones" -gt 0 ]; then
+    [ ${#streams[@]} -gt 0 ] || streams=(mix)
+    peers= bars=(--bar mix=1.25)
+elif [ -n "$signed" ]; then
+    [ ${#streams[@]} -gt 0 ] || streams=(hot mix nxdomain referral)
+    peers=${peers:-nsd knot bind} blast+=(-d) same=(--do) title="$title: signed (${signed^^}), asked with DO"
+else
+    [ ${#streams[@]} -gt 0 ] || streams=(hot mix nxdomain)
+    peers=${peers:-${all_peers[*]}} bars=(--bar hot=1.04 --bar mix=1.10 --bar nxdomain=1.06)
+fi
+prepare meridian dnsblast udp_echo
+[ -z "$peers" ] || scripts/install-packages.sh bench || echo "going on with what is installed"
+peers=$(installed_peers $peers)
 
-work=$(mktemp -d /tmp/meridian-bench.XXXXXX)
-pids=()
-clean_up() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap clean_up EXIT
-python3 tests/bench/make_zone.py "$work"
-[ -f "$work/$stream.txt" ] || { echo "auth.sh: no stream $stream" >&2; exit 2; }
-
-declare -A port pid
-base=$((20000 + RANDOM % 10000))
-port=([floor]=$base [meridian]=$((base + 1)) [nsd]=$((base + 2)) [gdnsd]=$((base + 3)))
-web=$((base + 4))
-
-start() { # NAME COMMAND...
-    local name=$1
-    shift
-    "$@" >"$work/$name.log" 2>&1 </dev/null &
-    pid[$name]=$!
-    pids+=($!)
-}
-# Waits until a server answers a name of the zone; the echo answers anything.
-ready() {
-    local name=$1 i
-    for ((i = 0; i < 200; i++)); do
-        kill -0 "${pid[$name]}" 2>/dev/null || break
-        if dig @127.0.0.1 -p "${port[$name]}" +tries=1 +time=1 +short host000000.bench.example A 2>/dev/null | grep -q '^10\.'; then
-            return 0
-        fi
-        sleep 0.1
-    done
-    echo "auth.sh: $name does not answer:" >&2
-    tail -n 20 "$work/$name.log" >&2
-    exit 1
-}
-
-start floor "$tools/udp_echo" "${port[floor]}"
-
-cat >"$work/meridian.toml" <<TOML
-data_dir = "$work/meridian"
-workers = 1
-[[listener]]
-address = "127.0.0.1:${port[meridian]}"
-role = "auth"
-[[admin.listener]]
-address = "127.0.0.1:$web"
-TOML
-start meridian "$meridian" serve --config "$work/meridian.toml"
-for ((i = 0; i < 100; i++)); do curl -sf -o /dev/null "http://127.0.0.1:$web/healthz" && break || sleep 0.1; done
-"$meridian" zone import bench.example "$work/bench.zone" --server "$work/meridian/admin.sock" >/dev/null
-
-mkdir -p "$work/nsd"
-cat >"$work/nsd.conf" <<CONF
-server:
-  server-count: 1
-  ip-address: 127.0.0.1@${port[nsd]}
-  username: ""
-  chroot: ""
-  database: ""
-  pidfile: "$work/nsd/pid"
-  xfrdfile: ""
-  xfrdir: "$work/nsd"
-  zonelistfile: "$work/nsd/list"
-  zonesdir: "$work"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: "bench.example"
-  zonefile: "bench.zone"
-CONF
-start nsd "$(PATH=$PATH:/usr/sbin command -v nsd)" -d -c "$work/nsd.conf"
-
-mkdir -p "$work/gdnsd/zones" "$work/gdnsd/run" "$work/gdnsd/state"
-# gdnsd takes the zone's name from the file's and wants A records only where a CNAME is not.
-cp "$work/bench.zone" "$work/gdnsd/zones/bench.example"
-cat >"$work/gdnsd/config" <<CONF
-options => {
-  listen => { 127.0.0.1:${port[gdnsd]} => { udp_threads = 1, tcp_threads = 1 } }
-  http_listen => []
-  run_dir => "$work/gdnsd/run"
-  state_dir => "$work/gdnsd/state"
-  zones_strict_data => false
-}
-CONF
-sed -i '/http_listen/d' "$work/gdnsd/config"
-start gdnsd "$(PATH=$PATH:/usr/sbin command -v gdnsd)" -c "$work/gdnsd" start
-
-dig() { command dig "$@" || true; }
-for name in meridian nsd gdnsd; do ready "$name"; done
-
-# NSD answers in a process two forks down; the whole family's CPU time is charged.
-family() {
-    local child
-    echo "$1"
-    for child in $(pgrep -P "$1" || true); do family "$child"; done
-}
-
-names=(floor meridian nsd gdnsd)
-echo "$rounds rounds of $queries queries, stream $stream, CPU microseconds per query:"
-printf '%-6s' round; printf '%10s' "${names[@]}"; echo
-: >"$work/figures"
-for ((round = 0; round <= rounds; round++)); do
-    line=
-    for name in "${names[@]}"; do
-        charged=()
-        for each in $(family "${pid[$name]}"); do charged+=(-P "$each"); done
-        output=$("$tools/dnsblast" -p "${port[$name]}" -f "$work/$stream.txt" -n "$queries" -s 4 -w 64 "${charged[@]}")
-        figure=$(sed -n 's/.*server cpu \([0-9.]*\) us.*/\1/p' <<<"$output")
-        answered=$(sed -n 's/^answered \([0-9]*\) .*/\1/p' <<<"$output")
-        if [ "$answered" -lt $((queries * 99 / 100)) ]; then
-            echo "auth.sh: $name answered only $answered of $queries: $output" >&2
-            exit 1
-        fi
-        if [ "$figure" = 0.000 ]; then
-            echo "auth.sh: no CPU time was charged to $name (pids ${charged[*]})" >&2
-            exit 1
-        fi
-        line+="$figure "
-    done
-    # Round 0 warms caches and is not counted.
-    [ "$round" -eq 0 ] || { echo "$line" >>"$work/figures"; printf '%-6s' "$round"; printf '%10s' $line; echo; }
+python3 tests/bench/make_zone.py "$work" --names "$names" --zones "$zones" --queries 100000
+for stream in "${streams[@]}"; do
+    [ -f "$work/$stream.txt" ] || { echo "auth.sh: no stream $stream" >&2; exit 2; }
 done
+origin=bench.example zone_file=$work/bench.zone
+if [ -n "$signed" ]; then sign_zone "$signed"; fi
+if [ "$zones" -gt 0 ]; then
+    echo "importing $zones zones"
+    "$meridian" zone import --offline --data-dir "$work/meridian" --list "$work/list" >"$work/import.log" 2>&1 ||
+        { tail -n 20 "$work/import.log" >&2; exit 1; }
+    origin=z0.example
+    start_meridian() { serve_meridian; }
+fi
+contenders=(floor meridian $peers)
+start_contenders "${contenders[@]}"
+if [ -n "$peers" ]; then
+    asked=()
+    for name in "${contenders[@]:1}"; do asked+=("$name=${port_of[$name]}"); done
+    for stream in "${streams[@]}"; do
+        python3 tests/bench/same_answers.py "$work/$stream.txt" "${same[@]}" "${asked[@]}"
+    done
+fi
 
-python3 - "$work/figures" "$stream" "${names[@]}" <<'PY'
-import statistics
-import sys
-
-rows = [[float(word) for word in line.split()] for line in open(sys.argv[1])]
-stream, names = sys.argv[2], sys.argv[3:]
-column = {name: index for index, name in enumerate(names)}
-
-
-def ratios(over, under):
-    values = sorted(row[column[over]] / row[column[under]] for row in rows)
-    quartiles = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
-    return quartiles
-
-
-for name in names:
-    print("%-9s median %.3f us/query" % (name, statistics.median(row[column[name]] for row in rows)))
-for over, under in [("meridian", n) for n in names if n != "meridian"] + [("nsd", "floor"), ("gdnsd", "floor")]:
-    low, middle, high = ratios(over, under)
-    print("%s / %s: median %.3f (quartiles %.3f to %.3f)" % (over, under, middle, low, high))
-slower = ratios("meridian", "nsd")[1] > 1.0
-print("Meridian is %s than NSD on the %s stream" % ("SLOWER" if slower else "not slower", stream))
-sys.exit(1 if slower else 0)
-PY
+# measure NAME STREAM: CPU microseconds per query
+measure() {
+    local output answered figure
+    output=$("$tools/dnsblast" -p "${port_of[$1]}" -f "$work/$2.txt" -n "$queries" "${blast[@]}" $(charges "$1"))
+    figure=$(sed -n 's/.*server cpu \([0-9.]*\) us.*/\1/p' <<<"$output")
+    answered=$(sed -n 's/^answered \([0-9]*\) .*/\1/p' <<<"$output")
+    if [ "${answered:-0}" -lt $((queries * 99 / 100)) ] || [ "$figure" = 0.000 ]; then
+        echo "auth.sh: $1 answered too little of $queries, or nothing was charged: $output" >&2
+        return 1
+    fi
+    echo "$figure"
+}
+echo "$rounds rounds of $queries queries, CPU microseconds per query:"
+printf '%-6s%-10s' round stream; printf '%10s' "${contenders[@]}"; echo
+for ((round = 0; round <= rounds; round++)); do
+    for stream in "${streams[@]}"; do
+        line=$(printf '%-6s%-10s' "$round" "$stream")
+        for name in "${contenders[@]}"; do
+            figure=$(measure "$name" "$stream")
+            line+=$(printf '%10s' "$figure")
+            # Round 0 warms caches and is not counted.
+            [ "$round" -eq 0 ] || echo "$stream $name $figure" >>"$work/figures"
+        done
+        [ "$round" -eq 0 ] || echo "$line"
+    done
+done
+python3 tests/bench/ratios.py "$work/figures" "${bars[@]}" --title "$title" ${svg:+--svg "$svg"}

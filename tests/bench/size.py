@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 
+import chart
 from zones import Server, free_port
 
 QUERIES = 200000
@@ -101,45 +102,6 @@ def measure(meridian, tools, directory, kind, count, rounds, echo_port, echo_pid
     return medians
 
 
-def draw(path, lines):
-    """Lines of (label, colour, [(x, y)]) over a logarithmic x axis, as SVG."""
-    width, height, left, right, top, bottom = 720, 400, 60, 190, 40, 50
-    exponents = sorted({len(str(x)) - 1 for _, _, points in lines for x, _ in points})
-    first, last = exponents[0], max(exponents[-1], exponents[0] + 1)
-    highest = max(y for _, _, points in lines for _, y in points)
-    y_max = int(highest * 1.15) + 1
-
-    def place(x, y):
-        across = (len(str(x)) - 1 - first) / (last - first)
-        return left + across * (width - left - right), height - bottom - y / y_max * (height - top - bottom)
-
-    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">'
-           % (width, height), '<rect width="100%" height="100%" fill="#ffffff"/>',
-           '<text x="%d" y="22" fill="#333333">CPU of the server per query, microseconds</text>' % left]
-    for y in range(0, y_max + 1):
-        _, at = place(10 ** first, y)
-        out.append('<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#dddddd"/>' % (left, width - right, at, at))
-        out.append('<text x="%d" y="%.1f" text-anchor="end" fill="#555555">%d</text>' % (left - 8, at + 4, y))
-    for exponent in exponents:
-        across, _ = place(10 ** exponent, 0)
-        out.append('<text x="%.1f" y="%d" text-anchor="middle" fill="#555555">%s</text>'
-                   % (across, height - bottom + 20, format(10 ** exponent, ",")))
-    out.append('<text x="%.1f" y="%d" text-anchor="middle" fill="#333333">names in one zone, or zones</text>'
-               % ((left + width - right) / 2, height - 8))
-    for number, (label, colour, points) in enumerate(lines):
-        places = [place(x, y) for x, y in points]
-        out.append('<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>'
-                   % (colour, " ".join("%.1f,%.1f" % at for at in places)))
-        out.extend('<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>' % (x, y, colour) for x, y in places)
-        at = top + 20 + 22 * number
-        out.append('<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="%s" stroke-width="2"/>'
-                   % (width - right + 12, width - right + 34, at - 4, at - 4, colour))
-        out.append('<text x="%d" y="%d" fill="#333333">%s</text>' % (width - right + 40, at, label))
-    out.append("</svg>")
-    with open(path, "w") as file:
-        file.write("\n".join(out) + "\n")
-
-
 def main(meridian, tools, directory, most, rounds, svg):
     chance = random.Random(20260101)
     echo_port = free_port()
@@ -161,11 +123,12 @@ def main(meridian, tools, directory, most, rounds, svg):
     if svg:
         def line(kind, stream):
             return [(count, figures[stream]) for (of, count), figures in sorted(results.items()) if of == kind]
-        draw(svg, [("names, at random", "#1f5fa8", line("names", "random")),
-                   ("256 hot names", "#7fb2e5", line("names", "hot")),
-                   ("zones, at random", "#b3541e", line("zones", "random")),
-                   ("256 hot zones", "#e5a97f", line("zones", "hot")),
-                   ("UDP echo, no DNS", "#999999", line("names", "echo"))])
+        chart.lines(svg, "CPU of the server per query, microseconds", "names in one zone, or zones", [
+            ("names, at random", "#1f5fa8", line("names", "random")),
+            ("256 hot names", "#7fb2e5", line("names", "hot")),
+            ("zones, at random", "#b3541e", line("zones", "random")),
+            ("256 hot zones", "#e5a97f", line("zones", "hot")),
+            ("UDP echo, no DNS", chart.NO_DNS, line("names", "echo"))])
 
 
 if __name__ == "__main__":

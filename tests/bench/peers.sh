@@ -1,0 +1,220 @@
+# For the benchmarks that compare servers (sourced after common.sh): Meridian, the UDP echo that is
+# the floor, and Debian's other servers, each with one worker, its own defaults for answers, no log
+# of queries and no rate limits, serving one zone.
+#
+# Before `start_contenders`: `origin`, `zone_file`, and a prepared `work`. Afterwards `port_of[NAME]`
+# and `process_of[NAME]`, and `web` for common.sh's `metric`, which asks Meridian.
+declare -A port_of=() process_of=()
+declare -A package_of=([gdnsd]=gdnsd [nsd]=nsd [knot]=knot [pdns]="pdns-server pdns-backend-bind" [bind]=bind9)
+declare -A program_of=([gdnsd]=gdnsd [nsd]=nsd [knot]=knotd [pdns]=pdns_server [bind]=named)
+PATH=$PATH:/usr/sbin
+all_peers=(gdnsd nsd knot pdns bind)
+
+# Prints those of the named peers that are installed; says on standard error which are not.
+installed_peers() { # NAME...
+    local name here=()
+    for name in "$@"; do
+        if [ -z "${program_of[$name]:-}" ]; then
+            echo "there is no peer $name (there are: ${all_peers[*]})" >&2
+            return 2
+        fi
+        if command -v "${program_of[$name]}" >/dev/null &&
+            { [ "$name" != pdns ] || ls /usr/lib/*/pdns/libbindbackend.so >/dev/null 2>&1; }; then
+            here+=("$name")
+        else
+            echo "left out: $name (not installed: ${package_of[$name]})" >&2
+        fi
+    done
+    echo "${here[*]}"
+}
+
+launch() { # NAME COMMAND...
+    local name=$1
+    shift
+    "$@" >"$work/$name.log" 2>&1 </dev/null &
+    process_of[$name]=$!
+    pids+=($!)
+}
+
+start_floor() { launch floor "$tools/udp_echo" "${port_of[floor]}"; }
+
+start_meridian() {
+    "$meridian" zone import "$origin" "$zone_file" --offline --data-dir "$work/meridian" >"$work/import.log" 2>&1 ||
+        { cat "$work/import.log" >&2; return 1; }
+    serve_meridian
+}
+# With a store that is filled already. `workers` (1) is how many it has.
+serve_meridian() {
+    web=$((port_of[meridian] + 100))
+    cat >"$work/meridian.toml" <<TOML
+data_dir = "$work/meridian"
+workers = ${workers:-1}
+[[listener]]
+address = "127.0.0.1:${port_of[meridian]}"
+role = "auth"
+[[admin.listener]]
+address = "127.0.0.1:$web"
+[limits]
+memory_mb = 4096
+TOML
+    launch meridian "$meridian" serve --config "$work/meridian.toml"
+}
+
+start_gdnsd() {
+    mkdir -p "$work/gdnsd/zones" "$work/gdnsd/run" "$work/gdnsd/state"
+    # gdnsd takes the zone's name from the file's.
+    cp "$zone_file" "$work/gdnsd/zones/$origin"
+    cat >"$work/gdnsd/config" <<CONF
+options => {
+  listen => { 127.0.0.1:${port_of[gdnsd]} => { udp_threads = 1, tcp_threads = 1 } }
+  run_dir => "$work/gdnsd/run"
+  state_dir => "$work/gdnsd/state"
+  zones_strict_data => false
+}
+CONF
+    launch gdnsd gdnsd -c "$work/gdnsd" start
+}
+
+start_nsd() {
+    mkdir -p "$work/nsd"
+    cat >"$work/nsd.conf" <<CONF
+server:
+  server-count: 1
+  ip-address: 127.0.0.1@${port_of[nsd]}
+  username: ""
+  chroot: ""
+  database: ""
+  pidfile: "$work/nsd/pid"
+  xfrdfile: ""
+  xfrdir: "$work/nsd"
+  zonelistfile: "$work/nsd/list"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: "$origin"
+  zonefile: "$zone_file"
+CONF
+    launch nsd nsd -d -c "$work/nsd.conf"
+}
+
+start_knot() {
+    mkdir -p "$work/knot"
+    cat >"$work/knot.conf" <<CONF
+server:
+  rundir: "$work/knot"
+  listen: 127.0.0.1@${port_of[knot]}
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+log:
+  - target: stderr
+    any: error
+database:
+  storage: "$work/knot"
+zone:
+  - domain: $origin
+    file: "$zone_file"
+    semantic-checks: off
+    zonefile-sync: -1
+    journal-content: none
+CONF
+    launch knot knotd -c "$work/knot.conf"
+}
+
+# One receiver, and one distributor: then it answers in the receiver's thread, as its documentation
+# says is best for this backend. The packet and query caches are on by default; they hold a minute
+# here so that a round of all servers fits into it.
+start_pdns() {
+    mkdir -p "$work/pdns"
+    cat >"$work/pdns/named.conf" <<CONF
+zone "$origin" { type native; file "$zone_file"; };
+CONF
+    cat >"$work/pdns/pdns.conf" <<CONF
+launch=bind
+bind-config=$work/pdns/named.conf
+local-address=127.0.0.1
+local-port=${port_of[pdns]}
+receiver-threads=1
+distributor-threads=1
+cache-ttl=60
+query-cache-ttl=60
+negquery-cache-ttl=60
+socket-dir=$work/pdns
+loglevel=3
+log-dns-queries=no
+consistent-backends=yes
+CONF
+    launch pdns pdns_server --config-dir="$work/pdns" --guardian=no --daemon=no --disable-syslog
+}
+
+start_bind() {
+    mkdir -p "$work/bind"
+    cat >"$work/bind/named.conf" <<CONF
+options {
+  directory "$work/bind";
+  pid-file none;
+  session-keyfile none;
+  listen-on port ${port_of[bind]} { 127.0.0.1; };
+  listen-on-v6 { none; };
+  recursion no;
+  dnssec-validation no;
+  notify no;
+  querylog no;
+};
+controls { };
+logging { category default { null; }; };
+zone "$origin" { type primary; file "$zone_file"; check-names ignore; };
+CONF
+    launch bind named -f -n 1 -c "$work/bind/named.conf"
+}
+
+# Starts the named servers (floor and meridian among them) and waits until all answer for the zone.
+start_contenders() { # NAME...
+    local name base i
+    base=$((20000 + RANDOM % 10000))
+    for name in "$@"; do
+        port_of[$name]=$base
+        base=$((base + 1))
+        "start_$name"
+    done
+    for name in "$@"; do
+        for ((i = 0; ; i++)); do
+            if ! kill -0 "${process_of[$name]}" 2>/dev/null || [ "$i" -ge 1200 ]; then
+                echo "$name does not answer:" >&2
+                tail -n 20 "$work/$name.log" >&2
+                return 1
+            fi
+            # The echo answers anything, with an address.
+            if dig @127.0.0.1 -p "${port_of[$name]}" +tries=1 +time=1 +norecurse "$origin" SOA 2>/dev/null |
+                grep -q 'status: NOERROR'; then
+                break
+            fi
+            sleep 0.1
+        done
+    done
+    if [[ " $* " = *" meridian "* ]]; then loaded; fi
+}
+
+# A server and its children (NSD answers in a process two forks down): all of it is charged.
+family() { # PID
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1" || true); do family "$child"; done
+}
+charges() { # NAME: options for dnsblast
+    local each
+    for each in $(family "${process_of[$1]}"); do printf -- '-P %s ' "$each"; done
+}
+
+# Replaces `zone_file` by its signed form, with one ECDSA key for everything. NSEC3 without salt and
+# iterations, as RFC 9276 wants it.
+sign_zone() { # nsec|nsec3
+    local key how=()
+    key=$(cd "$work" && dnssec-keygen -q -a ECDSAP256SHA256 -f KSK "$origin")
+    cat "$work/$key.key" >>"$zone_file"
+    [ "$1" = nsec ] || how=(-3 - -H 0)
+    dnssec-signzone -q -z -x -o "$origin" -N keep -O full -f "$zone_file.signed" -d "$work" "${how[@]}" \
+        "$zone_file" "$work/$key" >"$work/sign.log" 2>&1 || { tail -n 20 "$work/sign.log" >&2; return 1; }
+    zone_file=$zone_file.signed
+}

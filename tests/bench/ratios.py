@@ -1,0 +1,84 @@
+"""ratios.py FIGURES [--bar STREAM=RATIO]... [--svg FILE] [--title TEXT]: what interleaved rounds say.
+
+FIGURES has a line `STREAM CONTENDER MICROSECONDS` for every measurement, in the order they were
+made. For each stream prints the median of each contender and, of Meridian to each other one, the
+median of the per-round ratios with their quartiles. A bar is a ratio to the floor. Exit status 1
+when Meridian is not below every peer in every stream.
+"""
+import argparse
+import statistics
+import sys
+
+import chart
+
+NOT_PEERS = ("floor", "meridian")
+
+
+def read(path):
+    """{stream: {contender: [figure of each round]}}, both in the order they first appear."""
+    figures = {}
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            stream, name, figure = line.split()
+            figures.setdefault(stream, {}).setdefault(name, []).append(float(figure))
+    return figures
+
+
+def quartiles(values):
+    return statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+
+
+def ratio(over, under):
+    return quartiles([a / b for a, b in zip(over, under)])
+
+
+def report(figures, bars):
+    above = []
+    for stream, rows in figures.items():
+        print("\nstream %s" % stream)
+        print("  %-9s %10s %12s %26s" % ("", "us/query", "x the floor", "Meridian to it (quartiles)"))
+        for name, values in rows.items():
+            to_floor = "%.3f" % ratio(values, rows["floor"])[1] if "floor" in rows else "-"
+            low, middle, high = ratio(rows["meridian"], values)
+            mine = "" if name == "meridian" else "%.3f (%.3f to %.3f)" % (middle, low, high)
+            print("  %-9s %10.3f %12s %26s" % (name, statistics.median(values), to_floor, mine))
+            if name not in NOT_PEERS and middle >= 1.0:
+                above.append("%s on %s" % (name, stream))
+        if stream in bars and "floor" in rows:
+            found = ratio(rows["meridian"], rows["floor"])[1]
+            print("  bar: at most %.2f x the floor: %s (%.3f)"
+                  % (bars[stream], "met" if found <= bars[stream] else "NOT MET", found))
+    return above
+
+
+def draw(path, title, figures):
+    names = [name for rows in figures.values() for name in rows]
+    names = list(dict.fromkeys(names))
+    colours = dict(zip((name for name in names if name != "floor"), chart.COLOURS))
+    labels = {"floor": "UDP echo, no DNS", "meridian": "Meridian", "nsd": "NSD", "knot": "Knot DNS",
+              "pdns": "PowerDNS", "bind": "BIND"}
+    chart.bars(path, title, "", list(figures),
+               [(labels.get(name, name), colours.get(name, chart.NO_DNS),
+                 [statistics.median(rows.get(name, [0.0])) for rows in figures.values()]) for name in names])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures")
+    parser.add_argument("--bar", action="append", default=[])
+    parser.add_argument("--svg", default="")
+    parser.add_argument("--title", default="CPU of the server per query, microseconds")
+    arguments = parser.parse_args()
+    figures = read(arguments.figures)
+    above = report(figures, {stream: float(limit) for stream, limit in (bar.split("=") for bar in arguments.bar)})
+    if arguments.svg:
+        draw(arguments.svg, arguments.title, figures)
+    if above:
+        print("\nMeridian is not below " + ", ".join(above))
+        sys.exit(1)
+    if any(name not in NOT_PEERS for rows in figures.values() for name in rows):
+        print("\nMeridian is below every peer in every stream")
+
+
+if __name__ == "__main__":
+    main()
