@@ -59,7 +59,7 @@ if [ "$zones" -gt 0 ]; then
     "$meridian" zone import --offline --data-dir "$work/meridian" --list "$work/list" >"$work/import.log" 2>&1 ||
         { tail -n 20 "$work/import.log" >&2; exit 1; }
     origin=z0.example
-    start_meridian() { serve_meridian; }
+    start_meridian() { serve_meridian meridian 1; }
 fi
 contenders=(floor meridian $peers)
 start_contenders "${contenders[@]}"
@@ -71,30 +71,5 @@ if [ -n "$peers" ]; then
     done
 fi
 
-# measure NAME STREAM: CPU microseconds per query
-measure() {
-    local output answered figure
-    output=$("$tools/dnsblast" -p "${port_of[$1]}" -f "$work/$2.txt" -n "$queries" "${blast[@]}" $(charges "$1"))
-    figure=$(sed -n 's/.*server cpu \([0-9.]*\) us.*/\1/p' <<<"$output")
-    answered=$(sed -n 's/^answered \([0-9]*\) .*/\1/p' <<<"$output")
-    if [ "${answered:-0}" -lt $((queries * 99 / 100)) ] || [ "$figure" = 0.000 ]; then
-        echo "auth.sh: $1 answered too little of $queries, or nothing was charged: $output" >&2
-        return 1
-    fi
-    echo "$figure"
-}
-echo "$rounds rounds of $queries queries, CPU microseconds per query:"
-printf '%-6s%-10s' round stream; printf '%10s' "${contenders[@]}"; echo
-for ((round = 0; round <= rounds; round++)); do
-    for stream in "${streams[@]}"; do
-        line=$(printf '%-6s%-10s' "$round" "$stream")
-        for name in "${contenders[@]}"; do
-            figure=$(measure "$name" "$stream")
-            line+=$(printf '%10s' "$figure")
-            # Round 0 warms caches and is not counted.
-            [ "$round" -eq 0 ] || echo "$stream $name $figure" >>"$work/figures"
-        done
-        [ "$round" -eq 0 ] || echo "$line"
-    done
-done
+rounds_of "$rounds" "${blast[@]}"
 python3 tests/bench/ratios.py "$work/figures" "${bars[@]}" --title "$title" ${svg:+--svg "$svg"}

@@ -3,7 +3,7 @@
 # of queries and no rate limits, serving one zone.
 #
 # Before `start_contenders`: `origin`, `zone_file`, and a prepared `work`. Afterwards `port_of[NAME]`
-# and `process_of[NAME]`, and `web` for common.sh's `metric`, which asks Meridian.
+# and `process_of[NAME]`.
 declare -A port_of=() process_of=()
 declare -A package_of=([gdnsd]=gdnsd [nsd]=nsd [knot]=knot [pdns]="pdns-server pdns-backend-bind" [bind]=bind9)
 declare -A program_of=([gdnsd]=gdnsd [nsd]=nsd [knot]=knotd [pdns]=pdns_server [bind]=named)
@@ -38,26 +38,26 @@ launch() { # NAME COMMAND...
 
 start_floor() { launch floor "$tools/udp_echo" "${port_of[floor]}"; }
 
-start_meridian() {
-    "$meridian" zone import "$origin" "$zone_file" --offline --data-dir "$work/meridian" >"$work/import.log" 2>&1 ||
+start_meridian() { fill_meridian meridian && serve_meridian meridian 1; }
+# Brings the zone into the store of one of ours; there may be several.
+fill_meridian() { # NAME
+    "$meridian" zone import "$origin" "$zone_file" --offline --data-dir "$work/$1" >"$work/import.log" 2>&1 ||
         { cat "$work/import.log" >&2; return 1; }
-    serve_meridian
 }
-# With a store that is filled already. `workers` (1) is how many it has.
-serve_meridian() {
-    web=$((port_of[meridian] + 100))
-    cat >"$work/meridian.toml" <<TOML
-data_dir = "$work/meridian"
-workers = ${workers:-1}
+serve_meridian() { # NAME WORKERS
+    web=$((port_of[$1] + 100))
+    cat >"$work/$1.toml" <<TOML
+data_dir = "$work/$1"
+workers = $2
 [[listener]]
-address = "127.0.0.1:${port_of[meridian]}"
+address = "127.0.0.1:${port_of[$1]}"
 role = "auth"
 [[admin.listener]]
 address = "127.0.0.1:$web"
 [limits]
 memory_mb = 4096
 TOML
-    launch meridian "$meridian" serve --config "$work/meridian.toml"
+    launch "$1" "$meridian" serve --config "$work/$1.toml"
 }
 
 start_gdnsd() {
@@ -176,7 +176,7 @@ start_contenders() { # NAME...
     for name in "$@"; do
         port_of[$name]=$base
         base=$((base + 1))
-        "start_$name"
+        "start_$name" || return 1
     done
     for name in "$@"; do
         for ((i = 0; ; i++)); do
@@ -193,18 +193,10 @@ start_contenders() { # NAME...
             sleep 0.1
         done
     done
-    if [[ " $* " = *" meridian "* ]]; then loaded; fi
-}
-
-# A server and its children (NSD answers in a process two forks down): all of it is charged.
-family() { # PID
-    local child
-    echo "$1"
-    for child in $(pgrep -P "$1" || true); do family "$child"; done
-}
-charges() { # NAME: options for dnsblast
-    local each
-    for each in $(family "${process_of[$1]}"); do printf -- '-P %s ' "$each"; done
+    for name in "$@"; do
+        web=$((port_of[$name] + 100))
+        case $name in meridian*) loaded || return 1 ;; esac
+    done
 }
 
 # Replaces `zone_file` by its signed form, with one ECDSA key for everything. NSEC3 without salt and
@@ -217,4 +209,45 @@ sign_zone() { # nsec|nsec3
     dnssec-signzone -q -z -x -o "$origin" -N keep -O full -f "$zone_file.signed" -d "$work" "${how[@]}" \
         "$zone_file" "$work/$key" >"$work/sign.log" 2>&1 || { tail -n 20 "$work/sign.log" >&2; return 1; }
     zone_file=$zone_file.signed
+}
+
+# A server and its children (NSD answers in a process two forks down): all of it is charged.
+family() { # PID
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1" || true); do family "$child"; done
+}
+# CPU microseconds per query: measure NAME FILE QUERIES [dnsblast's options]
+measure() {
+    local name=$1 file=$2 queries=$3 charged=() each output answered figure
+    shift 3
+    for each in $(family "${process_of[$name]}"); do charged+=(-P "$each"); done
+    output=$("$tools/dnsblast" -p "${port_of[$name]}" -f "$file" -n "$queries" "$@" "${charged[@]}")
+    figure=$(sed -n 's/.*server cpu \([0-9.]*\) us.*/\1/p' <<<"$output")
+    answered=$(sed -n 's/^answered \([0-9]*\) .*/\1/p' <<<"$output")
+    if [ "${answered:-0}" -lt $((queries * 99 / 100)) ] || [ "$figure" = 0.000 ]; then
+        echo "$name answered too little of $queries, or nothing was charged: $output" >&2
+        return 1
+    fi
+    echo "$figure"
+}
+# Measures every contender on every stream in each of so many rounds (and a first one that warms
+# caches and is not counted), prints the figures and leaves them in $work/figures for ratios.py.
+# Wants `streams`, `contenders` and `queries`; a stream is $work/STREAM.txt.
+rounds_of() { # ROUNDS [dnsblast's options]
+    local rounds=$1 round stream name figure line
+    shift
+    echo "$rounds rounds of $queries queries, CPU microseconds per query:"
+    printf '%-6s%-10s' round stream; printf '%11s' "${contenders[@]}"; echo
+    for ((round = 0; round <= rounds; round++)); do
+        for stream in "${streams[@]}"; do
+            line=$(printf '%-6s%-10s' "$round" "$stream")
+            for name in "${contenders[@]}"; do
+                figure=$(measure "$name" "$work/$stream.txt" "$queries" "$@") || return 1
+                line+=$(printf '%11s' "$figure")
+                [ "$round" -eq 0 ] || echo "$stream $name $figure" >>"$work/figures"
+            done
+            [ "$round" -eq 0 ] || echo "$line"
+        done
+    done
 }

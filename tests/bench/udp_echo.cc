@@ -1,6 +1,6 @@
 // udp_echo PORT: the socket floor. Receives in batches of 64, turns each datagram into an answer
 // of one record without looking at it, and sends the batch back. No DNS server that uses these
-// system calls can be cheaper. Loopback only.
+// system calls can be cheaper. Several may share a port (SO_REUSEPORT). Loopback only.
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -28,6 +28,8 @@ int open_socket(const char* port) {
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int size = 4 << 20;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    const int shared = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof shared);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(std::strtoul(port, nullptr, 10)));
