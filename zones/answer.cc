@@ -89,6 +89,7 @@ class Composer {
     Stage answer_in_zone(bool first) noexcept {
         const Walk walk =
             walk_zone(context_.nodes, *zone_, layers_, qname_, qtype_, qtype_ == RRType::DS);
+        if (first) report_.owner_labels = static_cast<std::uint8_t>(walk.owner_labels);
         switch (walk.end) {
             case WalkEnd::Blocked:
                 return Stage::Blocked;

@@ -38,6 +38,9 @@ struct AnswerReport {
     std::optional<std::uint8_t> scope_length;  // a policy looked at the client (RFC 7871, 7.2.1)
     const ZoneEntry* zone = nullptr;
     bool referral = false;
+    /// Of `zone`'s name that the answer to the qname came from: the qname itself, the cut or the
+    /// DNAME above it, or its closest encloser, of which a wildcard's data is.
+    std::uint8_t owner_labels = 0;
     /// A chain of ours ended at this name, which is not in our zones: whoever recurses goes on
     /// there.
     std::optional<dns::Name> chain_target;
