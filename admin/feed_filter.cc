@@ -157,8 +157,10 @@ base::Result<void> FeedFilter::set(const std::string& key, const std::string& va
     if (key == "role") return one_of(key, value, {"auth", "recursive"}, role_);
     if (key == "cache") return one_of(key, value, {"hit", "miss", "stale"}, cache_);
     if (key == "action") {
-        return one_of(key, value,
-                      {"answered", "refused", "dropped", "formerr", "notimp", "servfail"}, action_);
+        return one_of(
+            key, value,
+            {"answered", "refused", "dropped", "formerr", "notimp", "servfail", "limited"},
+            action_);
     }
     return base::fail("there is no filter " + key);
 }

@@ -139,6 +139,29 @@ void write_queries(const server::Service& service, Exposition& out) {
     }
 }
 
+// What response rate limiting did.
+void write_rrl(const server::Service& service, Exposition& out) {
+    const auto family = [&](std::string_view name, std::string_view help, auto counters) {
+        out.family(name, "counter", help);
+        for (std::size_t kind = 0; kind < server::kRrlKinds; ++kind) {
+            std::uint64_t sum = 0;
+            for (const server::WorkerStats* stats : service.worker_stats()) {
+                sum += (stats->*counters)[kind].get();
+            }
+            out.sample(
+                "{kind=" + label_value(server::to_text(static_cast<server::RrlKind>(kind))) + '}',
+                sum);
+        }
+    };
+    family("meridian_rrl_dropped_total", "Answers that response rate limiting dropped.",
+           &server::WorkerStats::rrl_dropped);
+    family("meridian_rrl_truncated_total", "Answers that response rate limiting truncated.",
+           &server::WorkerStats::rrl_truncated);
+    out.single("meridian_rrl_limited_prefixes", "gauge",
+               "Client prefixes whose answers are limited, or were within 10 seconds.",
+               std::uint64_t{service.limited_prefixes()});
+}
+
 void write_workers(const server::Service& service, Exposition& out) {
     std::uint64_t accepted = 0;
     std::uint64_t closed = 0;
@@ -324,6 +347,7 @@ void get_metrics(Context& context, const Request& /*request*/, const Respond& re
     out.family("meridian_build_info", "gauge", "1; the labels tell the build.");
     out.sample("{version=\"" MERIDIAN_VERSION "\"}", std::uint64_t{1});
     write_queries(context.service, out);
+    write_rrl(context.service, out);
     write_workers(context.service, out);
     write_turns(context.service.loop_turns(), "meridian_loop", "of the workers' loops", out);
     write_turns({context.loop.turns()}, "meridian_admin_loop", "of the admin loop", out);

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "server/cookies.h"
+#include "server/rrl.h"
 
 namespace server {
 
@@ -367,8 +368,10 @@ void read_root(TableReader& root, Config& config) {
         reader.number("udp_rcvbuf", config.udp_rcvbuf, 4096, 1 << 30);
         reader.number("min_free_mb", config.min_free_mb, 0, 1 << 20);
         reader.number("memory_mb", config.memory_mb, 0, 1 << 24);
-        reader.not_built(
-            {"tcp_clients_per_prefix", "responses_per_second", "rrl_slip", "rrl_exempt"});
+        reader.number("responses_per_second", config.responses_per_second, 0, Rrl::kMaxRate);
+        reader.number("rrl_slip", config.rrl_slip, 0, 1000);
+        reader.prefixes("rrl_exempt", config.rrl_exempt);
+        reader.not_built({"tcp_clients_per_prefix"});
     });
     root.table("log", [&config](TableReader& reader) {
         reader.choice("level", config.log_level, {"debug", "info", "warn", "error"});

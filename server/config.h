@@ -58,6 +58,9 @@ struct Config {
     std::uint32_t tcp_idle_ms = 10000;
     std::uint32_t tcp_backlog = 4096;
     std::uint32_t udp_rcvbuf = 4194304;
+    std::uint32_t responses_per_second = 0;  // response rate limiting (rrl.h); 0: off
+    std::uint32_t rrl_slip = 2;
+    std::vector<base::IpPrefix> rrl_exempt;
     std::uint64_t memory_mb = 0;  // node cache and what belongs to it; 0: a quarter of the machine
     std::uint64_t min_free_mb = 256;
     std::uint32_t keep_days = 90;  // history; 0: however old

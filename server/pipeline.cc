@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "server/chaos.h"
 #include "server/config.h"
 #include "zones/zone_serial.h"
 
@@ -61,6 +62,7 @@ struct Pipeline::Run {
     bool keepalive = false;                    // asked for, over TCP
     bool unknown_key = false;                  // the query is signed with it
     std::size_t reserved = 0;
+    std::size_t denied_labels = 0;  // of the zone that denies the name, by another server's word
     Role role = Role::Auth;
     Action action = Action::Answered;
     CacheUse cache = CacheUse::None;
@@ -92,20 +94,9 @@ void Pipeline::end_batch() {
     // the batch took is the time each of them took.
     const base::Duration took = base::mono_now() - now_;
     for (std::size_t role = 0; role < kRoles; ++role) {
-        count_duration(role, took, answered_in_batch_[role]);
+        stats_.count(role, took, answered_in_batch_[role]);
         answered_in_batch_[role] = 0;
     }
-}
-
-void Pipeline::count_duration(std::size_t role, base::Duration took, std::uint64_t queries) {
-    if (queries == 0) return;
-    const double seconds = std::chrono::duration<double>(took).count();
-    std::size_t bucket = 0;
-    while (bucket < kDurationBuckets.size() && seconds > kDurationBuckets[bucket]) ++bucket;
-    stats_.duration_buckets[role][bucket].add(queries);
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    stats_.duration_sum_us[role].add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)) *
-                                     queries);
 }
 
 void Pipeline::set_health(std::shared_ptr<const zones::HealthSnapshot> health) {
@@ -158,6 +149,7 @@ Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& r
             break;
     }
     if (step != Step::Answered) return step;
+    if (settings_.rrl != nullptr && !within_rate(run)) return Step::Dropped;
     reply_size = finish(run);
     return Step::Answered;
 }
@@ -390,6 +382,7 @@ Step Pipeline::recurse(Run& run, dns::NameView qname) {
     run.rcode = answer->rcode;
     run.stale_age_s = answer->stale_age_s;
     run.ede = answer->error;
+    if (answer->negative) run.denied_labels = answer->negative->soa_owner().label_count();
     if (run.rcode == RCode::ServFail) run.action = Action::ServFail;
     if (!resolver::write_answer(wanted_, *answer, now_, cache_.settings().stale_answer_ttl_s,
                                 run.writer)) {
@@ -400,24 +393,14 @@ Step Pipeline::recurse(Run& run, dns::NameView qname) {
 
 /// Questions in class CH about the server itself (RFC 4892).
 void Pipeline::answer_chaos(Run& run) {
-    static const dns::Name kIdServer = *dns::Name::parse("id.server.");
-    static const dns::Name kHostnameBind = *dns::Name::parse("hostname.bind.");
-    static const dns::Name kVersionBind = *dns::Name::parse("version.bind.");
-    static const dns::Name kVersionServer = *dns::Name::parse("version.server.");
-    const dns::NameView qname = run.request.qname;
-    const std::string* text = nullptr;
-    if (qname == kIdServer || qname == kHostnameBind) text = &settings_.node;
-    if (qname == kVersionBind || qname == kVersionServer) text = &settings_.version_bind;
-    if (text == nullptr || text->empty() ||
-        (run.request.qtype != RRType::TXT && run.request.qtype != RRType::ANY)) {
-        return refuse(run, dns::ExtendedError::Prohibited);
-    }
+    const std::string* text = chaos_text(settings_, run.request.qname, run.request.qtype);
+    if (text == nullptr) return refuse(run, dns::ExtendedError::Prohibited);
     std::array<std::uint8_t, 1 + kMaxNodeName> rdata{};
     const std::size_t size = std::min(text->size(), kMaxNodeName);
     rdata[0] = static_cast<std::uint8_t>(size);
     std::memcpy(&rdata[1], text->data(), size);
     run.flags |= dns::kFlagAA;
-    if (!run.writer.record(dns::Section::Answer, qname, RRType::TXT, RRClass::CH, 0,
+    if (!run.writer.record(dns::Section::Answer, run.request.qname, RRType::TXT, RRClass::CH, 0,
                            base::Octets(rdata.data(), 1 + size))) {
         run.flags |= dns::kFlagTC;
     }
@@ -434,6 +417,42 @@ void Pipeline::fail(Run& run, RCode rcode) {
     run.action = rcode == RCode::NotImp     ? Action::NotImp
                  : rcode == RCode::ServFail ? Action::ServFail
                                             : Action::FormErr;
+}
+
+/// Response rate limiting, once it is known what the answer is; false where none goes out.
+bool Pipeline::within_rate(Run& run) {
+    // A stream has no forged address, nor has who holds a cookie of ours (RFC 7873, 4).
+    if (run.query.transport != Transport::Udp) return true;
+    if (!run.cookie.empty() && cookie_is_good(run)) return true;
+    const bool has_answers =
+        run.writer.count(dns::Section::Answer) > 0 || (run.flags & dns::kFlagTC) != 0;
+    const Rrl::Judgement judged = settings_.rrl->judge(
+        run.query.client.address,
+        rrl_subject(run.request, run.rcode, has_answers, run.report, run.denied_labels), now_);
+    if (judged.verdict == Rrl::Verdict::Send) return true;
+    stats_.count(judged);
+    if (judged.verdict == Rrl::Verdict::Truncate) {
+        run.action = Action::Limited;
+        shorten(run);
+        return true;
+    }
+    run.action = Action::Dropped;
+    if (tap_.active()) tap(run, {});
+    return false;
+}
+
+/// No more than header, question and OPT with a cookie, so that hardly more octets leave than came.
+void Pipeline::shorten(Run& run) {
+    const std::uint16_t flags = run.flags;
+    run.writer.release(run.reserved);
+    run.ede.reset();
+    run.zone_serial.reset();
+    if (run.request.edns) {
+        run.request.edns->nsid = run.request.edns->zone_version = false;
+        run.request.edns->subnet.reset();
+    }
+    start_reply(run);
+    run.flags = static_cast<std::uint16_t>(flags | dns::kFlagTC);
 }
 
 /// OPT, flags and counts; then counters and tap.
@@ -527,12 +546,14 @@ void Pipeline::record(const Run& run, std::size_t reply_size) {
                 [rcode]
         .add();
     if (run.query.received < now_) {
-        count_duration(role, base::mono_now() - run.query.received, 1);  // it had been deferred
+        stats_.count(role, base::mono_now() - run.query.received, 1);  // it had been deferred
     } else {
         ++answered_in_batch_[role];
     }
-    if (!tap_.active()) return;
+    if (tap_.active()) tap(run, run.writer.octets().first(reply_size));
+}
 
+void Pipeline::tap(const Run& run, base::Octets reply) {
     TapEvent event;
     event.time = base::wall_now();
     // Somebody watches: now the exact time is worth a look at the clock.
@@ -549,8 +570,8 @@ void Pipeline::record(const Run& run, std::size_t reply_size) {
     event.view = run.view;
     event.revision = published_->revision;
     event.request = run.query.message;
-    event.response = run.writer.octets();
-    event.response_size = static_cast<std::uint32_t>(reply_size);
+    event.response = reply;
+    event.response_size = static_cast<std::uint32_t>(reply.size());
     if (run.report.zone != nullptr) event.zone = run.report.zone->apex().octets();
     event.rule = run.report.policy_rule;
     event.pool = run.report.policy_pool;

@@ -15,6 +15,7 @@
 #include "dns/message_writer.h"
 #include "resolver/resolver.h"
 #include "server/cookies.h"
+#include "server/rrl.h"
 #include "server/stats.h"
 #include "server/tap.h"
 #include "zones/answer.h"
@@ -29,6 +30,7 @@ struct PipelineSettings {
     std::string node;                      // NSID and CH TXT id.server
     std::string version_bind;              // empty: refused
     std::optional<Cookies> cookies;        // empty: the option is ignored (RFC 7873)
+    Rrl* rrl = nullptr;                    // null: answers are not limited
     bool require_cookies = false;          // of clients that know them (RFC 7873, 5.2.3)
     std::uint16_t tcp_keepalive_ds = 100;  // told to who asks, in units of 100 ms (RFC 7828)
     std::vector<base::IpPrefix> ecs_trusted;
@@ -93,12 +95,14 @@ class Pipeline {
     void refuse(Run& run, dns::ExtendedError why);
     void fail(Run& run, dns::RCode rcode);
     [[nodiscard]] bool recursion_permitted(const Run& run) const;
+    bool within_rate(Run& run);
+    void shorten(Run& run);
     std::uint32_t unix_time_s();
     std::size_t finish(Run& run);
     void write_opt(Run& run, std::uint8_t extended_rcode);
     void write_tsig(Run& run);
-    void count_duration(std::size_t role, base::Duration took, std::uint64_t queries);
     void record(const Run& run, std::size_t reply_size);
+    void tap(const Run& run, base::Octets reply);
 
     const PipelineSettings& settings_;
     zones::Store& store_;

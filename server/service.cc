@@ -9,10 +9,12 @@
 #include <mutex>
 #include <thread>
 
+#include "base/random.h"
 #include "resolver/hints.h"
 #include "server/log.h"
 #include "server/port_holder.h"
 #include "server/readers.h"
+#include "server/rrl_watch.h"
 #include "server/worker.h"
 
 namespace server {
@@ -108,6 +110,7 @@ class RunningService final : public Service {
         settings_.tcp_keepalive_ds =
             static_cast<std::uint16_t>(std::min<std::uint32_t>(config_.tcp_idle_ms / 100, 65535));
         settings_.version_bind = config_.version_bind;
+        start_rrl();
         settings_.ecs_trusted = config_.ecs_trusted;
         settings_.recursion_allow = config_.recursion_allow;
         cache_ = std::make_unique<resolver::Cache>(config_.recursion);
@@ -139,6 +142,9 @@ class RunningService final : public Service {
         }
         return out;
     }
+    std::size_t limited_prefixes() const noexcept override {
+        return rrl_watch_ ? rrl_watch_->limited_prefixes() : 0;
+    }
     base::WallTime started() const noexcept override { return started_; }
     std::vector<std::string> not_ready() const override {
         std::vector<std::string> reasons;
@@ -165,6 +171,19 @@ class RunningService final : public Service {
     base::Result<resolver::RootHints> load_hints() const {
         if (config_.recursion.root_hints_file.empty()) return resolver::RootHints::built_in();
         return resolver::RootHints::load(config_.recursion.root_hints_file);
+    }
+
+    void start_rrl() {
+        if (config_.responses_per_second == 0) return;
+        Rrl::Settings settings;
+        settings.responses_per_second = config_.responses_per_second;
+        settings.slip = config_.rrl_slip;
+        settings.exempt = config_.rrl_exempt;
+        SipKey key;
+        base::secure_fill(key);
+        rrl_ = std::make_unique<Rrl>(std::move(settings), key);
+        rrl_watch_ = std::make_unique<RrlWatch>(*rrl_);
+        settings_.rrl = rrl_.get();
     }
 
     base::Result<void> start_workers() {
@@ -209,6 +228,8 @@ class RunningService final : public Service {
     std::unique_ptr<resolver::RootHints> hints_;
     std::unique_ptr<zones::Store> store_;
     std::unique_ptr<resolver::Cache> cache_;
+    std::unique_ptr<Rrl> rrl_;  // null: off
+    std::unique_ptr<RrlWatch> rrl_watch_;
     std::unique_ptr<Readers> readers_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<ListenerInfo> listeners_;

@@ -52,6 +52,8 @@ class Service {
     [[nodiscard]] virtual resolver::Cache& resolver_cache() noexcept = 0;
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::uint64_t>> upstream_counts()
         const = 0;
+    /// Client prefixes whose answers are limited now (server/rrl.h).
+    [[nodiscard]] virtual std::size_t limited_prefixes() const noexcept = 0;
     [[nodiscard]] virtual base::WallTime started() const noexcept = 0;
     /// Reasons why the server is not ready (/readyz); empty: ready.
     [[nodiscard]] virtual std::vector<std::string> not_ready() const = 0;

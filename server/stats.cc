@@ -1,5 +1,7 @@
 #include "server/stats.h"
 
+#include <algorithm>
+
 namespace server {
 
 std::size_t type_slot(dns::RRType type) noexcept {
@@ -7,6 +9,26 @@ std::size_t type_slot(dns::RRType type) noexcept {
         if (kCountedTypes[i] == type) return i;
     }
     return kCountedTypes.size();
+}
+
+void WorkerStats::count(std::size_t role, base::Duration took, std::uint64_t how_many) noexcept {
+    if (how_many == 0) return;
+    const double seconds = std::chrono::duration<double>(took).count();
+    std::size_t bucket = 0;
+    while (bucket < kDurationBuckets.size() && seconds > kDurationBuckets[bucket]) ++bucket;
+    duration_buckets[role][bucket].add(how_many);
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    duration_sum_us[role].add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)) * how_many);
+}
+
+void WorkerStats::count(const Rrl::Judgement& judged) noexcept {
+    const auto kind = static_cast<std::size_t>(judged.kind);
+    if (judged.verdict == Rrl::Verdict::Truncate) {
+        rrl_truncated[kind].add();
+    } else {
+        rrl_dropped[kind].add();
+        dropped[static_cast<std::size_t>(DropReason::RateLimited)].add();
+    }
 }
 
 std::string_view to_text(DropReason reason) noexcept {
@@ -21,6 +43,8 @@ std::string_view to_text(DropReason reason) noexcept {
             return "send_failed";
         case DropReason::TcpLimit:
             return "tcp_limit";
+        case DropReason::RateLimited:
+            return "rate_limited";
         case DropReason::kCount:
             break;
     }

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/time.h"
 #include "dns/types.h"
+#include "server/rrl.h"
 #include "server/tap.h"
 
 namespace server {
@@ -23,11 +25,12 @@ inline constexpr std::size_t kTransports = 5;  // Transport
 inline constexpr std::size_t kRCodes = 24;     // RCODEs 0..22, and the rest in the last
 
 enum class DropReason : std::uint8_t {
-    Malformed,   // less than a header
-    Response,    // QR was set
-    QueueFull,   // too many deferred queries
-    SendFailed,  // the kernel did not take the answer
-    TcpLimit,    // too many TCP clients
+    Malformed,    // less than a header
+    Response,     // QR was set
+    QueueFull,    // too many deferred queries
+    SendFailed,   // the kernel did not take the answer
+    TcpLimit,     // too many TCP clients
+    RateLimited,  // response rate limiting
     kCount,
 };
 [[nodiscard]] std::string_view to_text(DropReason reason) noexcept;
@@ -54,11 +57,17 @@ class alignas(64) WorkerStats {
         std::atomic<std::uint64_t> value_{0};
     };
 
+    /// So many queries that took so long.
+    void count(std::size_t role, base::Duration took, std::uint64_t how_many) noexcept;
+    /// An answer that was not sent as it was.
+    void count(const Rrl::Judgement& judged) noexcept;
+
     Counter queries[kRoles][kTransports][kTypeSlots][kRCodes];
     Counter dropped[static_cast<std::size_t>(DropReason::kCount)];
     Counter duration_buckets[kRoles][kDurationBuckets.size() + 1];
     Counter duration_sum_us[kRoles];
     Counter resolver_hits, resolver_misses, resolver_stale;
+    Counter rrl_dropped[kRrlKinds], rrl_truncated[kRrlKinds];
     Counter tcp_accepted, tcp_closed;
     Counter deferred;
 };

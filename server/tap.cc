@@ -78,6 +78,8 @@ std::string_view to_text(Action action) noexcept {
             return "notimp";
         case Action::ServFail:
             return "servfail";
+        case Action::Limited:
+            return "limited";
     }
     return "";
 }

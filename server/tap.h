@@ -15,7 +15,8 @@ namespace server {
 
 enum class Role : std::uint8_t { Auth, Recursive, Both };
 enum class Transport : std::uint8_t { Udp, Tcp, Dot, Doh, Doq };
-enum class Action : std::uint8_t { Answered, Refused, Dropped, FormErr, NotImp, ServFail };
+/// Limited: truncated by response rate limiting. Dropped: it left nothing.
+enum class Action : std::uint8_t { Answered, Refused, Dropped, FormErr, NotImp, ServFail, Limited };
 enum class CacheUse : std::uint8_t { None, Hit, Miss, Stale };
 
 [[nodiscard]] std::string_view to_text(Role role) noexcept;

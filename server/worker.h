@@ -20,7 +20,7 @@
 namespace server {
 
 /// One worker: a thread with its own loop, sockets, buffers, counters and tap ring. Workers share
-/// nothing mutable but the node cache and the resolver's cache.
+/// nothing mutable but the node cache, the resolver's cache and the table of response rates.
 ///
 /// Made and bound on the starting thread, then `start`ed; after that only `stop` may be called
 /// from outside, and stats and tap may be read.

@@ -353,6 +353,8 @@ TEST_F(ApiTest, ServerHealthAndMetrics) {
     EXPECT_EQ(not_ready.body, "no database\n");
 
     house_.stats.queries[0][0][0][0].add(5);
+    house_.stats.count({server::Rrl::Verdict::Drop, server::RrlKind::NXDomain});
+    house_.stats.count({server::Rrl::Verdict::Truncate, server::RrlKind::All});
     house_.turns.counts[0] = 7;
     house_.turns.counts[9] = 2;
     house_.turns.longest = std::chrono::milliseconds(250);
@@ -368,7 +370,10 @@ TEST_F(ApiTest, ServerHealthAndMetrics) {
           "meridian_loop_turn_duration_seconds_bucket{le=\"0.1\"} 7\n",
           "meridian_loop_turn_duration_seconds_count 9\n",
           "meridian_loop_longest_turn_seconds 0.25\n", "process_open_fds ",
-          "meridian_feed_subscribers 0\n",
+          "meridian_feed_subscribers 0\n", "meridian_rrl_dropped_total{kind=\"nxdomain\"} 1\n",
+          "meridian_rrl_dropped_total{kind=\"all\"} 0\n",
+          "meridian_rrl_truncated_total{kind=\"all\"} 1\n", "meridian_rrl_limited_prefixes 2\n",
+          "meridian_dns_dropped_total{reason=\"rate_limited\"} 1\n",
           "meridian_store_commit_duration_seconds_bucket{le=\"+Inf\"} "}) {
         EXPECT_NE(metrics.body.find(expected), std::string::npos) << expected;
     }

@@ -64,6 +64,7 @@ class House final : public server::Service {
     std::vector<std::pair<std::string, std::uint64_t>> upstream_counts() const override {
         return {{"sent", 3}};
     }
+    std::size_t limited_prefixes() const noexcept override { return 2; }
     base::WallTime started() const noexcept override {
         return base::from_unix_us(1767614400000000);
     }

@@ -96,6 +96,26 @@ format = "json"
     EXPECT_EQ(good->log_format, "json");
 }
 
+TEST(Config, ResponseRateLimiting) {
+    EXPECT_EQ(Config::defaults().responses_per_second, 0U);  // off
+    EXPECT_EQ(Config::defaults().rrl_slip, 2U);
+    const auto good = Config::parse(
+        "[limits]\nresponses_per_second = 20\nrrl_slip = 0\n"
+        "rrl_exempt = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n",
+        "t");
+    ASSERT_TRUE(good) << good.error().message;
+    EXPECT_EQ(good->responses_per_second, 20U);
+    EXPECT_EQ(good->rrl_slip, 0U);
+    ASSERT_EQ(good->rrl_exempt.size(), 2U);
+    EXPECT_EQ(good->rrl_exempt[1].to_text(), "2001:db8::/32");
+    EXPECT_NE(fault_of("[limits]\nresponses_per_second = -1\n").find("from 0 to 1000000"),
+              std::string::npos);
+    EXPECT_NE(fault_of("[limits]\nrrl_slip = 1001\n").find("limits.rrl_slip must be"),
+              std::string::npos);
+    EXPECT_NE(fault_of("[limits]\nrrl_exempt = [\"192.0.2.1/24\"]\n").find("limits.rrl_exempt: "),
+              std::string::npos);
+}
+
 TEST(Config, FaultsNameFileLineAndKey) {
     struct Case {
         const char* text;
