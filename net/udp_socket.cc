@@ -9,8 +9,7 @@
 #include <cstring>
 #include <string>
 #include <utility>
-
-#include "net/descriptor.h"
+#include <vector>
 
 // <linux/in.h> has these, but cannot be included beside <netinet/in.h>.
 #ifndef IP_PMTUDISC_OMIT
@@ -27,15 +26,17 @@ constexpr unsigned kMaxBatchesPerWakeUp = 16;
 // A batch less full than this means that the queue is empty or nearly so: asking again costs a
 // system call that would mostly find nothing.
 constexpr std::size_t kWorthAskingAgain = kUdpBatch / 4;
-constexpr std::size_t kControlOctets = CMSG_SPACE(sizeof(in6_pktinfo));
-static_assert(kControlOctets >= CMSG_SPACE(sizeof(in_pktinfo)));
+constexpr std::size_t kControlOctets =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint32_t));
+static_assert(sizeof(in6_pktinfo) >= sizeof(in_pktinfo));
 
 struct Control {
     alignas(cmsghdr) std::array<std::uint8_t, kControlOctets> octets;
 };
 
-/// Where a datagram was sent to, from its control message; false if the kernel did not say.
-bool read_destination(msghdr& header, base::IpAddress& out) noexcept {
+/// What the kernel says beside a datagram: where it was sent to, if `out` is the wildcard, and how
+/// many the socket has lost so far, if any.
+void read_control(msghdr& header, base::IpAddress& out, std::uint32_t& lost) noexcept {
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             in_pktinfo info;
@@ -44,16 +45,14 @@ bool read_destination(msghdr& header, base::IpAddress& out) noexcept {
             std::uint8_t raw[4];
             std::memcpy(raw, &info.ipi_spec_dst, sizeof raw);
             out = base::IpAddress::v4(raw);
-            return true;
-        }
-        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             in6_pktinfo info;
             std::memcpy(&info, CMSG_DATA(c), sizeof info);
             out = base::IpAddress::from_octets({info.ipi6_addr.s6_addr, 16});
-            return true;
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+            std::memcpy(&lost, CMSG_DATA(c), sizeof lost);
         }
     }
-    return false;
 }
 
 /// Fills `control` so that the datagram leaves from `source`; returns the octets used.
@@ -92,13 +91,17 @@ bool set_option(int fd, int level, int name, int value) noexcept {
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-base::Result<Descriptor> open_bound(const base::Endpoint& endpoint, const UdpOptions& options) {
+}  // namespace
+
+base::Result<Descriptor> UdpSocket::open(const base::Endpoint& endpoint,
+                                         const UdpOptions& options) {
     const std::string where = "cannot listen on UDP " + endpoint.to_text();
     const bool v4 = endpoint.address.is_v4();
     Descriptor fd(socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return base::fail(system_error(where, errno));
 
     bool ok = !options.reuseport || set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    ok = ok && set_option(fd.get(), SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (v4) {
         ok = ok && set_option(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
         if (options.freebind) ok = ok && set_option(fd.get(), IPPROTO_IP, IP_FREEBIND, 1);
@@ -108,8 +111,11 @@ base::Result<Descriptor> open_bound(const base::Endpoint& endpoint, const UdpOpt
         if (options.freebind) ok = ok && set_option(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1);
     }
     if (endpoint.address.is_unspecified()) {
+        // The source of an answer may be an address that is only routed here: for IPv6 the kernel
+        // wants to be told that this is meant.
         ok = ok && (v4 ? set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1)
-                       : set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
+                       : set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
+                             set_option(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1));
     }
     if (ok && options.receive_buffer_octets > 0 &&
         !set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, options.receive_buffer_octets)) {
@@ -126,14 +132,24 @@ base::Result<Descriptor> open_bound(const base::Endpoint& endpoint, const UdpOpt
     return fd;
 }
 
-}  // namespace
+// One descriptor of a socket; all of them use the buffers of its State.
+struct UdpSocket::Port final : Watcher::Handler {
+    explicit Port(State& of) : state(of) {}
+    void on_ready(Watcher::Ready ready) override;
 
-struct UdpSocket::State final : Watcher::Handler {
-    UdpHandler* handler = nullptr;
+    State& state;
     Descriptor fd;  // before the watcher, so that it closes after it
     std::unique_ptr<Watcher> watcher;
     base::Endpoint local;
     bool wildcard = false;
+    std::uint32_t lost = 0;  // as the kernel counts, which wraps
+};
+
+struct UdpSocket::State {
+    Loop* loop = nullptr;
+    UdpHandler* handler = nullptr;
+    // The one of `bind` first, then those added.
+    std::vector<std::unique_ptr<Port>> ports;
     UdpCounters counters;
 
     // Receiving: wired together once; a turn restores only what the kernel changed.
@@ -157,7 +173,7 @@ struct UdpSocket::State final : Watcher::Handler {
             m.msg_iov = &in_vec[i];
             m.msg_iovlen = 1;
             m.msg_name = &peers[i];
-            m.msg_control = wildcard ? in_control[i].octets.data() : nullptr;
+            m.msg_control = in_control[i].octets.data();
             restore(in[i]);
             datagrams[i].reply = {replies.data() + i * kUdpReplyOctets, kUdpReplyOctets};
             out[i].msg_hdr.msg_iov = &out_vec[i];
@@ -165,31 +181,38 @@ struct UdpSocket::State final : Watcher::Handler {
         }
     }
 
-    void restore(mmsghdr& entry) const noexcept {
+    static void restore(mmsghdr& entry) noexcept {
         entry.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-        entry.msg_hdr.msg_controllen = wildcard ? kControlOctets : 0;
+        entry.msg_hdr.msg_controllen = kControlOctets;
         entry.msg_hdr.msg_flags = 0;
     }
 
-    void on_ready(Watcher::Ready) override {
+    [[nodiscard]] base::Result<void> serve(Descriptor bound);
+
+    void receive(Port& port) {
         for (unsigned turn = 0; turn < kMaxBatchesPerWakeUp; ++turn) {
-            const int got = recvmmsg(fd.get(), in.data(), kUdpBatch, MSG_DONTWAIT, nullptr);
+            const int got = recvmmsg(port.fd.get(), in.data(), kUdpBatch, MSG_DONTWAIT, nullptr);
             if (got < 0) {
                 if (errno == EINTR) continue;
                 if (errno != EAGAIN) ++counters.receive_errors;
                 return;  // an error that stays wakes us again; the loop's other work comes first
             }
             const auto count = static_cast<std::size_t>(got);
-            for (std::size_t i = 0; i < count; ++i) describe(i);
+            const std::uint32_t lost_before = port.lost;
+            for (std::size_t i = 0; i < count; ++i) describe(port, i);
             counters.received += count;
+            if (port.lost != lost_before) {
+                counters.overflowed += port.lost - lost_before;
+                handler->on_overflow(port.lost - lost_before);
+            }
             handler->on_batch({datagrams.data(), count});
-            send_replies(count);
+            send_replies(port, count);
             for (std::size_t i = 0; i < count; ++i) restore(in[i]);
             if (count < kWorthAskingAgain) return;
         }
     }
 
-    void describe(std::size_t i) noexcept {
+    void describe(Port& port, std::size_t i) noexcept {
         UdpDatagram& d = datagrams[i];
         msghdr& m = in[i].msg_hdr;
         d.request = {static_cast<const std::uint8_t*>(in_vec[i].iov_base), in[i].msg_len};
@@ -198,11 +221,12 @@ struct UdpSocket::State final : Watcher::Handler {
         if (d.truncated) ++counters.truncated;
         d.peer = base::Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&peers[i]));
         d.interface_index = scope_of(peers[i]);
-        d.local = local;
-        if (wildcard) read_destination(m, d.local.address);
+        d.local = port.local;
+        // A socket of one address that has lost nothing has no control messages.
+        if (m.msg_controllen != 0) read_control(m, d.local.address, port.lost);
     }
 
-    void send_replies(std::size_t count) noexcept {
+    void send_replies(const Port& port, std::size_t count) noexcept {
         std::size_t waiting = 0;
         for (std::size_t i = 0; i < count; ++i) {
             UdpDatagram& d = datagrams[i];
@@ -211,7 +235,7 @@ struct UdpSocket::State final : Watcher::Handler {
             msghdr& m = out[waiting].msg_hdr;
             m.msg_name = &peers[i];
             m.msg_namelen = in[i].msg_hdr.msg_namelen;
-            if (wildcard && !d.local.address.is_unspecified()) {
+            if (port.wildcard && !d.local.address.is_unspecified()) {
                 Control& control = out_control[waiting];
                 m.msg_controllen = write_source(control, d.local.address, d.interface_index);
                 m.msg_control = control.octets.data();
@@ -221,8 +245,9 @@ struct UdpSocket::State final : Watcher::Handler {
             }
             ++waiting;
         }
+        std::size_t unsent = 0;
         for (std::size_t done = 0; done < waiting;) {
-            const int sent = sendmmsg(fd.get(), out.data() + done,
+            const int sent = sendmmsg(port.fd.get(), out.data() + done,
                                       static_cast<unsigned>(waiting - done), MSG_DONTWAIT);
             if (sent > 0) {
                 done += static_cast<std::size_t>(sent);
@@ -230,43 +255,72 @@ struct UdpSocket::State final : Watcher::Handler {
             } else if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
                 // A client asks again; waiting here would make everyone wait.
                 counters.dropped += waiting - done;
-                return;
+                unsent += waiting - done;
+                break;
             } else if (sent == 0 || errno != EINTR) {
                 ++counters.send_errors;  // the first of the rest is at fault
+                ++unsent;
                 ++done;
             }
         }
+        if (unsent != 0) handler->on_unsent(unsent);
     }
 };
+
+void UdpSocket::Port::on_ready(Watcher::Ready) {
+    state.receive(*this);
+}
+
+base::Result<void> UdpSocket::State::serve(Descriptor bound) {
+    auto port = std::make_unique<Port>(*this);
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (getsockname(bound.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+        return base::fail(system_error("cannot read the address of a UDP socket", errno));
+    }
+    port->local = base::Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&address));
+    port->wildcard = port->local.address.is_unspecified();
+    port->fd = std::move(bound);
+    auto watcher = Watcher::create(*loop, port->fd.get(), *port);
+    if (!watcher) return base::fail(watcher.error().message);
+    port->watcher = std::move(*watcher);
+    port->watcher->watch(true, false);
+    ports.push_back(std::move(port));
+    return {};
+}
 
 base::Result<std::unique_ptr<UdpSocket>> UdpSocket::bind(Loop& loop, const base::Endpoint& endpoint,
                                                          const UdpOptions& options,
                                                          UdpHandler& handler) {
-    auto fd = open_bound(endpoint, options);
+    auto fd = open(endpoint, options);
     if (!fd) return base::fail(fd.error().message);
     auto state = std::make_unique<State>();
+    state->loop = &loop;
     state->handler = &handler;
-    state->fd = std::move(*fd);
-    sockaddr_storage bound{};
-    socklen_t length = sizeof bound;
-    if (getsockname(state->fd.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
-        return base::fail(system_error("cannot read the address of a UDP socket", errno));
-    }
-    state->local = base::Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&bound));
-    state->wildcard = endpoint.address.is_unspecified();
     state->prepare();
-    auto watcher = Watcher::create(loop, state->fd.get(), *state);
-    if (!watcher) return base::fail(watcher.error().message);
-    state->watcher = std::move(*watcher);
-    state->watcher->watch(true, false);
+    auto served = state->serve(std::move(*fd));
+    if (!served) return base::fail(served.error().message);
     return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(state)));
 }
 
 UdpSocket::UdpSocket(std::unique_ptr<State> state) : state_(std::move(state)) {}
 UdpSocket::~UdpSocket() = default;
 
+base::Result<void> UdpSocket::add(Descriptor bound) {
+    return state_->serve(std::move(bound));
+}
+
+void UdpSocket::remove(const base::IpAddress& address) {
+    std::vector<std::unique_ptr<Port>>& ports = state_->ports;
+    const auto found = std::find_if(ports.begin() + 1, ports.end(), [&](const auto& port) {
+        return port->local.address == address;
+    });
+    if (found != ports.end()) ports.erase(found);
+}
+
 bool UdpSocket::send(const base::Endpoint& peer, const base::Endpoint& local, base::Octets octets,
                      std::uint32_t interface_index) noexcept {
+    const Port& own = *state_->ports.front();
     sockaddr_storage name{};
     msghdr message{};
     message.msg_namelen = peer.to_sockaddr(name);
@@ -281,12 +335,12 @@ bool UdpSocket::send(const base::Endpoint& peer, const base::Endpoint& local, ba
     message.msg_iov = &vec;
     message.msg_iovlen = 1;
     Control control;
-    if (state_->wildcard && !local.address.is_unspecified()) {
+    if (own.wildcard && !local.address.is_unspecified()) {
         message.msg_controllen = write_source(control, local.address, interface_index);
         message.msg_control = control.octets.data();
     }
     for (;;) {
-        if (sendmsg(state_->fd.get(), &message, MSG_DONTWAIT) >= 0) {
+        if (sendmsg(own.fd.get(), &message, MSG_DONTWAIT) >= 0) {
             ++state_->counters.sent;
             return true;
         }
@@ -298,11 +352,15 @@ bool UdpSocket::send(const base::Endpoint& peer, const base::Endpoint& local, ba
 }
 
 const base::Endpoint& UdpSocket::local() const noexcept {
-    return state_->local;
+    return state_->ports.front()->local;
 }
 
 const UdpCounters& UdpSocket::counters() const noexcept {
     return state_->counters;
+}
+
+int UdpSocket::descriptor() const noexcept {
+    return state_->ports.front()->fd.get();
 }
 
 }  // namespace net

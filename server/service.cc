@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "resolver/hints.h"
+#include "server/address_sockets.h"
 #include "server/log.h"
 #include "server/port_holder.h"
 #include "server/readers.h"
@@ -55,6 +56,7 @@ class RunningService final : public Service {
     ~RunningService() override {
         for (const auto& worker : workers_) worker->stop(kStopGrace);
         readers_.reset();  // its jobs post to the workers' loops
+        addresses_.reset();
         workers_.clear();
     }
 
@@ -200,6 +202,7 @@ class RunningService final : public Service {
             }
             listeners_.push_back({listener.address, listener.udp, listener.tcp, listener.role});
         }
+        follow_addresses();
         for (const auto& worker : workers_) {
             worker->start();
             taps_.push_back(&worker->tap());
@@ -208,6 +211,15 @@ class RunningService final : public Service {
         for (Tap* tap : readers_->taps()) taps_.push_back(tap);
         for (const WorkerStats* stats : readers_->stats()) stats_.push_back(stats);
         return {};
+    }
+
+    void follow_addresses() {
+        std::vector<AddressSockets::Listener> udp;
+        for (std::size_t i = 0; i < listeners_.size(); ++i) {
+            if (!listeners_[i].udp) continue;
+            udp.push_back({static_cast<std::uint16_t>(i), listeners_[i].address});
+        }
+        addresses_ = std::make_unique<AddressSockets>(workers_, udp, udp_options(config_));
     }
 
     static base::Result<base::Endpoint> bind_one(Worker& worker, std::uint16_t index,
@@ -232,6 +244,7 @@ class RunningService final : public Service {
     std::unique_ptr<RrlWatch> rrl_watch_;
     std::unique_ptr<Readers> readers_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    std::unique_ptr<AddressSockets> addresses_;  // on the first worker's loop
     std::vector<ListenerInfo> listeners_;
     std::vector<Tap*> taps_;
     std::vector<const WorkerStats*> stats_;

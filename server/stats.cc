@@ -45,6 +45,8 @@ std::string_view to_text(DropReason reason) noexcept {
             return "tcp_limit";
         case DropReason::RateLimited:
             return "rate_limited";
+        case DropReason::ReceiveBuffer:
+            return "receive_buffer";
         case DropReason::kCount:
             break;
     }

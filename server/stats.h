@@ -25,12 +25,13 @@ inline constexpr std::size_t kTransports = 5;  // Transport
 inline constexpr std::size_t kRCodes = 24;     // RCODEs 0..22, and the rest in the last
 
 enum class DropReason : std::uint8_t {
-    Malformed,    // less than a header
-    Response,     // QR was set
-    QueueFull,    // too many deferred queries
-    SendFailed,   // the kernel did not take the answer
-    TcpLimit,     // too many TCP clients
-    RateLimited,  // response rate limiting
+    Malformed,      // less than a header
+    Response,       // QR was set
+    QueueFull,      // too many deferred queries
+    SendFailed,     // the kernel did not take the answer
+    TcpLimit,       // too many TCP clients
+    RateLimited,    // response rate limiting
+    ReceiveBuffer,  // the kernel's: more came than limits.udp_rcvbuf holds
     kCount,
 };
 [[nodiscard]] std::string_view to_text(DropReason reason) noexcept;

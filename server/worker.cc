@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/thread.h"
+#include "server/address_sockets.h"
+#include "server/log.h"
 
 namespace server {
 
@@ -12,9 +14,8 @@ class Worker::UdpListener final : public net::UdpHandler {
         : worker_(worker), index_(index), role_(role) {}
 
     base::Result<void> bind(const base::Endpoint& address) {
-        net::UdpOptions options;
-        options.receive_buffer_octets = static_cast<int>(worker_.shared_.config.udp_rcvbuf);
-        auto socket = net::UdpSocket::bind(worker_.loop_, address, options, *this);
+        auto socket = net::UdpSocket::bind(worker_.loop_, address,
+                                           udp_options(worker_.shared_.config), *this);
         if (!socket) return base::fail(socket.error().message);
         socket_ = std::move(*socket);
         return {};
@@ -37,7 +38,16 @@ class Worker::UdpListener final : public net::UdpHandler {
         worker_.end_batch();
     }
 
+    void on_overflow(std::uint64_t datagrams) override {
+        worker_.stats_.dropped[static_cast<std::size_t>(DropReason::ReceiveBuffer)].add(datagrams);
+    }
+    void on_unsent(std::uint64_t replies) override {
+        worker_.stats_.dropped[static_cast<std::size_t>(DropReason::SendFailed)].add(replies);
+    }
+
     void close() { socket_.reset(); }
+    [[nodiscard]] std::uint16_t index() const { return index_; }
+    [[nodiscard]] net::UdpSocket& socket() { return *socket_; }
     [[nodiscard]] const base::Endpoint& local() const { return socket_->local(); }
 
   private:
@@ -143,6 +153,39 @@ base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerCon
         tcp_.push_back(std::move(tcp));
     }
     return address;
+}
+
+Worker::UdpListener* Worker::udp_listener(std::uint16_t index) const noexcept {
+    for (const auto& listener : udp_) {
+        if (listener->index() == index) return listener.get();
+    }
+    return nullptr;
+}
+
+int Worker::udp_descriptor(std::uint16_t listener) const noexcept {
+    UdpListener* const found = udp_listener(listener);
+    return found != nullptr ? found->socket().descriptor() : -1;
+}
+
+void Worker::add_address(std::uint16_t listener, net::Descriptor bound) {
+    // A task is copied, a descriptor is not.
+    const auto held = std::make_shared<net::Descriptor>(std::move(bound));
+    loop_.post([this, listener, held] {
+        UdpListener* const found = udp_listener(listener);
+        if (found == nullptr) return;
+        const auto added = found->socket().add(std::move(*held));
+        if (!added) {
+            log_warn("an address is served by the socket for all of them: " +
+                     added.error().message);
+        }
+    });
+}
+
+void Worker::remove_address(std::uint16_t listener, const base::IpAddress& address) {
+    loop_.post([this, listener, address] {
+        UdpListener* const found = udp_listener(listener);
+        if (found != nullptr) found->socket().remove(address);
+    });
 }
 
 void Worker::start() {

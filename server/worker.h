@@ -45,6 +45,15 @@ class Worker {
     /// Binds one listener, both transports as configured. With port 0 the real port is returned.
     [[nodiscard]] base::Result<base::Endpoint> bind(std::uint16_t index,
                                                     const ListenerConfig& listener);
+    /// Serves one more address for a UDP listener on a wildcard, or no longer; `bound` is of
+    /// UdpSocket::open. Any thread; done in a later turn of the loop.
+    void add_address(std::uint16_t listener, net::Descriptor bound);
+    void remove_address(std::uint16_t listener, const base::IpAddress& address);
+    /// The socket of a UDP listener, for net::steer_by_cpu; -1: there is none. Before `start`.
+    [[nodiscard]] int udp_descriptor(std::uint16_t listener) const noexcept;
+    /// For what goes on beside the queries of the first worker, made before `start`.
+    [[nodiscard]] net::Loop& loop() noexcept { return loop_; }
+
     void start();
     /// Reads no new queries, gives those in hand up to `grace`, then ends and joins the thread.
     void stop(std::chrono::milliseconds grace);
@@ -61,6 +70,7 @@ class Worker {
     friend class UdpListener;
     friend class TcpHandler;
 
+    [[nodiscard]] UdpListener* udp_listener(std::uint16_t index) const noexcept;
     void begin_batch();
     void end_batch();
     void defer(Step step, std::shared_ptr<DeferredQuery> query);

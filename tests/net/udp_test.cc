@@ -1,6 +1,8 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -160,6 +162,153 @@ TEST(UdpSocket, WildcardAnswersFromTheAddressAsked) {
             EXPECT_EQ(client.receive(), "late") << address;
         }
     }
+}
+
+TEST(UdpSocket, AddedAddressesAreServedBesideTheWildcard) {
+    struct Row {
+        const char* bind;
+        const char* own;
+        std::vector<const char*> ask;
+    };
+    for (const Row& row : {Row{"0.0.0.0:0", "127.0.0.2", {"127.0.0.1", "127.0.0.2", "127.0.0.3"}},
+                           Row{"[::]:0", "::1", {"::1"}}}) {
+        Loop loop;
+        Echo echo;
+        auto socket = UdpSocket::bind(loop, endpoint(row.bind), {}, echo);
+        ASSERT_TRUE(socket) << socket.error().message;
+        const std::uint16_t port = (*socket)->local().port;
+        const base::Endpoint own{*base::IpAddress::parse(row.own), port};
+        auto bound = UdpSocket::open(own, {});
+        ASSERT_TRUE(bound) << bound.error().message;
+        const int descriptor = bound->get();
+        ASSERT_TRUE((*socket)->add(std::move(*bound)));
+        for (int round = 0; round < 2; ++round) {
+            for (const char* address : row.ask) {
+                const base::Endpoint asked{*base::IpAddress::parse(address), port};
+                const Client client(asked);
+                ASSERT_TRUE(client.send("x")) << address;
+                // The kernel gives it to the socket that has just this address.
+                std::array<char, 8> peeked;
+                const ssize_t at_own =
+                    recv(descriptor, peeked.data(), peeked.size(), MSG_PEEK | MSG_DONTWAIT);
+                EXPECT_EQ(round == 0 && asked == own, at_own == 1) << address;
+                run_for(loop, milliseconds(5));
+                EXPECT_EQ(echo.last_local, asked);
+                EXPECT_EQ(client.receive(), "x!") << address;
+                EXPECT_TRUE(
+                    (*socket)->send(echo.last_peer, echo.last_local, base::as_octets("late")));
+                EXPECT_EQ(client.receive(), "late") << address;
+            }
+            // Afterwards, and however often, the wildcard has it again.
+            (*socket)->remove(own.address);
+            (*socket)->remove(own.address);
+        }
+        EXPECT_EQ((*socket)->counters().received, 2 * row.ask.size());
+        // The wildcard itself is not to be removed.
+        (*socket)->remove((*socket)->local().address);
+        const Client client({own.address, port});
+        ASSERT_TRUE(client.send("y"));
+        run_for(loop, milliseconds(5));
+        EXPECT_EQ(client.receive(), "y!");
+    }
+}
+
+TEST(UdpSocket, CountsWhatTheKernelThrewAway) {
+    struct Handler final : UdpHandler {
+        void on_batch(std::span<UdpDatagram> batch) override { seen += batch.size(); }
+        void on_overflow(std::uint64_t datagrams) override { told += datagrams; }
+        std::size_t seen = 0;
+        std::uint64_t told = 0;
+    };
+    for (const char* address : {"127.0.0.1:0", "0.0.0.0:0"}) {
+        Loop loop;
+        Handler handler;
+        UdpOptions options;
+        options.receive_buffer_octets = 4096;  // the kernel doubles it, and counts its own overhead
+        auto socket = UdpSocket::bind(loop, endpoint(address), options, handler);
+        ASSERT_TRUE(socket) << socket.error().message;
+        const Client client({*base::IpAddress::parse("127.0.0.1"), (*socket)->local().port});
+        constexpr std::size_t kSent = 500;
+        for (std::size_t i = 0; i < kSent; ++i) ASSERT_TRUE(client.send("x"));
+        run_for(loop, milliseconds(5));
+        const std::size_t kept = handler.seen;
+        EXPECT_LT(kept, kSent);
+        // It is told with the next datagram, and once.
+        for (int i = 0; i < 3; ++i) {
+            ASSERT_TRUE(client.send("x"));
+            run_for(loop, milliseconds(2));
+        }
+        EXPECT_EQ(handler.seen, kept + 3);
+        EXPECT_EQ(handler.told, kSent - kept);
+        EXPECT_EQ((*socket)->counters().overflowed, kSent - kept);
+    }
+}
+
+TEST(UdpSocket, TellsItsHandlerWhatWasNotSent) {
+    struct Handler final : UdpHandler {
+        void on_batch(std::span<UdpDatagram> batch) override {
+            for (UdpDatagram& d : batch) {
+                d.reply_size = 1;
+                d.local.address = *base::IpAddress::parse("192.0.2.1");  // not ours to send from
+            }
+        }
+        void on_unsent(std::uint64_t replies) override { told += replies; }
+        std::uint64_t told = 0;
+    } handler;
+    Loop loop;
+    auto socket = UdpSocket::bind(loop, endpoint("0.0.0.0:0"), {}, handler);
+    ASSERT_TRUE(socket);
+    const Client client({*base::IpAddress::parse("127.0.0.1"), (*socket)->local().port});
+    ASSERT_TRUE(client.send("a"));
+    ASSERT_TRUE(client.send("b"));
+    run_for(loop, milliseconds(5));
+    EXPECT_EQ(handler.told, 2U);
+    EXPECT_EQ((*socket)->counters().send_errors, 2U);
+    EXPECT_EQ(client.receive(), std::nullopt);
+}
+
+TEST(UdpSteering, TheCpuThatReceivedChoosesTheSocket) {
+    cpu_set_t allowed;
+    ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    constexpr int kSockets = 2;
+    std::vector<Descriptor> sockets;
+    base::Endpoint address = endpoint("127.0.0.1:0");
+    for (int i = 0; i < kSockets; ++i) {
+        auto bound = UdpSocket::open(address, {});
+        ASSERT_TRUE(bound) << bound.error().message;
+        sockaddr_storage name{};
+        socklen_t length = sizeof name;
+        ASSERT_EQ(getsockname(bound->get(), reinterpret_cast<sockaddr*>(&name), &length), 0);
+        address = base::Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&name));
+        sockets.push_back(std::move(*bound));
+    }
+    ASSERT_TRUE(steer_by_cpu(sockets.front().get()));
+    int tried = 0;
+    for (int cpu = 0; cpu < kSockets; ++cpu) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        ++tried;
+        // On loopback the CPU that sends is the one that receives.
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+        for (int i = 0; i < 20; ++i) ASSERT_TRUE(Client(address).send("x"));
+        ASSERT_EQ(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+        for (int i = 0; i < kSockets; ++i) {
+            int got = 0;
+            std::array<char, 8> buffer;
+            const int fd = sockets[static_cast<std::size_t>(i)].get();
+            while (recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT) == 1) ++got;
+            EXPECT_EQ(got, i == cpu ? 20 : 0) << "socket " << i << ", CPU " << cpu;
+        }
+    }
+    if (tried == 0) GTEST_SKIP() << "may not run on the first CPUs";
+    EXPECT_FALSE(steer_by_cpu(-1));
+}
+
+TEST(UdpSteering, EveryInterfaceHasAQueue) {
+    EXPECT_GE(receive_queues(if_nametoindex("lo")), 1U);
+    EXPECT_EQ(receive_queues(0), 1U);  // there is no such interface
 }
 
 TEST(UdpSocket, V6WildcardLeavesV4Alone) {
