@@ -5,6 +5,7 @@ Only root can make them. What is started or opened `inside` one stays there, thi
 import contextlib
 import ctypes
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -44,6 +45,26 @@ class Namespace:
 
     def ip_batch(self, lines):
         self.ip("-batch", "-", stdin="".join(line + "\n" for line in lines))
+
+    def octets(self, interface):
+        """(received, sent), with the heads of its frames."""
+        stats = json.loads(self.ip("-json", "-statistics", "link", "show", interface))[0]["stats64"]
+        return stats["rx"]["bytes"], stats["tx"]["bytes"]
+
+    def connect(self, name, address, other, other_name, other_address):
+        """A cable to another one. Both ends believe any source address, wherever it comes from."""
+        try:
+            self.ip("link", "add", name, "type", "veth", "peer", "name", other_name, "netns", other.name)
+            for space, end in ((self, name), (other, other_name)):
+                with space.inside():
+                    for which in ("all", end):
+                        with open("/proc/sys/net/ipv4/conf/%s/rp_filter" % which, "w", encoding="ascii") as out:
+                            out.write("0")
+        except (AssertionError, OSError) as why:  # in a sandbox, say
+            raise Unavailable("no cable between namespaces: %s" % why) from why
+        for space, end, own in ((self, name, address), (other, other_name, other_address)):
+            space.ip("address", "add", own, "dev", end)
+            space.ip("link", "set", end, "up")
 
     @contextlib.contextmanager
     def inside(self):

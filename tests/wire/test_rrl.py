@@ -8,7 +8,7 @@ import unittest
 
 import dnsclient
 import harness
-import namespaces
+import namespace
 import peers
 
 RATE = 20
@@ -202,19 +202,16 @@ class ForgedFlood(harness.WireTest):
     @classmethod
     def setUpClass(cls):
         try:
-            cls.inside, cls.outside = namespaces.Namespace(), namespaces.Namespace()
-            cls.addClassCleanup(cls.inside.close)
-            cls.addClassCleanup(cls.outside.close)
-            namespaces.connect(cls.inside, "s0", cls.SERVER, cls.outside, "c0", cls.INTERNET)
-            with cls.inside:
-                cls.inside.believe("s0")
-                namespaces.ip("route", "add", "default", "via", cls.INTERNET)
-            with cls.outside:
-                cls.outside.believe("c0")
-                for address in (cls.BEHIND_VICTIM, cls.ELSEWHERE):
-                    namespaces.ip("address", "add", address + "/32", "dev", "lo")
-        except namespaces.Unavailable as why:
-            raise unittest.SkipTest("no network namespaces here: %s" % why) from why
+            cls.home = namespace.Namespace()
+            cls.addClassCleanup(cls.home.close)
+            cls.internet = namespace.Namespace()
+            cls.addClassCleanup(cls.internet.close)
+            cls.home.connect("s0", cls.SERVER + "/24", cls.internet, "c0", cls.INTERNET + "/24")
+        except namespace.Unavailable as why:
+            raise unittest.SkipTest(str(why)) from why
+        cls.home.ip("route", "add", "default", "via", cls.INTERNET)
+        for address in (cls.BEHIND_VICTIM, cls.ELSEWHERE):
+            cls.internet.ip("address", "add", address + "/32", "dev", "lo")
         cls.port = harness.free_port()
         cls.server = harness.Server("""[limits]
 responses_per_second = %d
@@ -224,12 +221,12 @@ rrl_exempt = ["%s0/24"]
 address = "%s:%d"
 """ % (RATE, cls.EXEMPT, cls.SERVER, cls.port))
         cls.addClassCleanup(cls.server.stop)
-        with cls.inside:
+        with cls.home.inside():
             cls.server.start()
             cls.server.import_zone("rrl.example", ZONE)
 
     def flood(self, prefix, seconds):
-        with self.outside:
+        with self.internet.inside():
             return harness.spawn([sys.executable, os.path.join(harness.HERE, "flood.py"), self.SERVER,
                                   str(self.port), prefix, str(seconds), str(self.FLOOD_RATE), *self.SUBJECTS],
                                  stdout=harness.subprocess.PIPE, text=True)
@@ -237,16 +234,16 @@ address = "%s:%d"
     def flooded(self, prefix, seconds):
         """(queries, octets that came to the server, octets that it sent, seconds)."""
         begin = time.monotonic()
-        before = namespaces.octets(self.inside, "s0")
+        before = self.home.octets("s0")
         sent = int(self.flood(prefix, seconds).communicate(timeout=30)[0])
         time.sleep(0.3)  # what is on its way
-        after = namespaces.octets(self.inside, "s0")
+        after = self.home.octets("s0")
         return sent, after[0] - before[0], after[1] - before[1], time.monotonic() - begin
 
     def ask(self, source, timeout=0.25, tries=40, query=None):
         """As a resolver does: again after a timeout, over TCP after TC. (answer, queries, over TCP)"""
         address = (self.SERVER, self.port)
-        with self.outside:
+        with self.internet.inside():
             for i in range(1, tries + 1):
                 ident, octets = query or dnsclient.make_query("www.rrl.example.", "A")
                 try:
@@ -269,7 +266,7 @@ address = "%s:%d"
         # Every second of the others goes out truncated, no longer than it came.
         self.assertLess(left, whole * self.LARGEST + came / 2)
         self.assertGreater(left, came / 8)  # and some do
-        with self.inside:
+        with self.home.inside():
             metrics = self.server.metrics()
         limited = metrics["meridian_rrl_dropped_total"] + metrics["meridian_rrl_truncated_total"]
         answers = sum(metrics[name] for name in ("meridian_dns_queries_total", "meridian_rrl_dropped_total"))
@@ -279,7 +276,7 @@ address = "%s:%d"
     def test_others_are_served_and_clients_behind_the_victim_get_through(self):
         flood = self.flood(self.VICTIM, 6.0)
         try:
-            with self.inside:
+            with self.home.inside():
                 harness.wait_for(lambda: self.server.metrics()["meridian_rrl_dropped_total"] > 500, "the flood is on")
             # Another prefix: every answer over UDP, whole.
             for _ in range(RATE // 2):
@@ -295,7 +292,7 @@ address = "%s:%d"
                 ways.append(over_tcp)
             self.assertIn(True, ways)
             # A cookie, once learnt, is as good as another prefix.
-            with self.outside:
+            with self.internet.inside():
                 def learn():
                     ident, query = with_cookie("c.wild.rrl.example.", CLIENT_COOKIE)
                     try:
