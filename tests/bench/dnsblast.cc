@@ -5,11 +5,13 @@
 // time its threads spent (/proc/PID/task/*/schedstat), so that servers can be compared by CPU
 // microseconds per answered query even where generator and server share the cores.
 //
-//   dnsblast -p PORT -f QUERIES [-n COUNT] [-s SOCKETS] [-w WINDOW] [-P SERVER_PID]...
+//   dnsblast -p PORT -f QUERIES [-a ADDRESS] [-n COUNT] [-s SOCKETS] [-w WINDOW] [-P SERVER_PID]...
 //            [-e] [-d] [-r] [-E] [-t SECONDS]
 //   -e EDNS; -d EDNS with DO; -r RD; -E EDNS with a pseudo-random client subnet /24
 //
-// Sends to 127.0.0.1 only and stops by itself after SECONDS (60).
+// Sends to loopback only (127.0.0.1, or another ADDRESS of 127.0.0.0/8) and stops by itself after
+// SECONDS (60).
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -39,6 +41,7 @@ constexpr std::chrono::milliseconds kLostAfter{500};
 
 struct Options {
     std::uint16_t port = 53;
+    in_addr address{htonl(INADDR_LOOPBACK)};
     std::string file;
     std::uint64_t count = 1000000;
     unsigned sockets = 8;
@@ -78,14 +81,14 @@ std::uint64_t cpu_ns(const std::vector<std::string>& pids) {
 // One connected socket with its share of the window.
 class Lane {
   public:
-    Lane(std::uint16_t port, unsigned window) : window_(window) {
+    Lane(in_addr to, std::uint16_t port, unsigned window) : window_(window) {
         fd_ = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         const int size = 4 << 20;
         setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_addr = to;
         if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
             std::perror("dnsblast: connect");
             std::exit(1);
@@ -162,11 +165,18 @@ class Lane {
 
 Options read_options(int argc, char** argv) {
     Options options;
-    for (int option = 0; (option = getopt(argc, argv, "p:f:n:s:w:P:edrEt:")) != -1;) {
+    for (int option = 0; (option = getopt(argc, argv, "p:a:f:n:s:w:P:edrEt:")) != -1;) {
         const auto number = [] { return std::strtoul(optarg, nullptr, 10); };
         switch (option) {
             case 'p':
                 options.port = static_cast<std::uint16_t>(number());
+                break;
+            case 'a':
+                if (inet_pton(AF_INET, optarg, &options.address) != 1 ||
+                    ntohl(options.address.s_addr) >> 24U != IN_LOOPBACKNET) {
+                    std::fputs("dnsblast: -a wants an address of 127.0.0.0/8\n", stderr);
+                    std::exit(2);
+                }
                 break;
             case 'f':
                 options.file = optarg;
@@ -221,7 +231,7 @@ int main(int argc, char** argv) {
     std::vector<std::unique_ptr<Lane>> lanes;
     std::vector<pollfd> ready;
     for (unsigned i = 0; i < options.sockets; ++i) {
-        lanes.push_back(std::make_unique<Lane>(options.port, options.window));
+        lanes.push_back(std::make_unique<Lane>(options.address, options.port, options.window));
         ready.push_back({lanes.back()->fd(), POLLIN, 0});
     }
 

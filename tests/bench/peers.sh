@@ -5,6 +5,7 @@
 # Before `start_contenders`: `origin`, `zone_file`, and a prepared `work`. Afterwards `port_of[NAME]`
 # and `process_of[NAME]`.
 declare -A port_of=() process_of=()
+declare -A asked_at=() # where it is asked, other than at 127.0.0.1
 declare -A package_of=([gdnsd]=gdnsd [nsd]=nsd [knot]=knot [pdns]="pdns-server pdns-backend-bind" [bind]=bind9)
 declare -A program_of=([gdnsd]=gdnsd [nsd]=nsd [knot]=knotd [pdns]=pdns_server [bind]=named)
 PATH=$PATH:/usr/sbin
@@ -44,13 +45,13 @@ fill_meridian() { # NAME
     "$meridian" zone import "$origin" "$zone_file" --offline --data-dir "$work/$1" >"$work/import.log" 2>&1 ||
         { cat "$work/import.log" >&2; return 1; }
 }
-serve_meridian() { # NAME WORKERS
+serve_meridian() { # NAME WORKERS [ADDRESS]
     web=$((port_of[$1] + 100))
     cat >"$work/$1.toml" <<TOML
 data_dir = "$work/$1"
 workers = $2
 [[listener]]
-address = "127.0.0.1:${port_of[$1]}"
+address = "${3:-127.0.0.1}:${port_of[$1]}"
 role = "auth"
 [[admin.listener]]
 address = "127.0.0.1:$web"
@@ -217,12 +218,14 @@ family() { # PID
     echo "$1"
     for child in $(pgrep -P "$1" || true); do family "$child"; done
 }
+# Options of dnsblast for one contender alone; to be replaced where they differ.
+options_for() { :; } # NAME
 # CPU microseconds per query: measure NAME FILE QUERIES [dnsblast's options]
 measure() {
     local name=$1 file=$2 queries=$3 charged=() each output answered figure
     shift 3
     for each in $(family "${process_of[$name]}"); do charged+=(-P "$each"); done
-    output=$("$tools/dnsblast" -p "${port_of[$name]}" -f "$file" -n "$queries" "$@" "${charged[@]}")
+    output=$("$tools/dnsblast" -a "${asked_at[$name]:-127.0.0.1}" -p "${port_of[$name]}" -f "$file" -n "$queries" "$@" $(options_for "$name") "${charged[@]}")
     figure=$(sed -n 's/.*server cpu \([0-9.]*\) us.*/\1/p' <<<"$output")
     answered=$(sed -n 's/^answered \([0-9]*\) .*/\1/p' <<<"$output")
     if [ "${answered:-0}" -lt $((queries * 99 / 100)) ] || [ "$figure" = 0.000 ]; then
@@ -233,21 +236,31 @@ measure() {
 }
 # Measures every contender on every stream in each of so many rounds (and a first one that warms
 # caches and is not counted), prints the figures and leaves them in $work/figures for ratios.py.
+# Every other round goes backwards: who comes after whom moves a figure by a tenth.
 # Wants `streams`, `contenders` and `queries`; a stream is $work/STREAM.txt.
 rounds_of() { # ROUNDS [dnsblast's options]
-    local rounds=$1 round stream name figure line
+    local rounds=$1 round stream i name order
+    local -A figure
     shift
     echo "$rounds rounds of $queries queries, CPU microseconds per query:"
     printf '%-6s%-10s' round stream; printf '%11s' "${contenders[@]}"; echo
     for ((round = 0; round <= rounds; round++)); do
+        order=("${contenders[@]}")
+        if ((round % 2)); then
+            order=()
+            for ((i = ${#contenders[@]} - 1; i >= 0; i--)); do order+=("${contenders[i]}"); done
+        fi
         for stream in "${streams[@]}"; do
-            line=$(printf '%-6s%-10s' "$round" "$stream")
-            for name in "${contenders[@]}"; do
-                figure=$(measure "$name" "$work/$stream.txt" "$queries" "$@") || return 1
-                line+=$(printf '%11s' "$figure")
-                [ "$round" -eq 0 ] || echo "$stream $name $figure" >>"$work/figures"
+            for name in "${order[@]}"; do
+                figure[$name]=$(measure "$name" "$work/$stream.txt" "$queries" "$@") || return 1
             done
-            [ "$round" -eq 0 ] || echo "$line"
+            [ "$round" -gt 0 ] || continue
+            printf '%-6s%-10s' "$round" "$stream"
+            for name in "${contenders[@]}"; do
+                printf '%11s' "${figure[$name]}"
+                echo "$stream $name ${figure[$name]}" >>"$work/figures"
+            done
+            echo
         done
     done
 }

@@ -13,7 +13,7 @@ def main(path, svg):
     figures = {}
     with open(path, encoding="ascii") as file:
         for line in file:
-            name, figure = line.split()
+            _, name, figure = line.split()
             kind, count = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
             figures.setdefault(kind, {}).setdefault(int(count), []).append(float(figure))
     risen = []

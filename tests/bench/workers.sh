@@ -36,19 +36,11 @@ for count in "${counts[@]}"; do
 done
 start_contenders "${contenders[@]}"
 
-measure_for() { # NAME: as many senders as workers
+# As many senders as workers.
+options_for() { # NAME
     local count=${1//[a-z]/}
-    measure "$1" "$work/mix.txt" "$queries" -s $((4 * count)) -w 64
+    echo "-s $((4 * count)) -w 64"
 }
-echo "$rounds rounds of $queries queries of the mix, CPU microseconds per query:"
-printf '%-6s' round; printf '%11s' "${contenders[@]}"; echo
-for ((round = 0; round <= rounds; round++)); do
-    line=$(printf '%-6s' "$round")
-    for name in "${contenders[@]}"; do
-        figure=$(measure_for "$name")
-        line+=$(printf '%11s' "$figure")
-        [ "$round" -eq 0 ] || echo "$name $figure" >>"$work/figures"
-    done
-    [ "$round" -eq 0 ] || echo "$line"
-done
+streams=(mix)
+rounds_of "$rounds"
 python3 tests/bench/workers.py "$work/figures" "$svg"
