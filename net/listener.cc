@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -66,6 +67,7 @@ struct Listener::State final : Watcher::Handler {
 
     void on_ready(Watcher::Ready) override {
         const auto living = alive.watch();
+        bool freed = false;  // a descriptor, for the connection that is taken next
         for (unsigned i = 0; i < kMaxAcceptsPerWakeUp; ++i) {
             sockaddr_storage from{};
             socklen_t length = sizeof from;
@@ -74,14 +76,26 @@ struct Listener::State final : Watcher::Handler {
             if (!accepted) {
                 if (errno == EAGAIN) return;
                 if (is_exhaustion(errno)) {
+                    // The kernel looks for a descriptor first, for a connection then.
+                    if (!connection_waits()) return;
+                    if (!freed && handler->on_exhausted()) {
+                        freed = true;
+                        continue;
+                    }
                     shed_one();
                     return;
                 }
                 continue;  // that connection was broken before we took it (accept(2), Errors)
             }
+            freed = false;
             hand_over(std::move(accepted), from);
             if (!*living) return;
         }
+    }
+
+    [[nodiscard]] bool connection_waits() const noexcept {
+        pollfd waiting{fd.get(), POLLIN, 0};
+        return poll(&waiting, 1, 0) > 0;
     }
 
     void hand_over(Descriptor accepted, const sockaddr_storage& from) {
@@ -168,6 +182,10 @@ base::Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const base::En
     if (options.freebind) {
         ok = ok && (v4 ? set_option(fd, IPPROTO_IP, IP_FREEBIND, 1)
                        : set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1));
+    }
+    // Without it the first answer takes a round trip longer, no more.
+    if (ok && options.fast_open_queue > 0) {
+        set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fast_open_queue);
     }
     sockaddr_storage address{};
     socklen_t length = endpoint.to_sockaddr(address);

@@ -31,6 +31,7 @@ struct StreamLimits {
     std::size_t high_water = 256 * 1024;
     std::size_t low_water = 64 * 1024;
     std::size_t hard_limit = 16 * 1024 * 1024;
+    std::size_t read_octets = 64 * 1024;  // at a time, and as much at most
 };
 
 /// An ordered stream of octets to one peer: TCP, a Unix socket, or TLS over either. Owned by

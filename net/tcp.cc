@@ -12,7 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
+#include <list>
 #include <utility>
 #include <vector>
 
@@ -25,6 +25,30 @@ constexpr std::size_t kReadOctets = 64 * 1024;
 constexpr unsigned kMaxReadsPerWakeUp = 4;  // then the other sockets of the loop have their turn
 constexpr std::size_t kSmallWrite = 16 * 1024;  // smaller blocks are joined in the queue
 constexpr std::size_t kMaxBlocksPerSend = 16;
+constexpr std::size_t kMaxSpareBlocks = 32;
+constexpr std::size_t kMaxSpareOctets = 64 * 1024;
+
+/// What waits to be written, in blocks. The blocks of a thread go round: a connection that has
+/// nothing to write holds none, and one that writes all day allocates none.
+using Block = std::vector<std::uint8_t>;
+thread_local std::list<Block> spare_blocks;
+
+void add_block(std::list<Block>& blocks, base::Octets octets) {
+    if (spare_blocks.empty()) {
+        blocks.emplace_back(octets.begin(), octets.end());
+        return;
+    }
+    blocks.splice(blocks.end(), spare_blocks, spare_blocks.begin());
+    blocks.back().assign(octets.begin(), octets.end());
+}
+
+void drop_first_block(std::list<Block>& blocks) {
+    if (spare_blocks.size() < kMaxSpareBlocks && blocks.front().capacity() <= kMaxSpareOctets) {
+        spare_blocks.splice(spare_blocks.begin(), blocks, blocks.begin());
+    } else {
+        blocks.pop_front();
+    }
+}
 
 class SocketStream final : public Stream, private Watcher::Handler {
   public:
@@ -119,13 +143,14 @@ class SocketStream final : public Stream, private Watcher::Handler {
     void read_some(const std::shared_ptr<const bool>& alive) {
         // One buffer for all the connections of a thread: what is read is consumed at once.
         static thread_local std::array<std::uint8_t, kReadOctets> buffer;
+        const std::size_t most = std::min(limits_.read_octets, buffer.size());
         reading_now_ = true;
         for (unsigned i = 0; i < kMaxReadsPerWakeUp && !paused_; ++i) {
-            const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+            const ssize_t got = recv(fd_.get(), buffer.data(), most, MSG_DONTWAIT);
             if (got > 0) {
                 handler_->on_read({buffer.data(), static_cast<std::size_t>(got)});
                 if (!*alive || closed_) return;
-                if (static_cast<std::size_t>(got) < buffer.size()) break;
+                if (static_cast<std::size_t>(got) < most) break;
             } else if (got == 0) {
                 read_ended_ = true;
                 handler_->on_read_end();
@@ -147,7 +172,7 @@ class SocketStream final : public Stream, private Watcher::Handler {
         if (!blocks_.empty() && blocks_.back().size() + octets.size() <= kSmallWrite) {
             blocks_.back().insert(blocks_.back().end(), octets.begin(), octets.end());
         } else {
-            blocks_.emplace_back(octets.begin(), octets.end());
+            add_block(blocks_, octets);
         }
         queued_ += octets.size();
     }
@@ -158,7 +183,7 @@ class SocketStream final : public Stream, private Watcher::Handler {
             std::array<iovec, kMaxBlocksPerSend> vec;
             std::size_t used = 0;
             std::size_t skip = sent_of_first_;
-            for (std::vector<std::uint8_t>& block : blocks_) {
+            for (Block& block : blocks_) {
                 if (used == vec.size()) break;
                 vec[used++] = {block.data() + skip, block.size() - skip};
                 skip = 0;
@@ -187,7 +212,7 @@ class SocketStream final : public Stream, private Watcher::Handler {
         sent += sent_of_first_;
         while (!blocks_.empty() && sent >= blocks_.front().size()) {
             sent -= blocks_.front().size();
-            blocks_.pop_front();
+            drop_first_block(blocks_);
         }
         sent_of_first_ = sent;
     }
@@ -232,7 +257,7 @@ class SocketStream final : public Stream, private Watcher::Handler {
     std::unique_ptr<Timer> tell_;  // of an error
     StreamHandler* handler_ = nullptr;
 
-    std::deque<std::vector<std::uint8_t>> blocks_;
+    std::list<Block> blocks_;
     std::size_t queued_ = 0;
     std::size_t sent_of_first_ = 0;  // octets of blocks_.front() that have left
 

@@ -20,18 +20,25 @@ class AcceptHandler {
     virtual ~AcceptHandler() = default;
     /// Not started yet; dropping it closes the connection. May destroy the listener.
     virtual void on_accept(std::unique_ptr<Stream> stream) = 0;
+    /// There is no descriptor for the connection that waits. True: one was freed, it is tried
+    /// again; else it is shed. Must not destroy the listener.
+    virtual bool on_exhausted() { return false; }
 };
 
 struct TcpOptions {
     bool reuseport = true;
     bool freebind = false;
     int backlog = 4096;
+    /// Connections whose first octets came with their SYN (RFC 7413) that may wait to be accepted;
+    /// 0: off. The kernel must allow it too (net.ipv4.tcp_fastopen).
+    int fast_open_queue = 0;
     StreamLimits limits;  // of the connections accepted
 };
 
 /// Accepts TCP or Unix connections on one loop. When descriptors run out it sheds the waiting
 /// connection by means of a reserve descriptor (else the ready listener would spin), counts it,
-/// rests for 100 ms and goes on. Loop's thread only; the handler must outlive the listener.
+/// rests for 100 ms and goes on; unless the handler frees one. Loop's thread only; the handler must
+/// outlive the listener.
 class Listener {
   public:
     [[nodiscard]] static base::Result<std::unique_ptr<Listener>> tcp(Loop& loop,
