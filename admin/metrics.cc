@@ -175,6 +175,17 @@ void write_workers(const server::Service& service, Exposition& out) {
                accepted);
     out.single("meridian_dns_tcp_connections", "gauge", "TCP connections open.",
                accepted > closed ? accepted - closed : 0);
+    out.family("meridian_limit_hits_total", "counter", "How often a limit was met.");
+    for (std::size_t limit = 0; limit < static_cast<std::size_t>(server::LimitHit::kCount);
+         ++limit) {
+        std::uint64_t sum = 0;
+        for (const server::WorkerStats* stats : service.worker_stats()) {
+            sum += stats->limit_hits[limit].get();
+        }
+        out.sample(
+            "{limit=" + label_value(server::to_text(static_cast<server::LimitHit>(limit))) + '}',
+            sum);
+    }
     out.single("meridian_dns_deferred_total", "counter",
                "Queries that waited for a disk or for other servers.", deferred);
 }

@@ -363,6 +363,7 @@ void read_root(TableReader& root, Config& config) {
     });
     root.table("limits", [&config](TableReader& reader) {
         reader.number("tcp_clients", config.tcp_clients, 1, 1000000);
+        reader.number("tcp_clients_per_prefix", config.tcp_clients_per_prefix, 0, 1000000);
         reader.number("tcp_idle_ms", config.tcp_idle_ms, 10, 3600000);
         reader.number("tcp_backlog", config.tcp_backlog, 1, 65535);
         reader.number("udp_rcvbuf", config.udp_rcvbuf, 4096, 1 << 30);
@@ -371,7 +372,6 @@ void read_root(TableReader& root, Config& config) {
         reader.number("responses_per_second", config.responses_per_second, 0, Rrl::kMaxRate);
         reader.number("rrl_slip", config.rrl_slip, 0, 1000);
         reader.prefixes("rrl_exempt", config.rrl_exempt);
-        reader.not_built({"tcp_clients_per_prefix"});
     });
     root.table("log", [&config](TableReader& reader) {
         reader.choice("level", config.log_level, {"debug", "info", "warn", "error"});

@@ -54,7 +54,8 @@ struct Config {
     std::vector<base::IpPrefix> recursion_allow;  // default: loopback
     resolver::Settings recursion;
 
-    std::uint32_t tcp_clients = 10000;
+    std::uint32_t tcp_clients = 10000;         // over all workers
+    std::uint32_t tcp_clients_per_prefix = 0;  // 0: as many as there are
     std::uint32_t tcp_idle_ms = 10000;
     std::uint32_t tcp_backlog = 4096;
     std::uint32_t udp_rcvbuf = 4194304;

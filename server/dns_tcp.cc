@@ -1,185 +1,211 @@
 #include "server/dns_tcp.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "dns/types.h"
+#include "server/dns_tcp_connection.h"
 
 namespace server {
 
 namespace {
 
 constexpr std::size_t kLengthOctets = 2;
+constexpr std::size_t kMaxClosedAtOnce = 256;  // of idle connections; the others come right after
+// The timer of idle connections does not fire more often than this, whatever their number.
+constexpr std::chrono::milliseconds kTimerGrain{20};
 
 }  // namespace
 
-class DnsTcp::Connection final : public net::StreamHandler {
+class DnsTcp::Door final : public net::AcceptHandler {
   public:
-    Connection(DnsTcp& owner, std::uint64_t id, std::unique_ptr<net::Stream> stream)
-        : owner_(owner), id_(id), stream_(std::move(stream)), last_used_(owner.loop_.now()) {}
-
-    void start() { stream_->start(*this); }
-
-    void on_read(base::Octets octets) override {
-        last_used_ = owner_.loop_.now();
-        // Whole messages are answered from where they lie; only a rest is kept.
-        if (!input_.empty()) {
-            input_.insert(input_.end(), octets.begin(), octets.end());
-            std::vector<std::uint8_t> taken;
-            taken.swap(input_);
-            consume(taken);
-        } else {
-            consume(octets);
-        }
-        if (finished_) owner_.remove(id_);  // destroys this
+    Door(DnsTcp& owner, std::uint16_t listener) : owner_(owner), listener_(listener) {}
+    void on_accept(std::unique_ptr<net::Stream> stream) override {
+        owner_.accept(listener_, std::move(stream));
     }
-    void on_read_end() override {
-        read_ended_ = true;
-        if (outstanding_ == 0) owner_.remove(id_);
-    }
-    void on_writable() override { update_reading(); }
-    void on_closed(std::string_view /*reason*/) override { owner_.remove(id_); }
-
-    void send_later(base::Octets message) {
-        --outstanding_;
-        last_used_ = owner_.loop_.now();
-        if (!message.empty()) send(message);
-        if (outstanding_ == 0 && (read_ended_ || owner_.draining_)) {
-            stream_->shutdown();
-            return;
-        }
-        update_reading();
-    }
-
-    [[nodiscard]] bool idle_since(base::MonoTime limit) const {
-        return last_used_ < limit && outstanding_ == 0;
-    }
-    void drain() {
-        stream_->pause_read();
-        if (outstanding_ == 0) stream_->shutdown();
-    }
-    [[nodiscard]] const net::Peer& peer() const { return stream_->peer(); }
+    bool on_exhausted() override { return owner_.on_exhausted(); }
 
   private:
-    void consume(base::Octets octets) {
-        owner_.handler_.begin_messages();
-        while (octets.size() >= kLengthOctets && !finished_) {
-            const std::size_t length = base::load_be16(octets.data());
-            if (octets.size() - kLengthOctets < length) break;
-            // A message too short for a header says that this is no DNS (RFC 7766, 8).
-            if (length < dns::kHeaderOctets) {
-                finished_ = true;
-                break;
-            }
-            if (outstanding_ >= owner_.limits_.outstanding) break;
-            answer(octets.subspan(kLengthOctets, length));
-            octets = octets.subspan(kLengthOctets + length);
-        }
-        owner_.handler_.end_messages();
-        input_.assign(octets.begin(), octets.end());
-        update_reading();
-    }
-
-    void answer(base::Octets message) {
-        base::Octets reply;
-        const bool now = owner_.handler_.on_message(
-            owner_.listener_, stream_->peer().remote, message, reply, [this] {
-                ++outstanding_;
-                const std::weak_ptr<DnsTcp*> alive = owner_.alive_;
-                const std::uint64_t id = id_;
-                return Reply([alive, id](base::Octets late) {
-                    const auto owner = alive.lock();
-                    if (!owner) return;
-                    const auto found = (*owner)->connections_.find(id);
-                    if (found != (*owner)->connections_.end()) found->second->send_later(late);
-                });
-            });
-        if (now && !reply.empty()) send(reply);
-    }
-
-    void send(base::Octets message) {
-        std::uint8_t length[kLengthOctets];
-        base::store_be16(length, static_cast<std::uint16_t>(message.size()));
-        output_.assign(length, length + kLengthOctets);
-        output_.insert(output_.end(), message.begin(), message.end());
-        static_cast<void>(stream_->write(output_));  // update_reading looks at the queue
-    }
-
-    /// A client that does not take its answers, or has too many questions open, is not read.
-    void update_reading() {
-        const bool may_read =
-            outstanding_ < owner_.limits_.outstanding && stream_->queued() < dns::kMaxMessageOctets;
-        if (may_read == reading_) return;
-        reading_ = may_read;
-        if (!reading_) {
-            stream_->pause_read();
-            return;
-        }
-        if (!owner_.draining_) stream_->resume_read();
-        // Whole messages may be waiting in `input_`.
-        if (input_.size() >= kLengthOctets &&
-            input_.size() - kLengthOctets >= base::load_be16(input_.data())) {
-            std::vector<std::uint8_t> taken;
-            taken.swap(input_);
-            consume(taken);
-        }
-    }
-
     DnsTcp& owner_;
-    std::uint64_t id_;
-    std::unique_ptr<net::Stream> stream_;
-    std::vector<std::uint8_t> input_;  // the start of a message that is not whole yet
-    std::vector<std::uint8_t> output_;
-    std::uint32_t outstanding_ = 0;
-    base::MonoTime last_used_;
-    bool reading_ = true;
-    bool read_ended_ = false;
-    bool finished_ = false;
+    std::uint16_t listener_;
 };
 
-DnsTcp::DnsTcp(net::Loop& loop, std::uint16_t listener, const Limits& limits, Handler& handler)
+DnsTcp::DnsTcp(net::Loop& loop, const Limits& limits, TcpClients& clients, Handler& handler)
     : loop_(loop),
-      listener_(listener),
       limits_(limits),
+      clients_(clients),
       handler_(handler),
-      sweep_timer_(loop),
-      alive_(std::make_shared<DnsTcp*>(this)) {
-    const std::uint32_t every = std::clamp<std::uint32_t>(limits.idle_ms / 4, 10, 1000);
-    sweep_timer_.start_repeating(std::chrono::milliseconds(every), [this] { sweep(); });
+      idle_timer_(loop),
+      turn_timer_(loop),
+      answers_(kFlushOctets + kLengthOctets + dns::kMaxMessageOctets) {}
+
+DnsTcp::~DnsTcp() {
+    for (Slot& slot : slots_) {
+        if (slot.connection) close(*slot.connection);
+    }
 }
 
-DnsTcp::~DnsTcp() = default;
+net::AcceptHandler& DnsTcp::door(std::uint16_t listener) {
+    doors_.push_back(std::make_unique<Door>(*this, listener));
+    return *doors_.back();
+}
 
-void DnsTcp::on_accept(std::unique_ptr<net::Stream> stream) {
+net::StreamLimits DnsTcp::stream_limits() noexcept {
+    net::StreamLimits limits;
+    limits.high_water = kFlushOctets;
+    limits.low_water = kFlushOctets / 4;
+    limits.read_octets = kReadOctets;
+    return limits;
+}
+
+void DnsTcp::accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream) {
     if (draining_) return;
-    if (connections_.size() >= limits_.clients) {
-        handler_.on_limit();
+    const base::IpAddress prefix = client_prefix(stream->peer().remote.address);
+    if (!admit(prefix)) {
+        handler_.on_refused();
         return;  // dropping the stream closes it
     }
-    const std::uint64_t id = next_id_++;
-    auto connection = std::make_unique<Connection>(*this, id, std::move(stream));
-    Connection& started = *connection;
-    connections_.emplace(id, std::move(connection));
-    handler_.on_connection(true);
-    started.start();
-}
-
-void DnsTcp::remove(std::uint64_t id) {
-    if (connections_.erase(id) > 0) handler_.on_connection(false);
-}
-
-void DnsTcp::sweep() {
-    const base::MonoTime limit = loop_.now() - std::chrono::milliseconds(limits_.idle_ms);
-    std::vector<std::uint64_t> idle;
-    for (const auto& [id, connection] : connections_) {
-        if (connection->idle_since(limit)) idle.push_back(id);
+    if (free_slots_.empty()) {
+        free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+        slots_.emplace_back();
     }
-    for (const std::uint64_t id : idle) remove(id);
+    const std::uint32_t number = free_slots_.back();
+    free_slots_.pop_back();
+    Slot& slot = slots_[number];
+    slot.connection = std::make_unique<Connection>(*this, Ticket{number, slot.generation}, listener,
+                                                   std::move(stream));
+    Connection& made = *slot.connection;
+    table_.add(made, prefix, loop_.now());
+    handler_.on_connection(true);
+    watch_oldest();
+    made.start();
+}
+
+/// Takes a place, if need be that of another connection. Another worker may be faster in taking
+/// what became free; then the newcomer is turned away.
+bool DnsTcp::admit(const base::IpAddress& prefix) {
+    TcpClients::Admission admission = clients_.admit(prefix);
+    if (admission == TcpClients::Admission::PrefixFull) {
+        if (!make_room(table_.victim_of(prefix), LimitHit::TcpClientsPerPrefix)) return false;
+        admission = clients_.admit(prefix);
+    }
+    if (admission == TcpClients::Admission::Full) {
+        if (!make_room(table_.victim(), LimitHit::TcpClients)) return false;
+        admission = clients_.admit(prefix);
+    }
+    return admission == TcpClients::Admission::Admitted;
+}
+
+bool DnsTcp::make_room(TcpTable::Entry* victim, LimitHit why) {
+    handler_.on_limit(why);
+    if (victim == nullptr) return false;
+    close(static_cast<Connection&>(*victim));
+    return true;
+}
+
+bool DnsTcp::on_exhausted() {
+    return make_room(table_.victim(), LimitHit::Descriptors);
+}
+
+void DnsTcp::close(Connection& connection) {
+    const base::IpAddress prefix = table_.prefix_of(connection);
+    table_.remove(connection);
+    clients_.leave(prefix);
+    const std::uint32_t number = connection.ticket().slot;
+    Slot& slot = slots_[number];
+    ++slot.generation;
+    slot.connection.reset();
+    free_slots_.push_back(number);
+    handler_.on_connection(false);
+}
+
+DnsTcp::Connection* DnsTcp::find(Ticket ticket) noexcept {
+    if (ticket.slot >= slots_.size()) return nullptr;
+    Slot& slot = slots_[ticket.slot];
+    return slot.generation == ticket.generation ? slot.connection.get() : nullptr;
+}
+
+void DnsTcp::reply(Ticket ticket, base::Octets message) {
+    if (Connection* const connection = find(ticket)) connection->reply(message);
+}
+
+/// All of it while at most half of the places are taken, then less and less, down to a tenth.
+std::chrono::milliseconds DnsTcp::idle_limit() const noexcept {
+    const std::uint64_t used = std::min<std::uint64_t>(clients_.used(), clients_.limit());
+    const std::uint64_t permille = used * 1000 / std::max<std::uint64_t>(clients_.limit(), 1);
+    const std::uint64_t part = permille <= 500 ? 1000 : 1000 - (permille - 500) * 9 / 5;
+    return std::chrono::milliseconds(limits_.idle_ms * part / 1000);
+}
+
+/// Sets the timer for the connection idle longest, if it is not set for an earlier moment. Those
+/// that did something meanwhile have moved behind others, so nobody is looked at twice.
+void DnsTcp::watch_oldest() {
+    const TcpTable::Entry* const oldest = table_.oldest();
+    if (oldest == nullptr) return;
+    const base::MonoTime due = oldest->used() + idle_limit();
+    if (idle_timer_at_ <= due + kTimerGrain) return;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
+        std::max<base::Duration>(due - loop_.now(), {}));
+    idle_timer_at_ = loop_.now() + std::max(wait, kTimerGrain);
+    idle_timer_.start(std::max(wait, kTimerGrain), [this] { expire(); });
+}
+
+void DnsTcp::expire() {
+    idle_timer_at_ = base::MonoTime::max();
+    const base::MonoTime now = loop_.now();
+    for (std::size_t i = 0; i < kMaxClosedAtOnce; ++i) {
+        TcpTable::Entry* const oldest = table_.oldest();
+        if (oldest == nullptr || oldest->used() + idle_limit() > now) break;
+        if (oldest->waits_for_us()) {
+            table_.touch(*oldest, now);  // not idle (RFC 7766, 3)
+            continue;
+        }
+        auto& connection = static_cast<Connection&>(*oldest);
+        handler_.on_limit(connection.slow() ? LimitHit::TcpSlow : LimitHit::TcpIdle);
+        close(connection);
+    }
+    watch_oldest();
+}
+
+bool DnsTcp::turn_is_over() noexcept {
+    if (turn_ != loop_.now()) {
+        turn_ = loop_.now();
+        spent_ = 0;
+    }
+    return spent_ >= kTurnShare;
+}
+
+void DnsTcp::answer_later(Connection& connection) {
+    if (connection.in_line) return;
+    connection.in_line = true;
+    if (waiting_.empty()) {
+        turn_timer_.start(std::chrono::milliseconds(0), [this] { answer_waiting(); });
+    }
+    waiting_.push_back(connection.ticket());
+}
+
+void DnsTcp::answer_waiting() {
+    turn_ = loop_.now();
+    spent_ = 0;
+    // Who is not done goes to the end of the line, and is not met again here.
+    for (std::size_t left = waiting_.size(); left > 0 && !turn_is_over(); --left) {
+        const Ticket ticket = waiting_.front();
+        waiting_.pop_front();
+        Connection* const connection = find(ticket);
+        if (connection == nullptr) continue;
+        connection->in_line = false;
+        connection->resume();
+    }
+    if (!waiting_.empty()) {
+        turn_timer_.start(std::chrono::milliseconds(0), [this] { answer_waiting(); });
+    }
 }
 
 void DnsTcp::drain() {
     draining_ = true;
-    for (const auto& [id, connection] : connections_) connection->drain();
+    for (Slot& slot : slots_) {
+        if (slot.connection) slot.connection->drain();
+    }
 }
 
 }  // namespace server

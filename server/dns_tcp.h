@@ -1,68 +1,140 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <deque>
 #include <memory>
-#include <unordered_map>
+#include <vector>
 
 #include "base/octets.h"
 #include "net/loop.h"
 #include "net/tcp.h"
-#include "server/tap.h"
+#include "server/stats.h"
+#include "server/tcp_clients.h"
+#include "server/tcp_table.h"
 
 namespace server {
 
 /// DNS over TCP (RFC 1035, 4.2.2; RFC 7766): messages behind two octets of length, any number of
-/// them on one connection, answered in whatever order they get ready. Loop's thread only.
-class DnsTcp final : public net::AcceptHandler {
+/// them on one connection, answered in whatever order they get ready. All connections of one
+/// worker, whichever listener they came by and whatever carries the stream. Loop's thread only.
+///
+/// What one read brings is answered together and leaves in one write; no message allocates. A
+/// connection that brings more than its share is answered on in the next turn of the loop, in
+/// order of coming. Who takes no answers, or has too many questions open, is not read from.
+///
+/// A connection that did nothing useful for a while is closed: no question got whole, no answer
+/// went out. That while shrinks as the table of all workers fills; when it is full, the
+/// connection idle longest of the client prefix that holds most goes (RFC 7766, 6.2.3).
+class DnsTcp final {
   public:
+    /// Answers are handed to the stream when there are so many octets of them, and a client is not
+    /// read from while as many wait for it.
+    static constexpr std::size_t kFlushOctets = 64 * 1024;
+    /// Read at a time from one connection: some hundred questions.
+    static constexpr std::size_t kReadOctets = 16 * 1024;
+    /// What may be answered in one turn of the loop: messages, and kibioctets of long answers. It
+    /// keeps a turn below some milliseconds, however many connections are busy.
+    static constexpr std::size_t kTurnShare = 512;
+
     struct Limits {
-        std::uint32_t clients = 10000;
         std::uint32_t idle_ms = 10000;
         /// Queries of one connection that wait for an answer; more are not read (RFC 7766, 6.2.1).
         std::uint32_t outstanding = 128;
+        /// Octets that all connections together may leave with us: messages not whole or not
+        /// answered yet, answers not taken. Who goes beyond is closed, unless it holds little.
+        std::size_t held_octets = std::size_t{256} << 20;
     };
 
-    /// The way back for one message: empty octets drop it. May be called after the connection
-    /// has gone, then it does nothing; on the loop's thread.
-    using Reply = std::function<void(base::Octets)>;
+    /// The way back to the client for one deferred message.
+    struct Ticket {
+        std::uint32_t slot = 0;
+        std::uint32_t generation = 0;
+    };
+    struct Message {
+        base::Octets octets;
+        const base::Endpoint& client;
+        std::uint16_t listener = 0;
+        Ticket ticket;
+        std::uint16_t keepalive_ds = 0;  // how long it may be idle, in units of 100 ms (RFC 7828)
+    };
+    enum class Outcome : std::uint8_t {
+        Answered,  // the answer was written
+        Dropped,   // there is none
+        Deferred,  // `reply` will be called with the ticket
+    };
 
-    /// What answers messages. `on_messages` brackets what one read brought.
+    /// What answers messages. `begin_messages` and `end_messages` bracket what is answered
+    /// together.
     class Handler {
       public:
         virtual ~Handler() = default;
         virtual void begin_messages() = 0;
-        /// True: `reply` was filled (empty: no answer) and is sent now. False: `later` will be
-        /// called.
-        virtual bool on_message(std::uint16_t listener, const base::Endpoint& client,
-                                base::Octets message, base::Octets& reply,
-                                const std::function<Reply()>& later) = 0;
+        /// `room` has 65535 octets; `size` is how many of them are the answer.
+        virtual Outcome on_message(const Message& message, base::MutableOctets room,
+                                   std::size_t& size) = 0;
         virtual void end_messages() = 0;
         virtual void on_connection(bool opened) = 0;  // for counters
-        virtual void on_limit() = 0;                  // a client was turned away
+        virtual void on_limit(LimitHit limit) = 0;
+        virtual void on_refused() = 0;  // there was no room for a client
     };
 
-    DnsTcp(net::Loop& loop, std::uint16_t listener, const Limits& limits, Handler& handler);
-    ~DnsTcp() override;
+    DnsTcp(net::Loop& loop, const Limits& limits, TcpClients& clients, Handler& handler);
+    ~DnsTcp();
+    DnsTcp(const DnsTcp&) = delete;
+    DnsTcp& operator=(const DnsTcp&) = delete;
 
-    void on_accept(std::unique_ptr<net::Stream> stream) override;
-    /// No new messages are read; connections close when what is in hand is answered.
+    /// What a net::Listener hands its connections to; lives as long as this.
+    [[nodiscard]] net::AcceptHandler& door(std::uint16_t listener);
+    /// Limits for the streams: how much is read at a time, and waits for slow readers.
+    [[nodiscard]] static net::StreamLimits stream_limits() noexcept;
+
+    void accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream);
+    /// Answers a deferred message; once each. Empty: there is no answer. The connection may have
+    /// gone, then nothing happens.
+    void reply(Ticket ticket, base::Octets message);
+    /// No new messages are read; connections end when what is in hand is answered.
     void drain();
-    [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
+    [[nodiscard]] std::size_t connections() const noexcept { return table_.size(); }
 
   private:
     class Connection;
-    void remove(std::uint64_t id);
-    void sweep();
+    class Door;
+    struct Slot {
+        std::unique_ptr<Connection> connection;
+        std::uint32_t generation = 0;  // changes when the connection goes
+    };
+
+    [[nodiscard]] Connection* find(Ticket ticket) noexcept;
+    bool admit(const base::IpAddress& prefix);
+    bool make_room(TcpTable::Entry* victim, LimitHit why);
+    bool on_exhausted();
+    void close(Connection& connection);
+    [[nodiscard]] std::chrono::milliseconds idle_limit() const noexcept;
+    void expire();
+    void watch_oldest();
+    void answer_later(Connection& connection);
+    void answer_waiting();
+    [[nodiscard]] bool turn_is_over() noexcept;
 
     net::Loop& loop_;
-    std::uint16_t listener_;
-    Limits limits_;
+    const Limits limits_;
+    TcpClients& clients_;
     Handler& handler_;
-    net::Timer sweep_timer_;  // looks for idle connections; one timer, not one a connection
-    std::uint64_t next_id_ = 1;
-    std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-    std::shared_ptr<DnsTcp*> alive_;  // replies that come late find nothing here
+    std::vector<std::unique_ptr<Door>> doors_;
+    std::vector<Slot> slots_;
+    std::vector<std::uint32_t> free_slots_;
+    TcpTable table_;
+    std::size_t held_octets_ = 0;
+
+    net::Timer idle_timer_;  // runs while there are connections: for the oldest of them
+    base::MonoTime idle_timer_at_ = base::MonoTime::max();
+    net::Timer turn_timer_;
+    std::deque<Ticket> waiting_;  // connections with messages for the next turn, in order
+    base::MonoTime turn_{};
+    std::size_t spent_ = 0;  // of what may be answered in this turn
+
+    std::vector<std::uint8_t> answers_;  // of what is answered together, framed
+    std::size_t answered_octets_ = 0;    // of answers_
     bool draining_ = false;
 };
 

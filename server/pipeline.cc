@@ -508,7 +508,7 @@ void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
     }
     if (run.keepalive) {
         head(dns::EdnsOption::TcpKeepalive, 2);
-        base::store_be16(&options[used], settings_.tcp_keepalive_ds);
+        base::store_be16(&options[used], run.query.tcp_keepalive_ds);
         used += 2;
     }
     if (run.zone_serial && run.report.zone != nullptr) {

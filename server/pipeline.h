@@ -27,12 +27,11 @@ namespace server {
 struct PipelineSettings {
     std::uint16_t udp_payload = 1232;
     bool nsid = true;
-    std::string node;                      // NSID and CH TXT id.server
-    std::string version_bind;              // empty: refused
-    std::optional<Cookies> cookies;        // empty: the option is ignored (RFC 7873)
-    Rrl* rrl = nullptr;                    // null: answers are not limited
-    bool require_cookies = false;          // of clients that know them (RFC 7873, 5.2.3)
-    std::uint16_t tcp_keepalive_ds = 100;  // told to who asks, in units of 100 ms (RFC 7828)
+    std::string node;                // NSID and CH TXT id.server
+    std::string version_bind;        // empty: refused
+    std::optional<Cookies> cookies;  // empty: the option is ignored (RFC 7873)
+    Rrl* rrl = nullptr;              // null: answers are not limited
+    bool require_cookies = false;    // of clients that know them (RFC 7873, 5.2.3)
     std::vector<base::IpPrefix> ecs_trusted;
     std::vector<base::IpPrefix> recursion_allow;
 };
@@ -45,6 +44,8 @@ struct Query {
     std::uint16_t listener = 0;  // its index
     base::Endpoint client;       // transport source
     base::MonoTime received{};
+    /// How long the connection may be idle, in units of 100 ms: told to who asks (RFC 7828).
+    std::uint16_t tcp_keepalive_ds = 0;
 };
 
 /// What became of a query.

@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kReaderThreads = 2;
 constexpr int kPortTries = 20;  // for port 0: UDP and TCP must get the same number
 constexpr std::chrono::milliseconds kStopGrace{2000};
+constexpr rlim_t kDescriptorsForOthers = 2048;  // the store's files, admin, upstream queries
 
 std::string host_name() {
     char name[256] = {};
@@ -38,6 +39,21 @@ void raise_descriptor_limit() {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// limits.tcp_clients, or fewer where they would leave too few descriptors for everything else.
+std::uint32_t affordable_tcp_clients(std::uint32_t wanted) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+    const rlim_t others = std::min(limit.rlim_cur / 2, kDescriptorsForOthers);
+    const auto affordable = static_cast<std::uint32_t>(
+        std::min<rlim_t>(wanted, std::max<rlim_t>(limit.rlim_cur - others, 1)));
+    if (affordable < wanted) {
+        log_warn("limits.tcp_clients is " + std::to_string(wanted) + ", but with " +
+                 std::to_string(limit.rlim_cur) + " file descriptors only " +
+                 std::to_string(affordable) + " clients are taken; raise LimitNOFILE");
+    }
+    return affordable;
 }
 
 /// What this machine, or the control group this process lives in, has of memory.
@@ -109,14 +125,14 @@ class RunningService final : public Service {
             settings_.cookies.emplace(*secret, config_.cookie_secret.empty());
         }
         settings_.require_cookies = config_.require_cookies;
-        settings_.tcp_keepalive_ds =
-            static_cast<std::uint16_t>(std::min<std::uint32_t>(config_.tcp_idle_ms / 100, 65535));
         settings_.version_bind = config_.version_bind;
         start_rrl();
         settings_.ecs_trusted = config_.ecs_trusted;
         settings_.recursion_allow = config_.recursion_allow;
         cache_ = std::make_unique<resolver::Cache>(config_.recursion);
         readers_ = std::make_unique<Readers>(kReaderThreads, settings_, *store_, *cache_);
+        tcp_clients_ = std::make_unique<TcpClients>(affordable_tcp_clients(config_.tcp_clients),
+                                                    config_.tcp_clients_per_prefix);
         return start_workers();
     }
 
@@ -191,7 +207,8 @@ class RunningService final : public Service {
     base::Result<void> start_workers() {
         unsigned count = config_.workers;
         if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
-        const Worker::Shared shared{config_, settings_, *store_, *cache_, *hints_, *readers_};
+        const Worker::Shared shared{config_, settings_, *store_,      *cache_,
+                                    *hints_, *readers_, *tcp_clients_};
         for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));
         for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
             ListenerConfig& listener = config_.listeners[i];
@@ -243,6 +260,7 @@ class RunningService final : public Service {
     std::unique_ptr<Rrl> rrl_;  // null: off
     std::unique_ptr<RrlWatch> rrl_watch_;
     std::unique_ptr<Readers> readers_;
+    std::unique_ptr<TcpClients> tcp_clients_;  // before the workers, which count in it
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<AddressSockets> addresses_;  // on the first worker's loop
     std::vector<ListenerInfo> listeners_;

@@ -53,4 +53,26 @@ std::string_view to_text(DropReason reason) noexcept {
     return "unknown";
 }
 
+std::string_view to_text(LimitHit limit) noexcept {
+    switch (limit) {
+        case LimitHit::TcpClients:
+            return "tcp_clients";
+        case LimitHit::TcpClientsPerPrefix:
+            return "tcp_clients_per_prefix";
+        case LimitHit::TcpIdle:
+            return "tcp_idle";
+        case LimitHit::TcpSlow:
+            return "tcp_slow";
+        case LimitHit::TcpOutstanding:
+            return "tcp_outstanding";
+        case LimitHit::TcpHeld:
+            return "tcp_held";
+        case LimitHit::Descriptors:
+            return "descriptors";
+        case LimitHit::kCount:
+            break;
+    }
+    return "unknown";
+}
+
 }  // namespace server

@@ -36,6 +36,19 @@ enum class DropReason : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_text(DropReason reason) noexcept;
 
+/// A limit that was met: meridian_limit_hits_total{limit}.
+enum class LimitHit : std::uint8_t {
+    TcpClients,           // a connection had to make room, or was turned away
+    TcpClientsPerPrefix,  // likewise, because of limits.tcp_clients_per_prefix
+    TcpIdle,              // an idle connection was closed
+    TcpSlow,              // closed: a message that does not get whole, answers that nobody reads
+    TcpOutstanding,       // a connection has as many questions open as it may; the rest waits
+    TcpHeld,              // closed: connections hold too many octets that nobody takes
+    Descriptors,          // the process, or the system, has no descriptor left
+    kCount,
+};
+[[nodiscard]] std::string_view to_text(LimitHit limit) noexcept;
+
 /// Upper bounds in seconds of the query duration histogram; one more bucket for what is above.
 inline constexpr std::array<double, 12> kDurationBuckets = {
     0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0};
@@ -65,6 +78,7 @@ class alignas(64) WorkerStats {
 
     Counter queries[kRoles][kTransports][kTypeSlots][kRCodes];
     Counter dropped[static_cast<std::size_t>(DropReason::kCount)];
+    Counter limit_hits[static_cast<std::size_t>(LimitHit::kCount)];
     Counter duration_buckets[kRoles][kDurationBuckets.size() + 1];
     Counter duration_sum_us[kRoles];
     Counter resolver_hits, resolver_misses, resolver_stale;

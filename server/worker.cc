@@ -1,5 +1,6 @@
 #include "server/worker.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/thread.h"
@@ -7,6 +8,19 @@
 #include "server/log.h"
 
 namespace server {
+
+namespace {
+
+/// Descriptors that were short are taken for plenty again after so long without trouble.
+constexpr std::chrono::seconds kExhaustionOver{60};
+
+DnsTcp::Limits tcp_limits(const Config& config) {
+    DnsTcp::Limits limits;
+    limits.idle_ms = config.tcp_idle_ms;
+    return limits;
+}
+
+}  // namespace
 
 class Worker::UdpListener final : public net::UdpHandler {
   public:
@@ -75,40 +89,58 @@ class Worker::TcpHandler final : public DnsTcp::Handler {
   public:
     explicit TcpHandler(Worker& worker) : worker_(worker) {}
 
-    void begin_messages() override { worker_.begin_batch(); }
+    void begin_messages() override {
+        worker_.begin_batch();
+        now_ = base::mono_now();
+    }
     void end_messages() override { worker_.end_batch(); }
-    bool on_message(std::uint16_t listener, const base::Endpoint& client, base::Octets message,
-                    base::Octets& reply, const std::function<DnsTcp::Reply()>& later) override {
+    DnsTcp::Outcome on_message(const DnsTcp::Message& message, base::MutableOctets room,
+                               std::size_t& size) override {
         Query query;
-        query.message = message;
+        query.message = message.octets;
         query.transport = Transport::Tcp;
-        query.role = worker_.shared_.config.listeners[listener].role;
-        query.listener = listener;
-        query.client = client;
-        query.received = base::mono_now();
-        std::size_t size = 0;
-        const Step step = worker_.pipeline_.run(query, worker_.scratch_, size);
-        if (step == Step::Answered) reply = base::Octets(worker_.scratch_).first(size);
-        if (step == Step::Answered || step == Step::Dropped) return true;
-        worker_.defer(step, std::make_shared<DeferredQuery>(query, later()));
-        return false;
+        query.role = worker_.shared_.config.listeners[message.listener].role;
+        query.listener = message.listener;
+        query.client = message.client;
+        query.received = now_;
+        query.tcp_keepalive_ds = message.keepalive_ds;
+        const Step step = worker_.pipeline_.run(query, room, size);
+        if (step == Step::Answered) return DnsTcp::Outcome::Answered;
+        if (step == Step::Dropped) return DnsTcp::Outcome::Dropped;
+        const DnsTcp::Ticket ticket = message.ticket;
+        worker_.defer(step,
+                      std::make_shared<DeferredQuery>(query, [this, ticket](base::Octets reply) {
+                          worker_.tcp_.reply(ticket, reply);
+                      }));
+        return DnsTcp::Outcome::Deferred;
     }
     void on_connection(bool opened) override {
         (opened ? worker_.stats_.tcp_accepted : worker_.stats_.tcp_closed).add();
     }
-    void on_limit() override {
+    void on_limit(LimitHit limit) override {
+        worker_.stats_.limit_hits[static_cast<std::size_t>(limit)].add();
+        if (limit == LimitHit::Descriptors) tell_exhaustion();
+    }
+    void on_refused() override {
         worker_.stats_.dropped[static_cast<std::size_t>(DropReason::TcpLimit)].add();
     }
 
   private:
-    Worker& worker_;
-};
+    /// Once for each time that it begins, not for each connection.
+    void tell_exhaustion() {
+        const base::MonoTime now = worker_.loop_.now();
+        const bool told = exhausted_at_ && now - *exhausted_at_ < kExhaustionOver;
+        exhausted_at_ = now;
+        if (told) return;
+        log_error(
+            "there are no file descriptors left: idle TCP clients are closed to make room, and "
+            "where there are none new ones are turned away; raise LimitNOFILE or lower "
+            "limits.tcp_clients");
+    }
 
-struct Worker::TcpListener {
-    TcpListener(Worker& worker, std::uint16_t index, const DnsTcp::Limits& limits)
-        : service(worker.loop_, index, limits, *worker.tcp_handler_) {}
-    DnsTcp service;
-    std::unique_ptr<net::Listener> listener;
+    Worker& worker_;
+    base::MonoTime now_{};
+    std::optional<base::MonoTime> exhausted_at_;
 };
 
 Worker::Worker(const Shared& shared)
@@ -118,11 +150,12 @@ Worker::Worker(const Shared& shared)
       upstream_(loop_, shared.cache, shared.hints, random_, UpstreamLimits{}),
       scratch_(dns::kMaxMessageOctets),
       tcp_handler_(std::make_unique<TcpHandler>(*this)),
+      tcp_(loop_, tcp_limits(shared.config), shared.tcp_clients, *tcp_handler_),
       drain_timer_(loop_) {}
 
 Worker::~Worker() {
     stop(std::chrono::milliseconds(0));
-    tcp_.clear();
+    tcp_listeners_.clear();
     udp_.clear();
     shared_.store.qsbr().remove_reader(qsbr_);
 }
@@ -137,20 +170,17 @@ base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerCon
         udp_.push_back(std::move(udp));
     }
     if (listener.tcp) {
-        DnsTcp::Limits limits;
-        limits.clients = shared_.config.tcp_clients;
-        limits.idle_ms = shared_.config.tcp_idle_ms;
-        auto tcp = std::make_unique<TcpListener>(*this, index, limits);
         net::TcpOptions options;
         options.backlog = static_cast<int>(shared_.config.tcp_backlog);
-        auto bound = net::Listener::tcp(loop_, address, options, tcp->service);
+        options.fast_open_queue = options.backlog;
+        options.limits = DnsTcp::stream_limits();
+        auto bound = net::Listener::tcp(loop_, address, options, tcp_.door(index));
         if (!bound) {
             if (listener.udp) udp_.pop_back();
             return base::fail(bound.error().message);
         }
-        tcp->listener = std::move(*bound);
-        address.port = tcp->listener->local().port;
-        tcp_.push_back(std::move(tcp));
+        address.port = (*bound)->local().port;
+        tcp_listeners_.push_back(std::move(*bound));
     }
     return address;
 }
@@ -208,10 +238,8 @@ void Worker::stop(std::chrono::milliseconds grace) {
 
 void Worker::drain() {
     // UDP sockets stay open for the answers still owed; what arrives on them is answered too.
-    for (const auto& tcp : tcp_) {
-        tcp->listener.reset();
-        tcp->service.drain();
-    }
+    tcp_listeners_.clear();
+    tcp_.drain();
 }
 
 void Worker::begin_batch() {

@@ -15,6 +15,7 @@
 #include "server/dns_tcp.h"
 #include "server/pipeline.h"
 #include "server/readers.h"
+#include "server/tcp_clients.h"
 #include "server/upstream.h"
 
 namespace server {
@@ -33,6 +34,7 @@ class Worker {
         resolver::Cache& cache;
         const resolver::RootHints& hints;
         Readers& readers;
+        TcpClients& tcp_clients;
     };
     /// Queries of one worker that wait for disk or network; what is beyond is dropped.
     static constexpr std::size_t kMaxDeferred = 20000;
@@ -66,7 +68,6 @@ class Worker {
   private:
     class UdpListener;
     class TcpHandler;
-    struct TcpListener;
     friend class UdpListener;
     friend class TcpHandler;
 
@@ -89,8 +90,9 @@ class Worker {
     Upstream upstream_;
     std::vector<std::uint8_t> scratch_;  // where stream and deferred answers are composed
     std::unique_ptr<TcpHandler> tcp_handler_;
+    DnsTcp tcp_;
     std::vector<std::unique_ptr<UdpListener>> udp_;
-    std::vector<std::unique_ptr<TcpListener>> tcp_;
+    std::vector<std::unique_ptr<net::Listener>> tcp_listeners_;
     std::size_t deferred_ = 0;
     bool draining_ = false;
     net::Timer drain_timer_;

@@ -75,6 +75,7 @@ udp_payload = 1400
 version_bind = "m"
 [limits]
 tcp_idle_ms = 77
+tcp_clients_per_prefix = 9
 [log]
 format = "json"
 )",
@@ -93,6 +94,7 @@ format = "json"
     EXPECT_EQ(good->recursion.stale_client_timeout_ms, 100U);
     EXPECT_EQ(good->udp_payload, 1400);
     EXPECT_EQ(good->tcp_idle_ms, 77U);
+    EXPECT_EQ(good->tcp_clients_per_prefix, 9U);
     EXPECT_EQ(good->log_format, "json");
 }
 

@@ -75,6 +75,7 @@ class PipelineTest : public zones_test::StoreTest {
         Query query;
         query.message = octets;
         query.transport = transport;
+        query.tcp_keepalive_ds = 300;
         query.role = role_;
         query.client = *base::Endpoint::parse(client_);
         query.received = base::mono_now();
@@ -431,7 +432,6 @@ TEST_F(PipelineTest, TheZonesVersionIsTold) {  // RFC 9660
 }
 
 TEST_F(PipelineTest, KeepaliveIsForTcp) {
-    settings_.tcp_keepalive_ds = 300;
     const std::vector<std::uint8_t> asked = {0, 11, 0, 0};
     const auto query = message("www.example.", RRType::A, 0, &asked);
     const Reply tcp = run(query, Transport::Tcp);

@@ -1,0 +1,43 @@
+#include "server/tcp_clients.h"
+
+namespace server {
+
+namespace {
+
+constexpr unsigned kIpv6Bits = 56;
+
+}  // namespace
+
+base::IpAddress client_prefix(const base::IpAddress& client) noexcept {
+    const base::IpAddress plain = client.unmapped();
+    return plain.is_v4() ? plain : plain.masked(kIpv6Bits);
+}
+
+TcpClients::Shard& TcpClients::shard_of(const base::IpAddress& prefix) noexcept {
+    return shards_[(prefix.hash() >> 32U) % kShards];
+}
+
+TcpClients::Admission TcpClients::admit(const base::IpAddress& prefix) {
+    if (per_prefix_ != 0) {
+        Shard& shard = shard_of(prefix);
+        const std::lock_guard lock(shard.mutex);
+        std::uint32_t& count = shard.counts[prefix];
+        if (count >= per_prefix_) return Admission::PrefixFull;
+        ++count;
+    }
+    // Several workers may come together, so that the number is taken first and given back.
+    if (used_.fetch_add(1, std::memory_order_relaxed) < clients_) return Admission::Admitted;
+    leave(prefix);
+    return Admission::Full;
+}
+
+void TcpClients::leave(const base::IpAddress& prefix) {
+    used_.fetch_sub(1, std::memory_order_relaxed);
+    if (per_prefix_ == 0) return;
+    Shard& shard = shard_of(prefix);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.counts.find(prefix);
+    if (--found->second == 0) shard.counts.erase(found);
+}
+
+}  // namespace server

@@ -1,0 +1,243 @@
+// DNS over TCP of a whole server, by clients that behave badly.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "dns/message.h"
+#include "dns/message_writer.h"
+#include "net/descriptor.h"
+#include "server/service.h"
+#include "tests/zones/store_fixture.h"
+
+namespace server {
+namespace {
+
+using dns::RRType;
+using zones_test::changes;
+using zones_test::name;
+using zones_test::put;
+
+/// A question for www.example. A, behind its length over TCP.
+std::vector<std::uint8_t> question(std::uint16_t id, bool tcp) {
+    std::vector<std::uint8_t> out(600);
+    dns::MessageWriter writer(out);
+    writer.header(id, 0);
+    EXPECT_TRUE(writer.question(name("www.example."), RRType::A, dns::RRClass::IN));
+    out.resize(writer.finish());
+    if (!tcp) return out;
+    std::uint8_t length[2];
+    base::store_be16(length, static_cast<std::uint16_t>(out.size()));
+    out.insert(out.begin(), length, length + 2);
+    return out;
+}
+
+/// A blocking socket that gives up after ten seconds.
+class Client {
+  public:
+    explicit Client(bool tcp = true)
+        : fd_(socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)) {
+        timeval patience{};
+        patience.tv_sec = 10;
+        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    }
+    bool connect(const base::Endpoint& server) {
+        sockaddr_storage raw{};
+        const socklen_t size = server.to_sockaddr(raw);
+        return ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&raw), size) == 0;
+    }
+    bool send(const std::vector<std::uint8_t>& octets) {
+        return ::send(fd_.get(), octets.data(), octets.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(octets.size());
+    }
+    /// The id of the answer over TCP that comes next; -1: none, the connection has ended.
+    int answer() {
+        std::uint8_t length[2];
+        if (!read(length)) return -1;
+        std::vector<std::uint8_t> message(base::load_be16(length));
+        if (message.size() < dns::kHeaderOctets || !read(message)) return -1;
+        return base::load_be16(message.data());
+    }
+    bool ask(std::uint16_t id) { return send(question(id, true)) && answer() == id; }
+    bool ask_udp(std::uint16_t id) {
+        std::uint8_t reply[600];
+        return send(question(id, false)) && recv(fd_.get(), reply, sizeof reply, 0) > 12 &&
+               base::load_be16(reply) == id;
+    }
+    void reset() {
+        const linger now{1, 0};
+        setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        fd_.reset();
+    }
+    void end() const { shutdown(fd_.get(), SHUT_WR); }
+
+  private:
+    bool read(base::MutableOctets into) {
+        while (!into.empty()) {
+            const ssize_t got = recv(fd_.get(), into.data(), into.size(), 0);
+            if (got <= 0) return false;
+            into = into.subspan(static_cast<std::size_t>(got));
+        }
+        return true;
+    }
+    net::Descriptor fd_;
+};
+
+class TcpServiceTest : public testing::Test {
+  protected:
+    void start(const std::function<void(Config&)>& change = {}) {
+        Config config = Config::defaults();
+        config.data_dir = directory_.path();
+        config.workers = 1;
+        config.min_free_mb = 0;
+        config.listeners.resize(1);
+        config.listeners[0].address = *base::Endpoint::parse("127.0.0.1:0");
+        if (change) change(config);
+        auto started = Service::start(config);
+        ASSERT_TRUE(started) << started.error().message;
+        service_ = std::move(*started);
+        const auto result = service_->store().commit(
+            changes(zones_test::zone("example."),
+                    put("example.", "www.example.", RRType::A, {"192.0.2.1"})));
+        ASSERT_TRUE(result) << zones_test::faults(result);
+        address_ = service_->listeners().at(0).address;
+    }
+    [[nodiscard]] std::uint64_t hits(LimitHit limit) const {
+        std::uint64_t sum = 0;
+        for (const WorkerStats* stats : service_->worker_stats()) {
+            sum += stats->limit_hits[static_cast<std::size_t>(limit)].get();
+        }
+        return sum;
+    }
+    [[nodiscard]] std::uint64_t open() const {
+        std::uint64_t sum = 0;
+        for (const WorkerStats* stats : service_->worker_stats()) {
+            sum += stats->tcp_accepted.get() - stats->tcp_closed.get();
+        }
+        return sum;
+    }
+
+    zones_test::ScratchDirectory directory_;
+    std::unique_ptr<Service> service_;
+    base::Endpoint address_;
+};
+
+TEST_F(TcpServiceTest, PipelinedQuestionsAreAllAnsweredAlsoAfterAHalfClose) {
+    start();
+    Client client;
+    ASSERT_TRUE(client.connect(address_));
+    std::vector<std::uint8_t> all;
+    for (std::uint16_t id = 0; id < 3000; ++id) {
+        const auto one = question(id, true);
+        all.insert(all.end(), one.begin(), one.end());
+    }
+    std::thread sender([&] {
+        EXPECT_TRUE(client.send(all));
+        client.end();
+    });
+    std::vector<bool> seen(3000);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        const int id = client.answer();
+        ASSERT_GE(id, 0) << "after " << i;
+        seen[static_cast<std::size_t>(id)] = true;
+    }
+    sender.join();
+    EXPECT_EQ(client.answer(), -1);
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 3000);
+}
+
+TEST_F(TcpServiceTest, ClientsThatVanishInTheMiddleLeaveNothingBehind) {
+    start();
+    const std::vector<std::uint8_t> whole = question(7, true);
+    for (std::size_t size = 0; size < 2 * whole.size(); ++size) {
+        std::vector<std::uint8_t> part(whole);
+        part.insert(part.end(), whole.begin(), whole.end());
+        part.resize(size);
+        Client client;
+        ASSERT_TRUE(client.connect(address_));
+        ASSERT_TRUE(part.empty() || client.send(part));
+        client.reset();
+    }
+    Client client;
+    ASSERT_TRUE(client.connect(address_));
+    EXPECT_TRUE(client.ask(9));
+    for (int i = 0; i < 1000 && open() > 1; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(open(), 1U);
+}
+
+TEST_F(TcpServiceTest, TheLimitIsThatOfAllWorkersTogether) {
+    start([](Config& config) {
+        config.workers = 2;
+        config.tcp_clients = 20;
+    });
+    std::vector<std::unique_ptr<Client>> clients;
+    for (std::uint16_t i = 0; i < 60; ++i) {
+        clients.push_back(std::make_unique<Client>());
+        ASSERT_TRUE(clients.back()->connect(address_));
+        EXPECT_TRUE(clients.back()->ask(i)) << i;
+        EXPECT_LE(open(), 20U);
+    }
+    EXPECT_GE(hits(LimitHit::TcpClients), 40U);
+}
+
+/// No new descriptor can be had while it lives.
+class NoDescriptors {
+  public:
+    NoDescriptors() {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit none = before_;
+        const net::Descriptor lowest_free(dup(STDERR_FILENO));
+        none.rlim_cur = static_cast<rlim_t>(lowest_free.get());
+        setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+  private:
+    rlimit before_{};
+};
+
+TEST_F(TcpServiceTest, WithoutDescriptorsIdleClientsMakeRoomAndTheOthersAreServed) {
+    start();
+    std::vector<Client> clients(8);
+    Client udp(false);
+    ASSERT_TRUE(udp.connect(address_));
+    for (std::size_t i = 0; i < 4; ++i) {
+        ASSERT_TRUE(clients[i].connect(address_));
+        EXPECT_TRUE(clients[i].ask(1));
+    }
+    {
+        const NoDescriptors none;
+        EXPECT_LT(dup(STDERR_FILENO), 0);
+        for (std::size_t i = 4; i < 6; ++i) {
+            ASSERT_TRUE(clients[i].connect(address_));
+            EXPECT_TRUE(clients[i].ask(2)) << i;  // in the place of 0 and 1
+        }
+        for (std::size_t i = 2; i < 6; ++i) EXPECT_TRUE(clients[i].ask(3)) << i;
+        EXPECT_EQ(clients[0].answer(), -1);
+        EXPECT_EQ(clients[1].answer(), -1);
+        EXPECT_TRUE(udp.ask_udp(4));
+        EXPECT_EQ(hits(LimitHit::Descriptors), 2U);
+        EXPECT_EQ(open(), 4U);
+    }
+    for (std::size_t i = 6; i < 8; ++i) {
+        ASSERT_TRUE(clients[i].connect(address_));
+        EXPECT_TRUE(clients[i].ask(5));
+    }
+    EXPECT_EQ(open(), 6U);
+    EXPECT_EQ(hits(LimitHit::Descriptors), 2U);
+}
+
+}  // namespace
+}  // namespace server
