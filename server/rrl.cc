@@ -89,11 +89,8 @@ Rrl::Rrl(Settings settings, const SipKey& key, std::size_t buckets)
       cost_ns_(kSecondNs / std::clamp<std::int64_t>(settings_.responses_per_second, 1, kMaxRate)),
       all_cost_ns_(std::max<std::int64_t>(1, cost_ns_ / kAllFactor)),
       set_mask_(std::bit_ceil(std::max(buckets, kSetSize)) / kSetSize - 1),
-      sets_(std::make_unique<Set[]>(set_mask_ + 1)) {}
-
-base::IpPrefix Rrl::prefix_of(const base::IpAddress& client) noexcept {
-    return prefix_from(whose_prefix(client));
-}
+      sets_(std::make_unique<Set[]>(set_mask_ + 1)),
+      accounts_(std::make_unique<Account[]>((set_mask_ + 1) * kSetSize)) {}
 
 bool Rrl::is_exempt(const base::IpAddress& client) const noexcept {
     return std::any_of(settings_.exempt.begin(), settings_.exempt.end(),
@@ -110,36 +107,43 @@ std::uint64_t Rrl::tag_of(std::uint64_t whose, const RrlSubject& subject) const 
     return tag == 0 ? 1 : tag;
 }
 
-/// The bucket, taken from the one nearest to idle if there is none yet; null where another thread
+/// The bucket, taken from the one nearest to idle if there is none yet; none where another thread
 /// takes that one at the same moment.
-Rrl::Bucket* Rrl::bucket_of(std::uint64_t whose, const RrlSubject& subject,
-                            std::int64_t now_ns) noexcept {
+Rrl::Place Rrl::place_of(std::uint64_t whose, const RrlSubject& subject,
+                         std::int64_t now_ns) noexcept {
     const std::uint64_t tag = tag_of(whose, subject);
-    Set& set = sets_[tag & set_mask_];
-    Bucket* idlest = nullptr;
+    const std::size_t set = tag & set_mask_;
+    std::array<Bucket, kSetSize>& buckets = sets_[set].buckets;
+    std::size_t idlest = 0;
     std::uint64_t idlest_tag = 0;
     std::int64_t idlest_due_ns = 0;
-    for (Bucket& bucket : set.buckets) {
-        const std::uint64_t found = bucket.tag.load(std::memory_order_acquire);
-        if (found == tag) return &bucket;
-        const std::int64_t due_ns = bucket.due_ns.load(std::memory_order_relaxed);
-        if (idlest == nullptr || due_ns < idlest_due_ns) {
-            idlest = &bucket;
+    for (std::size_t i = 0; i < kSetSize; ++i) {
+        const std::uint64_t found = buckets[i].tag.load(std::memory_order_acquire);
+        if (found == tag) return {&buckets[i], set * kSetSize + i};
+        const std::int64_t due_ns = buckets[i].due_ns.load(std::memory_order_relaxed);
+        if (i == 0 || due_ns < idlest_due_ns) {
+            idlest = i;
             idlest_tag = found;
             idlest_due_ns = due_ns;
         }
     }
-    // Emptied before it is ours: who meets it in between is answered rather than limited.
-    idlest->due_ns.store(now_ns, std::memory_order_relaxed);
-    idlest->limited.store(0, std::memory_order_relaxed);
-    idlest->whose.store(with_kind(whose, subject.kind), std::memory_order_relaxed);
+    Bucket& bucket = buckets[idlest];
+    // Filled before it is ours: who meets it in between is answered rather than limited.
+    bucket.due_ns.store(now_ns, std::memory_order_relaxed);
     const bool taken =
-        idlest->tag.compare_exchange_strong(idlest_tag, tag, std::memory_order_acq_rel);
-    return taken || idlest_tag == tag ? idlest : nullptr;
+        bucket.tag.compare_exchange_strong(idlest_tag, tag, std::memory_order_acq_rel);
+    if (!taken && idlest_tag != tag) return {};
+    return {&bucket, set * kSetSize + idlest};
 }
 
-Rrl::Judgement Rrl::limit(Bucket& bucket, RrlKind kind) noexcept {
-    const std::uint32_t before = bucket.limited.fetch_add(1, std::memory_order_relaxed);
+Rrl::Judgement Rrl::limit(const Place& place, std::uint64_t whose, RrlKind kind) noexcept {
+    Account& account = accounts_[place.account];
+    const std::uint64_t owner = with_kind(whose, kind);
+    if (account.whose.load(std::memory_order_relaxed) != owner) {
+        account.answers.store(0, std::memory_order_relaxed);
+        account.whose.store(owner, std::memory_order_relaxed);
+    }
+    const std::uint32_t before = account.answers.fetch_add(1, std::memory_order_relaxed);
     // Read first, so that under a flood workers do not take this line from each other.
     if (!any_limited_.load(std::memory_order_relaxed)) any_limited_.store(true);
     const bool truncate = settings_.slip != 0 && (before + 1) % settings_.slip == 0;
@@ -166,28 +170,33 @@ Rrl::Judgement Rrl::judge(const base::IpAddress& client, const RrlSubject& subje
     };
     const std::uint64_t whose = whose_prefix(client);
     // First the prefix as a whole: while it is limited a flood of many names takes no buckets.
-    Bucket* const all = bucket_of(whose, {RrlKind::All, {}, false}, now_ns);
-    if (all != nullptr && full(*all, all_cost_ns_)) return limit(*all, RrlKind::All);
-    Bucket* const one = bucket_of(whose, subject, now_ns);
-    if (one != nullptr && !charge(*one, cost_ns_)) return limit(*one, subject.kind);
-    if (all != nullptr && !charge(*all, all_cost_ns_)) return limit(*all, RrlKind::All);
+    const Place all = place_of(whose, {RrlKind::All, {}, false}, now_ns);
+    if (all.bucket != nullptr && full(*all.bucket, all_cost_ns_)) {
+        return limit(all, whose, RrlKind::All);
+    }
+    const Place one = place_of(whose, subject, now_ns);
+    if (one.bucket != nullptr && !charge(*one.bucket, cost_ns_)) {
+        return limit(one, whose, subject.kind);
+    }
+    if (all.bucket != nullptr && !charge(*all.bucket, all_cost_ns_)) {
+        return limit(all, whose, RrlKind::All);
+    }
     return {};
 }
 
 std::vector<Rrl::Limited> Rrl::limited() {
     std::vector<Limited> out;
     if (!any_limited_.exchange(false)) return out;
-    for (std::size_t i = 0; i <= set_mask_; ++i) {
-        for (Bucket& bucket : sets_[i].buckets) {
-            const std::uint32_t limited = bucket.limited.load(std::memory_order_relaxed);
-            // Less than before: the bucket changed hands. What was not seen of the former owner is
-            // lost to the log.
-            const std::uint32_t before = limited < bucket.limited_seen ? 0 : bucket.limited_seen;
-            bucket.limited_seen = limited;
-            if (limited == before) continue;
-            const std::uint64_t whose = bucket.whose.load(std::memory_order_relaxed);
-            out.push_back({prefix_from(whose), static_cast<RrlKind>(whose & 7), limited - before});
-        }
+    for (std::size_t i = 0; i < (set_mask_ + 1) * kSetSize; ++i) {
+        Account& account = accounts_[i];
+        const std::uint32_t answers = account.answers.load(std::memory_order_relaxed);
+        // Fewer than before: it changed hands. What was not seen of the former owner is lost to
+        // the log.
+        const std::uint32_t before = answers < account.seen ? 0 : account.seen;
+        account.seen = answers;
+        if (answers == before) continue;
+        const std::uint64_t whose = account.whose.load(std::memory_order_relaxed);
+        out.push_back({prefix_from(whose), static_cast<RrlKind>(whose & 7), answers - before});
     }
     return out;
 }

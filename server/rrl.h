@@ -60,10 +60,10 @@ struct RrlSubject {
 /// Buckets lie in one table of fixed size which all workers share: the kernel spreads datagrams by
 /// source port, so a share for each worker would be a fraction for a client with one port and a
 /// multiple for a flood from many. A bucket is two words, changed by relaxed atomics without a
-/// lock; one that limits is only read, and its count of limited answers raised. Its place and its
-/// tag come from a keyed hash, so nobody can aim at another's bucket. A set that is full gives up
-/// the bucket nearest to idle, whose owner then starts afresh: running out of room lets answers
-/// out, and never silences anybody.
+/// lock; one that limits is only read, and the count beside it raised. Its place and its tag come
+/// from a keyed hash, so nobody can aim at another's bucket. A set that is full gives up the bucket
+/// nearest to idle, whose owner then starts afresh: running out of room lets answers out, and never
+/// silences anybody. tests/bench/rrl.cc measures what it costs.
 ///
 /// `judge` may be called from any thread; it neither allocates, locks nor looks at a clock.
 class Rrl {
@@ -104,7 +104,6 @@ class Rrl {
     [[nodiscard]] std::vector<Limited> limited();
 
     [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
-    [[nodiscard]] static base::IpPrefix prefix_of(const base::IpAddress& client) noexcept;
 
   private:
     // The generic cell rate algorithm: `due_ns` is when the bucket will be full again. An answer
@@ -112,20 +111,29 @@ class Rrl {
     struct Bucket {
         std::atomic<std::uint64_t> tag{0};  // keyed hash of prefix and subject; 0: never used
         std::atomic<std::int64_t> due_ns{0};
-        std::atomic<std::uint64_t> whose{0};  // the prefix's octets, and in the last its kind
-        std::atomic<std::uint32_t> limited{0};
-        std::uint32_t limited_seen = 0;  // by `limited()`
     };
+    /// A cache line: what an answer that is not limited touches.
     struct alignas(64) Set {
         std::array<Bucket, kSetSize> buckets;
     };
-    static_assert(sizeof(Set) == kSetSize * 32);
+    static_assert(sizeof(Set) == 64);
+    /// Beside each bucket: what of it was limited.
+    struct Account {
+        std::atomic<std::uint64_t> whose{0};  // the prefix's octets, and in the last its kind
+        std::atomic<std::uint32_t> answers{0};
+        std::uint32_t seen = 0;  // by `limited()`
+    };
+    /// A bucket by its place in the table.
+    struct Place {
+        Bucket* bucket = nullptr;  // null: no room
+        std::size_t account = 0;
+    };
 
     [[nodiscard]] bool is_exempt(const base::IpAddress& client) const noexcept;
     [[nodiscard]] std::uint64_t tag_of(std::uint64_t whose,
                                        const RrlSubject& subject) const noexcept;
-    Bucket* bucket_of(std::uint64_t whose, const RrlSubject& subject, std::int64_t now_ns) noexcept;
-    [[nodiscard]] Judgement limit(Bucket& bucket, RrlKind kind) noexcept;
+    Place place_of(std::uint64_t whose, const RrlSubject& subject, std::int64_t now_ns) noexcept;
+    [[nodiscard]] Judgement limit(const Place& place, std::uint64_t whose, RrlKind kind) noexcept;
 
     Settings settings_;
     SipKey key_;
@@ -133,6 +141,7 @@ class Rrl {
     std::int64_t all_cost_ns_;  // and in the prefix's
     std::size_t set_mask_;
     std::unique_ptr<Set[]> sets_;
+    std::unique_ptr<Account[]> accounts_;
     std::atomic<bool> any_limited_{false};  // since the last walk
 };
 
