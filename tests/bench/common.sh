@@ -23,7 +23,7 @@ prepare() { # TARGET...
 }
 
 # Starts a server on `$port` and `$web` with `$data` as its directory, and returns at once.
-# server WORKERS MEMORY_MB
+# server WORKERS MEMORY_MB [LINES_OF_LIMITS]
 server() {
     port=$((20000 + RANDOM % 10000))
     web=$((port + 1))
@@ -37,6 +37,7 @@ role = "auth"
 address = "127.0.0.1:$web"
 [limits]
 memory_mb = $2
+${3:-}
 TOML
     started=$EPOCHREALTIME
     "$meridian" serve --config "$work/meridian.toml" >>"$work/server.log" 2>&1 </dev/null &

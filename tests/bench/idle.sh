@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# idle.sh [--connections N] [--workers N]: what N (100,000) idle TCP connections cost a server with
+# two workers: memory for each, CPU while nothing happens, and whether UDP, new connections, the
+# idle ones and the API still answer, and how fast.
+#
+# Server and client each need a descriptor for every connection: where the hard limit is lower and
+# may not be raised, fewer are opened, and it says so.
+set -euo pipefail
+connections=100000 workers=2
+while [ $# -gt 0 ]; do
+    case $1 in
+    --connections) connections=${2:?} && shift ;;
+    --workers) workers=${2:?} && shift ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+    shift
+done
+[ "$connections" -ge 1 ] && [ "$connections" -le 400000 ] && [ "$workers" -ge 1 ] ||
+    { echo "idle.sh: --connections (at most 400000) and --workers want numbers" >&2; exit 2; }
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+prepare meridian
+ulimit -n $((connections + 4096)) 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+
+python3 tests/bench/make_zone.py "$work" --names 1000 --queries 1000
+data=$work/data
+"$meridian" zone import bench.example "$work/bench.zone" --offline --data-dir "$data" >/dev/null
+# More places than connections: with a table that fills up idle ones would be closed early.
+limits="tcp_clients = $((connections * 2))
+tcp_idle_ms = 3600000"
+server "$workers" 256 "$limits"
+first_answer bench.example >/dev/null
+python3 tests/bench/idle.py "$port" "$web" "$pid" "$connections"
