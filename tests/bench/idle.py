@@ -6,7 +6,6 @@ new TCP connection, one over a connection that was idle and one to the API take.
 """
 import os
 import re
-import resource
 import socket
 import statistics
 import struct
@@ -79,11 +78,6 @@ def took_ms(action, times):
 
 def main():
     port, web, pid, wanted = (int(word) for word in sys.argv[1:5])
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if wanted > hard - 1000:
-        wanted = hard - 1000
-        print("a process may have %d descriptors here, so that %d connections are opened" % (hard, wanted))
     before_kb, before_kernel = resident_kb(pid), kernel_kb()
     clients, start = [], time.monotonic()
     while len(clients) < wanted:
