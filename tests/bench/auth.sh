@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # auth.sh [--rounds N] [--stream hot|mix|nxdomain|referral]... [--peers "NAME..."] [--queries N] [--names N]
-#         [--zones N] [--signed nsec|nsec3] [--svg FILE]:
+#         [--zones N] [--signed nsec|nsec3] [--svg FILE] [--keep FILE]:
 # CPU per query of authoritative answers over UDP, Meridian beside Debian's gdnsd, NSD, Knot,
 # PowerDNS and BIND and a batched UDP echo, which is the floor.
 #
@@ -10,7 +10,7 @@
 # them. --signed signs a zone of 76,000 records, asks with DO, and compares with NSD, Knot and BIND.
 # Exit status 1 when Meridian is not below every peer in every stream.
 set -euo pipefail
-rounds=9 streams=() peers= queries=200000 names= zones=0 signed= svg=
+rounds=9 streams=() peers= queries=200000 names= zones=0 signed= svg= keep=
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=${2:?} && shift ;;
@@ -21,6 +21,7 @@ while [ $# -gt 0 ]; do
     --zones) zones=${2:?} && shift ;;
     --signed) signed=${2:?} && shift ;;
     --svg) svg=$(realpath "${2:?}") && shift ;;
+    --keep) keep=$(realpath "${2:?}") && shift ;;
     *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
@@ -72,4 +73,5 @@ if [ -n "$peers" ]; then
 fi
 
 rounds_of "$rounds" "${blast[@]}"
+[ -z "$keep" ] || cp "$work/figures" "$keep"
 python3 tests/bench/ratios.py "$work/figures" "${bars[@]}" --title "$title" ${svg:+--svg "$svg"}

@@ -1,9 +1,11 @@
-"""ratios.py FIGURES [--bar STREAM=RATIO]... [--svg FILE] [--title TEXT]: what interleaved rounds say.
+"""ratios.py [LABEL=]FIGURES... [--bar STREAM=RATIO]... [--at-most RATIO] [--svg FILE] [--title TEXT]
 
-FIGURES has a line `STREAM CONTENDER MICROSECONDS` for every measurement, in the order they were
-made. For each stream prints the median of each contender and, of Meridian to each other one, the
-median of the per-round ratios with their quartiles. A bar is a ratio to the floor. Exit status 1
-when Meridian is not below every peer in every stream (with --at-most R: at most R times it).
+What interleaved rounds say. FIGURES (what --keep of auth.sh and tcp.sh leaves) has a line `STREAM
+CONTENDER MICROSECONDS` for every measurement, in the order they were made. For each stream prints
+the median of each contender and, of Meridian to each other one, the median of the per-round ratios
+with their quartiles. A bar is a ratio to the floor. With a LABEL the streams of a file are called
+so, to show several files together. Exit status 1 when Meridian is not below every peer in every
+stream (with --at-most R: at most R times it).
 """
 import argparse
 import statistics
@@ -14,13 +16,16 @@ import chart
 NOT_PEERS = ("floor", "meridian")
 
 
-def read(path):
+def read(sources):
     """{stream: {contender: [figure of each round]}}, both in the order they first appear."""
     figures = {}
-    with open(path, encoding="ascii") as file:
-        for line in file:
-            stream, name, figure = line.split()
-            figures.setdefault(stream, {}).setdefault(name, []).append(float(figure))
+    for source in sources:
+        label, _, path = source.rpartition("=")
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                stream, name, figure = line.split()
+                stream = "%s, %s" % (label, stream) if label else stream
+                figures.setdefault(stream, {}).setdefault(name, []).append(float(figure))
     return figures
 
 
@@ -59,12 +64,12 @@ def draw(path, title, figures):
               "pdns": "PowerDNS", "bind": "BIND"}
     chart.bars(path, title, "", list(figures),
                [(labels.get(name, name), colours.get(name, chart.NO_DNS),
-                 [statistics.median(rows.get(name, [0.0])) for rows in figures.values()]) for name in names])
+                 [statistics.median(rows[name]) if name in rows else None for rows in figures.values()]) for name in names])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figures")
+    parser.add_argument("figures", nargs="+")
     parser.add_argument("--bar", action="append", default=[])
     parser.add_argument("--at-most", type=float, default=1.0)
     parser.add_argument("--svg", default="")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tcp.sh [--rounds N] [--stream hot|mix|nxdomain]... [--peers "NAME..."] [--queries N] [--names N]
-#        [--connections N] [--outstanding N] [--svg FILE]:
+#        [--connections N] [--outstanding N] [--svg FILE] [--keep FILE]:
 # CPU per query of authoritative answers over TCP, Meridian beside Debian's NSD, Knot and BIND.
 #
 # All run with one worker and the same zone of 250,000 records; dnsperf asks over 10 connections that
@@ -8,7 +8,7 @@
 # stream, and the medians of the per-round ratios count. The bar: at most half of the best of them;
 # exit status 1 when it is missed.
 set -euo pipefail
-rounds=9 streams=() peers="nsd knot bind" queries=300000 names=131570 connections=10 outstanding=200 svg=
+rounds=9 streams=() peers="nsd knot bind" queries=300000 names=131570 connections=10 outstanding=200 svg= keep=
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=${2:?} && shift ;;
@@ -19,6 +19,7 @@ while [ $# -gt 0 ]; do
     --connections) connections=${2:?} && shift ;;
     --outstanding) outstanding=${2:?} && shift ;;
     --svg) svg=$(realpath "${2:?}") && shift ;;
+    --keep) keep=$(realpath "${2:?}") && shift ;;
     *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
@@ -72,5 +73,6 @@ declare -A lines_of=()
 for stream in "${streams[@]}"; do lines_of[$work/$stream.txt]=$(wc -l <"$work/$stream.txt"); done
 
 rounds_of "$rounds"
+[ -z "$keep" ] || cp "$work/figures" "$keep"
 python3 tests/bench/ratios.py "$work/figures" --at-most 0.5 \
     --title "CPU of the server per query over TCP, microseconds" ${svg:+--svg "$svg"}
