@@ -67,20 +67,23 @@ def lines(path, title, x_title, series):
 
 def bars(path, title, x_title, groups, series):
     """`series`: (label, colour, one value for each of `groups`, None: no bar), each value written above its bar."""
-    frame = Frame(title, x_title, max(value for _, _, values in series for value in values if value is not None))
+    # A bar is as wide as the number above it.
+    bars_wide = 28 * (len(series) + 1) * len(groups)
+    frame = Frame(title, x_title, max(value for _, _, values in series for value in values if value is not None),
+                  width=max(720, bars_wide + 250))
     room = 1.0 / len(groups)
-    each = room * 0.86 / len(series)
+    each = room / (len(series) + 1)
+    wide = frame.x(each) - frame.x(0)
     for place, group in enumerate(groups):
         frame.x_label((place + 0.5) * room, group)
         # Those that are missing here leave no gap.
         here = [(colour, values[place]) for _, colour, values in series if values[place] is not None]
         for number, (colour, value) in enumerate(here):
-            left = frame.x(place * room + room * 0.07 + number * each)
-            wide = frame.x(each) - frame.x(0)
+            left = frame.x((place + 0.5) * room + (number - len(here) / 2) * each)
             top = frame.y(value)
             frame.out.append('<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>'
                              % (left, top, wide * 0.92, frame.y(0) - top, colour))
-            frame.out.append('<text x="%.1f" y="%.1f" text-anchor="middle" font-size="9" fill="#333333">%.3g</text>'
+            frame.out.append('<text x="%.1f" y="%.1f" text-anchor="middle" font-size="10" fill="#333333">%.1f</text>'
                              % (left + wide * 0.46, top - 3, value))
     for number, (label, colour, _) in enumerate(series):
         frame.key(number, label, colour)

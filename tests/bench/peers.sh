@@ -124,8 +124,8 @@ CONF
 }
 
 # One receiver, and one distributor: then it answers in the receiver's thread, as its documentation
-# says is best for this backend. The packet and query caches are on by default; they hold a minute
-# here so that a round of all servers fits into it.
+# says is best for this backend. The packet and query caches are on by default; they hold an hour
+# here, so that slow rounds of many servers fit into it.
 start_pdns() {
     mkdir -p "$work/pdns"
     cat >"$work/pdns/named.conf" <<CONF
@@ -138,9 +138,9 @@ local-address=127.0.0.1
 local-port=${port_of[pdns]}
 receiver-threads=1
 distributor-threads=1
-cache-ttl=60
-query-cache-ttl=60
-negquery-cache-ttl=60
+cache-ttl=3600
+query-cache-ttl=3600
+negquery-cache-ttl=3600
 socket-dir=$work/pdns
 loglevel=3
 log-dns-queries=no
