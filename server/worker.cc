@@ -205,8 +205,7 @@ void Worker::add_address(std::uint16_t listener, net::Descriptor bound) {
         if (found == nullptr) return;
         const auto added = found->socket().add(std::move(*held));
         if (!added) {
-            log_warn("an address is served by the socket for all of them: " +
-                     added.error().message);
+            log_warn(added.error().message + "; served by the socket for all addresses");
         }
     });
 }
