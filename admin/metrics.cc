@@ -188,6 +188,13 @@ void write_workers(const server::Service& service, Exposition& out) {
             "{limit=" + label_value(server::to_text(static_cast<server::LimitHit>(limit))) + '}',
             sum);
     }
+    std::uint64_t rate_limited = 0;
+    for (const server::WorkerStats* stats : service.worker_stats()) {
+        for (std::size_t kind = 0; kind < server::kRrlKinds; ++kind) {
+            rate_limited += stats->rrl_dropped[kind].get() + stats->rrl_truncated[kind].get();
+        }
+    }
+    out.sample("{limit=\"responses_per_second\"}", rate_limited);
     out.single("meridian_dns_deferred_total", "counter",
                "Queries that waited for a disk or for other servers.", deferred);
 }

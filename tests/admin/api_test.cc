@@ -374,6 +374,7 @@ TEST_F(ApiTest, ServerHealthAndMetrics) {
           "meridian_rrl_dropped_total{kind=\"all\"} 0\n",
           "meridian_rrl_truncated_total{kind=\"all\"} 1\n", "meridian_rrl_limited_prefixes 2\n",
           "meridian_dns_dropped_total{reason=\"rate_limited\"} 1\n",
+          "meridian_limit_hits_total{limit=\"responses_per_second\"} 2\n",
           "meridian_store_commit_duration_seconds_bucket{le=\"+Inf\"} "}) {
         EXPECT_NE(metrics.body.find(expected), std::string::npos) << expected;
     }
