@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/result.h"
 
 namespace base {
@@ -72,11 +73,6 @@ void append_be64(Container& out, std::uint64_t value) {
 }
 [[nodiscard]] inline std::string_view as_text(Octets octets) noexcept {
     return {reinterpret_cast<const char*>(octets.data()), octets.size()};
-}
-
-/// ASCII lower case of one octet; DNS names know no other case (RFC 4343).
-[[nodiscard]] constexpr std::uint8_t to_lower(std::uint8_t octet) noexcept {
-    return octet >= 'A' && octet <= 'Z' ? static_cast<std::uint8_t>(octet + 32) : octet;
 }
 
 [[nodiscard]] std::string to_hex(Octets octets);

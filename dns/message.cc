@@ -1,5 +1,7 @@
 #include "dns/message.h"
 
+#include <algorithm>
+
 #include "dns/rdata.h"
 
 namespace dns {
@@ -30,12 +32,28 @@ bool skip_name(Octets message, std::size_t& offset) noexcept {
     return false;
 }
 
+/// The name of the question, which cannot be compressed: nothing stands before it.
+bool read_qname(Octets message, Request& out) noexcept {
+    const std::uint8_t* name = message.data() + kHeaderOctets;
+    const std::size_t size = std::min(message.size() - kHeaderOctets, kMaxNameOctets);
+    std::size_t at = 0;
+    while (at < size && name[at] != 0) {
+        if (name[at] > kMaxLabelOctets) return false;
+        out.labels.offset[out.labels.count++] = static_cast<std::uint8_t>(at);
+        at += 1U + name[at];
+    }
+    if (at >= size) return false;
+    out.qname = NameView(Octets(name, at + 1));
+    return true;
+}
+
 /// Looks at the records after the question of a request for OPT and TSIG; false is FORMERR. Other
 /// records of a query mean nothing, but a message that holds broken ones is broken.
 bool read_request_records(Octets message, std::size_t offset, Request& out) noexcept {
     const Header& header = out.header;
     const unsigned before = unsigned{header.counts[1]} + header.counts[2];
     const unsigned total = before + header.counts[3];
+    if (total == 0) return offset == message.size();
     for (unsigned i = 0; i < total; ++i) {
         const std::size_t owner = offset;
         if (!skip_name(message, offset)) return false;
@@ -69,20 +87,13 @@ bool read_request_records(Octets message, std::size_t offset, Request& out) noex
 
 }  // namespace
 
-Header Header::read(Octets message) noexcept {
-    Header out;
-    out.id = base::load_be16(&message[0]);
-    out.flags = base::load_be16(&message[2]);
-    for (std::size_t i = 0; i < 4; ++i) out.counts[i] = base::load_be16(&message[4 + 2 * i]);
-    return out;
-}
-
 RequestOutcome parse_request(Octets message, Request& out) noexcept {
     if (message.size() < kHeaderOctets) return RequestOutcome::Drop;
     out.header = Header::read(message);
     if (out.header.response()) return RequestOutcome::Drop;
     // The caller may use one Request for many messages.
     out.qname = NameView();
+    out.labels.count = 0;
     out.qtype = RRType{};
     out.qclass = RRClass{};
     out.question = Octets();
@@ -91,15 +102,16 @@ RequestOutcome parse_request(Octets message, Request& out) noexcept {
     bool question_read = false;
     std::size_t offset = kHeaderOctets;
     if (out.header.counts[0] == 1) {
-        const auto name = NameView::check(message.subspan(offset));
-        if (name && message.size() - offset - name->size() >= 4) {
-            out.qname = *name;
-            offset += name->size();
+        if (read_qname(message, out) && message.size() - offset - out.qname.size() >= 4) {
+            offset += out.qname.size();
             out.qtype = static_cast<RRType>(base::load_be16(&message[offset]));
             out.qclass = static_cast<RRClass>(base::load_be16(&message[offset + 2]));
             offset += 4;
             out.question = message.subspan(kHeaderOctets, offset - kHeaderOctets);
             question_read = true;
+        } else {
+            out.qname = NameView();
+            out.labels.count = 0;
         }
     }
     const bool query = out.header.opcode() == Opcode::Query;

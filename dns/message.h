@@ -28,7 +28,13 @@ struct Header {
     std::uint16_t counts[4] = {};  // question, answer, authority, additional
 
     /// `message` has at least kHeaderOctets.
-    [[nodiscard]] static Header read(Octets message) noexcept;
+    [[nodiscard]] static Header read(Octets message) noexcept {
+        const std::uint8_t* at = message.data();
+        return {base::load_be16(at),
+                base::load_be16(at + 2),
+                {base::load_be16(at + 4), base::load_be16(at + 6), base::load_be16(at + 8),
+                 base::load_be16(at + 10)}};
+    }
     [[nodiscard]] bool response() const noexcept { return (flags & kFlagQR) != 0; }
     [[nodiscard]] Opcode opcode() const noexcept {
         return static_cast<Opcode>((flags & kOpcodeMask) >> 11);
@@ -40,6 +46,7 @@ struct Header {
 struct Request {
     Header header;
     NameView qname;
+    LabelOffsets labels;  // of qname
     RRType qtype{};
     RRClass qclass{};
     Octets question;           // the question as sent, to be echoed octet for octet

@@ -1,6 +1,7 @@
 #include "dns/message_writer.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "dns/rdata.h"
 
@@ -10,22 +11,10 @@ namespace {
 
 constexpr std::size_t kMaxPointer = 0x3fff;
 
-/// Hashes of all suffixes of a name: hash[i] is that of the name from its label i on. Made from
-/// the root upwards, so that names with a common suffix share its hash.
-struct SuffixHashes {
-    explicit SuffixHashes(NameView name) noexcept : labels(name) {
-        std::uint32_t state = 0x811c9dc5U;
-        for (std::size_t i = labels.count; i-- > 0;) {
-            const std::uint8_t* label = name.data() + labels.offset[i];
-            for (std::size_t k = 0; k <= *label; ++k) {
-                state = (state ^ base::to_lower(label[k])) * 0x01000193U;
-            }
-            hash[i] = static_cast<std::uint16_t>(state ^ (state >> 16));
-        }
-    }
-    LabelOffsets labels;
-    std::array<std::uint16_t, kMaxLabels> hash;
-};
+/// A label with its length octet, in the message and in a name.
+bool same_label(const std::uint8_t* a, const std::uint8_t* b) noexcept {
+    return *a == *b && base::equal_ignoring_case(a + 1, b + 1, *a);
+}
 
 }  // namespace
 
@@ -39,20 +28,17 @@ void MessageWriter::header(std::uint16_t id, std::uint16_t flags) noexcept {
     used_ = kHeaderOctets;
     counts_ = {};
     target_count_ = 0;
-    last_owner_offset_ = 0;
+    question_from_ = nullptr;
+    question_added_ = true;
+    suffix_size_ = 0;
 }
 
 bool MessageWriter::question(Octets as_sent) noexcept {
     if (!fits(as_sent.size())) return false;
     std::memcpy(&buffer_[used_], as_sent.data(), as_sent.size());
-    const NameView qname(Octets(&buffer_[used_], as_sent.size() - 4));
-    const SuffixHashes suffixes(qname);
-    for (std::size_t i = 0; i < suffixes.labels.count; ++i) {
-        add_target(used_ + suffixes.labels.offset[i], suffixes.hash[i]);
-    }
-    if (suffixes.labels.count > 0) {
-        last_owner_offset_ = static_cast<std::uint16_t>(used_);
-    }
+    question_added_ = false;
+    question_from_ = as_sent.data();
+    question_until_ = question_from_ + as_sent.size() - 4 - 1;  // the root is nobody's suffix
     used_ += as_sent.size();
     counts_[0] = 1;
     return true;
@@ -63,84 +49,124 @@ bool MessageWriter::question(NameView qname, RRType type, RRClass rr_class) noex
     std::memcpy(raw, qname.data(), qname.size());
     base::store_be16(raw + qname.size(), static_cast<std::uint16_t>(type));
     base::store_be16(raw + qname.size() + 2, static_cast<std::uint16_t>(rr_class));
-    return question(Octets(raw, qname.size() + 4));
+    const bool written = question(Octets(raw, qname.size() + 4));
+    question_from_ = nullptr;  // `raw` goes
+    return written;
 }
 
-void MessageWriter::add_target(std::size_t offset, std::uint16_t hash) noexcept {
-    if (offset > kMaxPointer || target_count_ == kMaxTargets) return;
-    targets_[target_count_++] = {static_cast<std::uint16_t>(offset), hash};
+void MessageWriter::expect_suffix(NameView end_of_qname) noexcept {
+    if (place_in_question(end_of_qname) == 0) return;
+    suffix_size_ = static_cast<std::uint16_t>(end_of_qname.size());
+    suffix_labels_ = static_cast<std::uint16_t>(end_of_qname.label_count());
 }
 
-bool MessageWriter::same_name(std::size_t offset, const std::uint8_t* name) const noexcept {
-    // Only offsets this writer wrote are followed, so pointers are known to be good.
-    for (;;) {
-        while ((buffer_[offset] & 0xc0) == 0xc0) {
-            offset = base::load_be16(&buffer_[offset]) & kMaxPointer;
-        }
-        const std::uint8_t length = buffer_[offset];
-        if (length != *name) return false;
-        if (length == 0) return true;
-        for (std::size_t k = 1; k <= length; ++k) {
-            if (base::to_lower(buffer_[offset + k]) != base::to_lower(name[k])) return false;
-        }
-        offset += 1U + length;
-        name += 1 + length;
+/// Where a name stands that is borrowed from the question; 0: it is not.
+std::size_t MessageWriter::place_in_question(NameView name) const noexcept {
+    if (question_from_ == nullptr || !std::less_equal<>()(question_from_, name.data()) ||
+        !std::less<>()(name.data(), question_until_)) {
+        return 0;
+    }
+    return kHeaderOctets + static_cast<std::size_t>(name.data() - question_from_);
+}
+
+/// The labels of the question as the first targets: the i-th from the end is target i.
+void MessageWriter::add_question() noexcept {
+    question_added_ = true;
+    const std::size_t used = used_;
+    used_ = kHeaderOctets;
+    std::size_t size = 0;
+    while (buffer_[used_ + size] != 0) size += 1U + buffer_[used_ + size];
+    const LabelOffsets labels(NameView(Octets(&buffer_[used_], size + 1)));
+    add_targets(labels, labels.count, kRootTarget);
+    used_ = used;
+}
+
+/// Labels 0 to `count` of a name that stands at `used_`; the rest of it is what `parent` stands
+/// for.
+void MessageWriter::add_targets(const LabelOffsets& labels, std::size_t count,
+                                std::uint16_t parent) noexcept {
+    for (std::size_t i = count; i-- > 0;) {
+        const std::size_t offset = used_ + labels.offset[i];
+        // Without this label those before it have nothing to hang on.
+        if (offset > kMaxPointer || target_count_ == kMaxTargets) return;
+        targets_[target_count_++] = {static_cast<std::uint16_t>(offset), parent};
+        parent = target_count_;
     }
 }
 
-bool MessageWriter::name(NameView name, bool compress) noexcept {
-    if (name.is_root() || !compress) {
-        if (!fits(name.size())) return false;
-        std::memcpy(&buffer_[used_], name.data(), name.size());
-        used_ += name.size();
-        return true;
-    }
-    const SuffixHashes suffixes(name);
-    const std::size_t count = suffixes.labels.count;
-    std::size_t matched = count;  // first label of the suffix that stands in the message already
-    std::size_t pointer = 0;
-    for (std::size_t i = 0; i < count && matched == count; ++i) {
-        for (std::size_t t = 0; t < target_count_; ++t) {
-            if (targets_[t].hash == suffixes.hash[i] &&
-                same_name(targets_[t].offset, name.data() + suffixes.labels.offset[i])) {
-                matched = i;
-                pointer = targets_[t].offset;
-                break;
-            }
+/// The target of `label` below `parent`; kRootTarget if there is none.
+std::uint16_t MessageWriter::find_target(std::uint16_t parent,
+                                         const std::uint8_t* label) const noexcept {
+    // Whoever hangs on another was added after it.
+    for (std::uint16_t i = parent; i < target_count_; ++i) {
+        if (targets_[i].parent == parent && same_label(&buffer_[targets_[i].offset], label)) {
+            return static_cast<std::uint16_t>(i + 1);
         }
     }
-    const std::size_t own = matched == count ? name.size() : suffixes.labels.offset[matched];
-    if (!fits(own + (matched == count ? 0 : 2))) return false;
-    std::memcpy(&buffer_[used_], name.data(), own);
-    for (std::size_t i = 0; i < matched; ++i) {
-        add_target(used_ + suffixes.labels.offset[i], suffixes.hash[i]);
-    }
-    used_ += own;
-    if (matched != count) {
-        base::store_be16(&buffer_[used_], static_cast<std::uint16_t>(0xc000U | pointer));
-        used_ += 2;
-    }
+    return kRootTarget;
+}
+
+bool MessageWriter::pointer(std::size_t offset) noexcept {
+    if (!fits(2)) return false;
+    base::store_be16(&buffer_[used_], static_cast<std::uint16_t>(0xc000U | offset));
+    used_ += 2;
     return true;
+}
+
+/// Octets of a name before the expected suffix; all of them if it does not end with that.
+std::size_t MessageWriter::before_suffix(NameView name) const noexcept {
+    if (suffix_size_ == 0 || name.size() < suffix_size_) return name.size();
+    const std::size_t cut = name.size() - suffix_size_;
+    std::size_t at = 0;
+    while (at < cut) at += 1U + name.data()[at];
+    const bool ends_so =
+        at == cut && base::equal_ignoring_case(
+                         name.data() + cut, &buffer_[question_end() - suffix_size_], suffix_size_);
+    return ends_so ? cut : name.size();
+}
+
+bool MessageWriter::name(NameView name) noexcept {
+    // Most owners are the name that was asked for, or stand above it.
+    if (const std::size_t place = place_in_question(name); place != 0) return pointer(place);
+    if (!question_added_) add_question();
+    const std::size_t cut = before_suffix(name);
+    if (cut == name.size()) return name_above(name, cut, kRootTarget);
+    if (cut == 0) return pointer(question_end() - suffix_size_);
+    if (1U + name.data()[0] != cut) return name_above(name, cut, suffix_labels_);
+    // Most others are one label below the apex.
+    const std::uint16_t found = find_target(suffix_labels_, name.data());
+    if (found != kRootTarget) return pointer(targets_[found - 1U].offset);
+    if (!fits(cut + 2)) return false;
+    std::memcpy(&buffer_[used_], name.data(), cut);
+    if (used_ <= kMaxPointer && target_count_ < kMaxTargets) {
+        targets_[target_count_++] = {static_cast<std::uint16_t>(used_), suffix_labels_};
+    }
+    used_ += cut;
+    return pointer(question_end() - suffix_size_);
+}
+
+/// Any name: its labels before `cut` are looked for from the last, those behind are `target`.
+bool MessageWriter::name_above(NameView name, std::size_t cut, std::uint16_t target) noexcept {
+    const LabelOffsets labels(name);
+    std::size_t own = labels.count;  // labels that no name in the message ends with
+    while (own > 0 && labels.offset[own - 1] >= cut) --own;
+    for (; own > 0; --own) {
+        const std::uint16_t next = find_target(target, name.data() + labels.offset[own - 1]);
+        if (next == kRootTarget) break;
+        target = next;
+    }
+    if (own == 0 && target != kRootTarget) return pointer(targets_[target - 1U].offset);
+    const std::size_t size = own == labels.count ? name.size() : labels.offset[own];
+    if (!fits(size + (target == kRootTarget ? 0 : 2))) return false;
+    std::memcpy(&buffer_[used_], name.data(), size);
+    add_targets(labels, own, target);
+    used_ += size;
+    return target == kRootTarget || pointer(targets_[target - 1U].offset);
 }
 
 bool MessageWriter::record_head(NameView owner, RRType type, std::uint16_t rr_class,
                                 std::uint32_t ttl) noexcept {
-    if (last_owner_offset_ != 0 && same_name(last_owner_offset_, owner.data())) {
-        if (!fits(2)) return false;
-        base::store_be16(&buffer_[used_], static_cast<std::uint16_t>(0xc000U | last_owner_offset_));
-        used_ += 2;
-    } else {
-        const std::size_t at = used_;
-        if (!name(owner, true)) return false;
-        if (!owner.is_root() && at <= kMaxPointer) {
-            // A name that became a pointer is pointed past: no chains of pointers.
-            const std::uint16_t start = base::load_be16(&buffer_[at]);
-            last_owner_offset_ = (start & 0xc000U) == 0xc000U
-                                     ? static_cast<std::uint16_t>(start & kMaxPointer)
-                                     : static_cast<std::uint16_t>(at);
-        }
-    }
-    if (!fits(10)) return false;
+    if (!name(owner) || !fits(10)) return false;
     std::uint8_t* at = &buffer_[used_];
     base::store_be16(at, static_cast<std::uint16_t>(type));
     base::store_be16(at + 2, rr_class);
@@ -166,7 +192,7 @@ bool MessageWriter::rdata(RRType type, Octets rdata) noexcept {
     for (unsigned i = 0; i < layout.names; ++i) {
         std::size_t end = from;
         while (rdata[end] != 0) end += 1U + rdata[end];
-        if (!name(NameView(rdata.subspan(from, end + 1 - from)), true)) return false;
+        if (!name(NameView(rdata.subspan(from, end + 1 - from)))) return false;
         from = end + 1;
     }
     const std::size_t tail = rdata.size() - from;
@@ -179,8 +205,11 @@ bool MessageWriter::rdata(RRType type, Octets rdata) noexcept {
 
 bool MessageWriter::rrset_part(Section section, NameView owner, RRsetView rrset, std::uint32_t ttl,
                                RRClass rr_class, const Selection& selection) noexcept {
-    const Mark before = mark();
     const std::uint16_t total = rrset.count();
+    if (total == 1 && selection.picks == nullptr && selection.count > 0) {
+        return record(section, owner, rrset.type(), rr_class, ttl, *rrset.begin());
+    }
+    const Mark before = mark();
     const auto write_one = [&](Octets rdata_octets) {
         return record_head(owner, rrset.type(), static_cast<std::uint16_t>(rr_class), ttl) &&
                rdata(rrset.type(), rdata_octets);
@@ -227,6 +256,22 @@ bool MessageWriter::rrset_part(Section section, NameView owner, RRsetView rrset,
 
 bool MessageWriter::record(Section section, NameView owner, RRType type, RRClass rr_class,
                            std::uint32_t ttl, Octets rdata_octets) noexcept {
+    const std::size_t place = place_in_question(owner);
+    if (place != 0 && !rdata_names(type).compress) {
+        // The most there are: a pointer, and rdata as it stands.
+        const std::size_t size = 12 + rdata_octets.size();
+        if (!fits(size)) return false;
+        std::uint8_t* at = &buffer_[used_];
+        base::store_be16(at, static_cast<std::uint16_t>(0xc000U | place));
+        base::store_be16(at + 2, static_cast<std::uint16_t>(type));
+        base::store_be16(at + 4, static_cast<std::uint16_t>(rr_class));
+        base::store_be32(at + 6, ttl);
+        base::store_be16(at + 10, static_cast<std::uint16_t>(rdata_octets.size()));
+        std::memcpy(at + 12, rdata_octets.data(), rdata_octets.size());
+        used_ += size;
+        ++counts_[static_cast<std::size_t>(section)];
+        return true;
+    }
     const Mark before = mark();
     if (!record_head(owner, type, static_cast<std::uint16_t>(rr_class), ttl) ||
         !rdata(type, rdata_octets)) {
@@ -257,7 +302,7 @@ void MessageWriter::rollback(const Mark& mark) noexcept {
     used_ = mark.used;
     target_count_ = mark.targets;
     counts_ = mark.counts;
-    last_owner_offset_ = 0;
+    if (mark.targets == 0 && counts_[0] != 0) question_added_ = false;
 }
 
 std::size_t MessageWriter::finish() noexcept {

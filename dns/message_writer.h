@@ -30,9 +30,13 @@ class MessageWriter {
 
     /// Starts anew: header with these flags, counts 0.
     void header(std::uint16_t id, std::uint16_t flags) noexcept;
-    /// Copies the question as it was sent. Its name becomes the first compression target.
+    /// Copies the question as it was sent. Its name becomes the first compression target. What it
+    /// is copied from must stay as it is while this writer writes names.
     bool question(Octets as_sent) noexcept;
     bool question(NameView qname, RRType type, RRClass rr_class) noexcept;
+    /// Most names that follow end with this one, which is the end of the question's name (and lies
+    /// where that was copied from): looked at before all others.
+    void expect_suffix(NameView end_of_qname) noexcept;
 
     /// Which records of an RRset to write, and where to begin: rotation without copying.
     struct Selection {
@@ -79,20 +83,33 @@ class MessageWriter {
     // Enough for any answer below 4 KiB; in larger ones later names simply compress less.
     static constexpr std::size_t kMaxTargets = 256;
 
+    /// A label in the message with what follows it there: names that end the same share targets,
+    /// so that they form a tree below the root, in which every name is looked up label by label.
     struct Target {
-        std::uint16_t offset;  // of a label in the message, below 0x4000
-        std::uint16_t hash;    // of the name from there to the root
+        std::uint16_t offset;  // below 0x4000
+        std::uint16_t parent;  // one more than the index of the next label's; kRootTarget
     };
+    static constexpr std::uint16_t kRootTarget = 0;
 
     [[nodiscard]] bool fits(std::size_t octets) const noexcept {
         return used_ + octets + reserved_ <= limit_;
     }
-    bool name(NameView name, bool compress) noexcept;
+    bool name(NameView name) noexcept;
+    bool name_above(NameView name, std::size_t cut, std::uint16_t target) noexcept;
+    [[nodiscard]] std::size_t before_suffix(NameView name) const noexcept;
+    bool pointer(std::size_t offset) noexcept;
     bool rdata(RRType type, Octets rdata) noexcept;
     bool record_head(NameView owner, RRType type, std::uint16_t rr_class,
                      std::uint32_t ttl) noexcept;
-    [[nodiscard]] bool same_name(std::size_t offset, const std::uint8_t* name) const noexcept;
-    void add_target(std::size_t offset, std::uint16_t hash) noexcept;
+    [[nodiscard]] std::uint16_t find_target(std::uint16_t parent,
+                                            const std::uint8_t* label) const noexcept;
+    void add_targets(const LabelOffsets& labels, std::size_t count, std::uint16_t parent) noexcept;
+    void add_question() noexcept;
+    [[nodiscard]] std::size_t place_in_question(NameView name) const noexcept;
+    /// Behind the root label of the question, which is borrowed.
+    [[nodiscard]] std::size_t question_end() const noexcept {
+        return kHeaderOctets + static_cast<std::size_t>(question_until_ - question_from_) + 1;
+    }
 
     MutableOctets buffer_;
     std::size_t limit_;
@@ -100,9 +117,14 @@ class MessageWriter {
     std::size_t reserved_ = 0;
     std::array<std::uint16_t, 4> counts_{};
     std::uint16_t target_count_ = 0;
-    // Where the owner written last stands, so that the records of one RRset need no search; 0:
-    // none.
-    std::uint16_t last_owner_offset_ = 0;
+    // The labels of the question where its sender's message has them: a name in there is known to
+    // stand in the answer. Null: none, or not borrowed.
+    const std::uint8_t* question_from_ = nullptr;
+    const std::uint8_t* question_until_ = nullptr;
+    // Its labels become targets when the first name is looked for among them.
+    bool question_added_ = true;
+    std::uint16_t suffix_size_ = 0;  // octets of the expected suffix; 0: none
+    std::uint16_t suffix_labels_ = 0;
     std::array<Target, kMaxTargets> targets_;
 };
 

@@ -11,35 +11,6 @@ namespace {
 constexpr std::uint8_t kLabelTypeMask = 0xc0;
 constexpr std::uint8_t kPointer = 0xc0;
 
-bool equal_ignoring_case(const std::uint8_t* a, const std::uint8_t* b, std::size_t size) noexcept {
-    std::size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        std::uint64_t x = 0;
-        std::uint64_t y = 0;
-        std::memcpy(&x, a + i, 8);
-        std::memcpy(&y, b + i, 8);
-        if (x == y) continue;
-        for (std::size_t k = i; k < i + 8; ++k) {
-            if (base::to_lower(a[k]) != base::to_lower(b[k])) return false;
-        }
-    }
-    for (; i < size; ++i) {
-        if (base::to_lower(a[i]) != base::to_lower(b[i])) return false;
-    }
-    return true;
-}
-
-/// Lower-cases the eight ASCII octets of a word at once.
-std::uint64_t lower_word(std::uint64_t word) noexcept {
-    constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-    const std::uint64_t heptets = word & (0x7f * kOnes);
-    const std::uint64_t above_z = heptets + (0x7f - 'Z') * kOnes;
-    const std::uint64_t from_a = heptets + (0x80 - 'A') * kOnes;
-    const std::uint64_t ascii = ~word & (0x80 * kOnes);
-    const std::uint64_t upper = ascii & (from_a ^ above_z);
-    return word | (upper >> 2);
-}
-
 }  // namespace
 
 Result<NameView, WireError> NameView::check(Octets octets) noexcept {
@@ -54,29 +25,12 @@ Result<NameView, WireError> NameView::check(Octets octets) noexcept {
     return base::fail(WireError::Truncated);
 }
 
-std::size_t NameView::label_count() const noexcept {
-    std::size_t count = 0;
-    for (const std::uint8_t* at = octets_; *at != 0; at += 1 + *at) ++count;
-    return count;
-}
-
-NameView NameView::parent(std::size_t count) const noexcept {
-    const std::uint8_t* at = octets_;
-    for (; count > 0; --count) at += 1 + *at;
-    return NameView({at, size_ - static_cast<std::size_t>(at - octets_)});
-}
-
-bool NameView::equals(NameView other) const noexcept {
-    // Length octets are below 64 and so have no case: the names compare as plain octets.
-    return size_ == other.size_ && equal_ignoring_case(octets_, other.octets_, size_);
-}
-
 bool NameView::is_at_or_below(NameView ancestor) const noexcept {
     if (size_ < ancestor.size_) return false;
     const std::size_t cut = static_cast<std::size_t>(size_ - ancestor.size_);
     std::size_t at = 0;
     while (at < cut) at += 1U + octets_[at];  // the suffix must start at a label
-    return at == cut && equal_ignoring_case(octets_ + cut, ancestor.octets_, ancestor.size_);
+    return at == cut && base::equal_ignoring_case(octets_ + cut, ancestor.octets_, ancestor.size_);
 }
 
 int NameView::compare(NameView other) const noexcept {
@@ -94,25 +48,6 @@ int NameView::compare(NameView other) const noexcept {
         if (*a != *b) return int{*a} - int{*b};
     }
     return int{mine.count} - int{theirs.count};
-}
-
-std::uint64_t NameView::hash(std::uint64_t seed) const noexcept {
-    std::uint64_t state = seed ^ (size_ * 0x9e3779b97f4a7c15ULL);
-    const auto mix = [&state](std::uint64_t word) {
-        const auto product = static_cast<unsigned __int128>(state ^ word) *
-                             static_cast<unsigned __int128>(0xa0761d6478bd642fULL);
-        state = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-    };
-    std::size_t i = 0;
-    for (; i + 8 <= size_; i += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, octets_ + i, 8);
-        mix(lower_word(word));
-    }
-    std::uint64_t tail = 0;
-    std::memcpy(&tail, octets_ + i, size_ - i);
-    mix(lower_word(tail) ^ 0xe7037ed1a0b428dbULL);
-    return state;
 }
 
 std::string NameView::to_text() const {
@@ -267,13 +202,6 @@ std::optional<Name> Name::substitute(NameView name, NameView from, NameView to) 
 
 void Name::lower_case() noexcept {
     for (std::size_t i = 0; i < size_; ++i) octets_[i] = base::to_lower(octets_[i]);
-}
-
-LabelOffsets::LabelOffsets(NameView name) noexcept {
-    const std::uint8_t* start = name.data();
-    for (const std::uint8_t* at = start; *at != 0; at += 1 + *at) {
-        offset[count++] = static_cast<std::uint8_t>(at - start);
-    }
 }
 
 std::uint64_t NameHash::seed() noexcept {

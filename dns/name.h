@@ -18,6 +18,24 @@ using base::Octets;
 template <class T, class E = base::Error>
 using Result = base::Result<T, E>;
 
+/// Hash of octets whose ASCII case does not matter, eight at a time. Who does not know the seed
+/// cannot aim at a value.
+[[nodiscard]] inline std::uint64_t hash_ignoring_case(std::uint64_t seed, const std::uint8_t* at,
+                                                      std::size_t size) noexcept {
+    std::uint64_t state = seed ^ (size * 0x9e3779b97f4a7c15ULL);
+    const auto mix = [&state](std::uint64_t word) {
+        const auto product = static_cast<unsigned __int128>(state ^ word) *
+                             static_cast<unsigned __int128>(0xa0761d6478bd642fULL);
+        state = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    };
+    // The last word may overlap the one before it: the size is in the state already.
+    for (std::size_t i = 0; i + 8 < size; i += 8) mix(base::to_lower_word(base::load_word(at + i)));
+    const std::uint64_t last =
+        size >= 8 ? base::load_word(at + size - 8) : base::load_short(at, size);
+    mix(base::to_lower_word(last) ^ 0xe7037ed1a0b428dbULL);
+    return state;
+}
+
 /// An absolute domain name in uncompressed wire form (RFC 1035, 3.1), borrowed.
 ///
 /// Valid as long as the octets it was made from. They are known to be well-formed: whoever
@@ -42,20 +60,32 @@ class NameView {
     }
 
     /// How many labels, the root not counted: 0 for the root.
-    [[nodiscard]] std::size_t label_count() const noexcept;
+    [[nodiscard]] std::size_t label_count() const noexcept {
+        std::size_t count = 0;
+        for (const std::uint8_t* at = octets_; *at != 0; at += 1 + *at) ++count;
+        return count;
+    }
     /// The name without its `count` leftmost labels. `count` <= label_count().
-    [[nodiscard]] NameView parent(std::size_t count = 1) const noexcept;
+    [[nodiscard]] NameView parent(std::size_t count = 1) const noexcept {
+        const std::uint8_t* at = octets_;
+        for (; count > 0; --count) at += 1 + *at;
+        return NameView({at, size_ - static_cast<std::size_t>(at - octets_)});
+    }
     /// The content of the leftmost label; empty for the root.
     [[nodiscard]] Octets first_label() const noexcept { return {octets_ + 1, octets_[0]}; }
 
-    [[nodiscard]] bool equals(NameView other) const noexcept;
+    [[nodiscard]] bool equals(NameView other) const noexcept {
+        return size_ == other.size_ && base::equal_ignoring_case(octets_, other.octets_, size_);
+    }
     /// True also when the names are equal.
     [[nodiscard]] bool is_at_or_below(NameView ancestor) const noexcept;
     /// Canonical order (RFC 4034, 6.1): negative, 0 or positive.
     [[nodiscard]] int compare(NameView other) const noexcept;
     /// Equal names have equal hashes whatever their case. Not keyed: see NameHash for tables
     /// that strangers fill.
-    [[nodiscard]] std::uint64_t hash(std::uint64_t seed = 0) const noexcept;
+    [[nodiscard]] std::uint64_t hash(std::uint64_t seed = 0) const noexcept {
+        return hash_ignoring_case(seed, octets_, size_);
+    }
 
     /// Presentation form with a final dot; awkward octets as \. or \DDD (RFC 4343, 2.1).
     [[nodiscard]] std::string to_text() const;
@@ -120,7 +150,13 @@ class Name {
 /// Offsets of the labels of a name, leftmost first, without the root: `offset[i]` is where the
 /// label's length octet stands. What walks from the apex down needs it once.
 struct LabelOffsets {
-    explicit LabelOffsets(NameView name) noexcept;
+    LabelOffsets() noexcept = default;
+    explicit LabelOffsets(NameView name) noexcept {
+        const std::uint8_t* start = name.data();
+        for (const std::uint8_t* at = start; *at != 0; at += 1 + *at) {
+            offset[count++] = static_cast<std::uint8_t>(at - start);
+        }
+    }
     std::uint8_t count = 0;
     std::array<std::uint8_t, kMaxLabels> offset;
 };

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "server/chaos.h"
-#include "server/config.h"
+#include "server/pipeline_run.h"
 #include "zones/zone_serial.h"
 
 namespace server {
@@ -14,17 +14,6 @@ namespace {
 using dns::RCode;
 using dns::RRClass;
 using dns::RRType;
-
-constexpr std::size_t kOptOctets = 11;
-constexpr std::size_t kEdeOctets = 6;          // option head and info code, no text
-constexpr std::size_t kZoneVersionOctets = 6;  // labels, type, serial (RFC 9660, 2)
-constexpr std::size_t kMaxOptionOctets = 512;
-// With the longest question and every option OPT still fits the smallest answer.
-constexpr std::size_t kMaxNodeName = kMaxNodeOctets;
-static_assert(dns::kHeaderOctets + dns::kMaxNameOctets + 4 + kOptOctets + (4 + kMaxNodeName) +
-                  (4 + 4 + 16) + (4 + Cookies::kOptionOctets) + (4 + kZoneVersionOctets) +
-                  kEdeOctets <=
-              dns::kMinUdpOctets);
 
 bool contains(const std::vector<base::IpPrefix>& prefixes, const base::IpAddress& address) {
     return std::any_of(prefixes.begin(), prefixes.end(),
@@ -43,31 +32,6 @@ bool is_of_messages(RRType type) noexcept {
 }
 
 }  // namespace
-
-struct Pipeline::Run {
-    Run(const Query& q, base::MutableOctets buffer) : query(q), writer(buffer) {}
-
-    const Query& query;
-    dns::MessageWriter writer;
-    dns::Request request;
-    const resolver::Outcome* resolved = nullptr;
-    zones::AnswerReport report;
-    zones::ViewId view = zones::kDefaultView;
-    std::uint16_t flags = 0;
-    RCode rcode = RCode::NoError;
-    std::optional<dns::ExtendedError> ede;
-    std::optional<std::uint8_t> scope_length;
-    std::optional<std::uint32_t> zone_serial;  // where the client asks for it and the zone is ours
-    base::Octets cookie;                       // as sent; empty: none, or cookies are off
-    bool keepalive = false;                    // asked for, over TCP
-    bool unknown_key = false;                  // the query is signed with it
-    std::size_t reserved = 0;
-    std::size_t denied_labels = 0;  // of the zone that denies the name, by another server's word
-    Role role = Role::Auth;
-    Action action = Action::Answered;
-    CacheUse cache = CacheUse::None;
-    std::uint32_t stale_age_s = 0;
-};
 
 Pipeline::Pipeline(const PipelineSettings& settings, zones::Store& store, resolver::Cache& cache,
                    WorkerStats& stats, Tap& tap, bool may_block)
@@ -105,10 +69,69 @@ void Pipeline::set_health(std::shared_ptr<const zones::HealthSnapshot> health) {
 
 Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& reply_size,
                    const resolver::Outcome* resolved) {
+    Parsed parsed;
+    parse(query, parsed);
+    return run(query, parsed, reply, reply_size, resolved);
+}
+
+/// Octets, and who asks: all that needs no zone.
+void Pipeline::parse(const Query& query, Parsed& parsed) const {
+    parsed.outcome = dns::parse_request(query.message, parsed.request);
+    parsed.view = zones::kDefaultView;
+    parsed.zone = nullptr;
+    parsed.nodes = {};
+    if (parsed.outcome == dns::RequestOutcome::Answer) {
+        parsed.view = published_->views->view_of(query.client.address);
+    }
+}
+
+/// Looks the zone up, and lets the processor fetch the slots of the qname and of the first name
+/// below the apex, where a cut would be.
+void Pipeline::approach(Parsed& parsed) {
+    const dns::Request& request = parsed.request;
+    if (parsed.outcome != dns::RequestOutcome::Answer || request.qclass != RRClass::IN) return;
+    parsed.zone = published_->zones->find(request.qname, request.labels, parsed.view);
+    if (parsed.zone == nullptr || parsed.zone->base() == 0) return;
+    const base::Octets owner =
+        request.qname.octets().first(request.qname.size() - parsed.zone->apex().size());
+    parsed.nodes[0] = nodes_->approach(parsed.zone->base(), owner);
+    std::size_t depth = 0;
+    while (depth < request.labels.count && request.labels.offset[depth] < owner.size()) ++depth;
+    if (depth < 2) return;
+    parsed.nodes[1] =
+        nodes_->approach(parsed.zone->base(), owner.subspan(request.labels.offset[depth - 1]));
+}
+
+void Pipeline::run_batch(std::span<const Query> queries, std::span<Reply> replies,
+                         const std::function<void(std::size_t)>& on_deferred) {
+    // So many that the first lines have come when they are needed, and all still stand near.
+    static constexpr std::size_t kAhead = 16;
+    std::array<Parsed, kAhead> parsed;
+    for (std::size_t done = 0; done < queries.size(); done += kAhead) {
+        const std::size_t size = std::min(kAhead, queries.size() - done);
+        for (std::size_t i = 0; i < size; ++i) {
+            parse(queries[done + i], parsed[i]);
+            approach(parsed[i]);
+        }
+        for (std::size_t i = 0; i < size; ++i) {
+            for (const std::uint64_t node : parsed[i].nodes) nodes_->approach_node(node);
+        }
+        for (std::size_t i = 0; i < size; ++i) {
+            Reply& reply = replies[done + i];
+            reply.step = run(queries[done + i], parsed[i], reply.octets, reply.size, nullptr);
+            if (reply.step == Step::DeferRead || reply.step == Step::DeferResolve) {
+                on_deferred(done + i);
+            }
+        }
+    }
+}
+
+Step Pipeline::run(const Query& query, Parsed& parsed, base::MutableOctets reply,
+                   std::size_t& reply_size, const resolver::Outcome* resolved) {
     reply_size = 0;
-    Run run(query, reply);
+    Run run(query, parsed, reply);
     run.resolved = resolved;
-    const dns::RequestOutcome outcome = dns::parse_request(query.message, run.request);
+    const dns::RequestOutcome outcome = parsed.outcome;
     if (outcome == dns::RequestOutcome::Drop) {
         const bool malformed = query.message.size() < dns::kHeaderOctets;
         stats_
@@ -154,29 +177,6 @@ Step Pipeline::run(const Query& query, base::MutableOctets reply, std::size_t& r
     return Step::Answered;
 }
 
-/// The options that are the server's own business; false where one is malformed.
-bool Pipeline::read_options(Run& run) const {
-    if (!run.request.edns) return true;
-    bool cookie_seen = false;
-    // The parser has seen that no option runs past the end.
-    for (base::Octets rest = run.request.edns->options; !rest.empty();) {
-        const auto code = static_cast<dns::EdnsOption>(base::load_be16(rest.data()));
-        const base::Octets value = rest.subspan(4, base::load_be16(&rest[2]));
-        rest = rest.subspan(4 + value.size());
-        if (code == dns::EdnsOption::Cookie && settings_.cookies && !cookie_seen) {
-            // The first counts, all others are ignored (RFC 7873, 5.2).
-            cookie_seen = true;
-            if (!Cookies::well_formed(value)) return false;
-            run.cookie = value;
-        } else if (code == dns::EdnsOption::TcpKeepalive && run.query.transport == Transport::Tcp) {
-            // Ignored over UDP (RFC 7828, 3.2.2); a client sends no timeout (3.2.1).
-            if (!value.empty()) return false;
-            run.keepalive = true;
-        }
-    }
-    return true;
-}
-
 /// Header, question, and the room that OPT will need (RFC 6891, 6.1.1).
 void Pipeline::start_reply(Run& run) {
     const dns::Request& request = run.request;
@@ -206,26 +206,6 @@ void Pipeline::start_reply(Run& run) {
     }
 }
 
-/// A query without a question, for a cookie (RFC 7873, 5.4): the option is the answer.
-void Pipeline::give_cookie(Run& run) {
-    const bool both = run.cookie.size() > Cookies::kClientOctets;
-    if (both && !cookie_is_good(run)) {
-        run.rcode = RCode::BadCookie;
-        run.action = Action::Refused;
-    }
-}
-
-bool Pipeline::cookie_is_good(const Run& run) {
-    return settings_.cookies->valid(run.cookie, run.query.client.address, unix_time_s());
-}
-
-/// Who knows cookies must have one of ours, where that is wanted. Over TCP nobody forges his
-/// address (RFC 7873, 5.2.3).
-bool Pipeline::lacks_cookie(const Run& run) {
-    return settings_.require_cookies && run.query.transport == Transport::Udp &&
-           !run.cookie.empty() && !cookie_is_good(run);
-}
-
 /// The steps of a well-formed query that come before any zone: signature, cookie, class, transfers.
 Step Pipeline::answer(Run& run) {
     const dns::Request& request = run.request;
@@ -249,7 +229,6 @@ Step Pipeline::answer(Run& run) {
         refuse(run, dns::ExtendedError::NotSupported);
         return Step::Answered;
     }
-    run.view = published_->views->view_of(run.query.client.address);
     if (is_transfer(request.qtype)) {
         refuse_transfer(run);
         return Step::Answered;
@@ -264,7 +243,7 @@ void Pipeline::refuse_transfer(Run& run) {
     if (request.qtype == RRType::AXFR && run.query.transport == Transport::Udp) {
         return fail(run, RCode::NotImp);  // there is no such thing (RFC 5936, 4.2)
     }
-    const zones::ZoneEntry* zone = published_->zones->find(request.qname, run.view);
+    const zones::ZoneEntry* zone = published_->zones->find(request.qname, request.labels, run.view);
     const bool ours = zone != nullptr && zone->apex().equals(request.qname);
     refuse(run, ours ? dns::ExtendedError::NotSupported : dns::ExtendedError::NotAuthoritative);
     if (!ours) run.rcode = RCode::NotAuth;
@@ -314,10 +293,12 @@ zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
         random_,
         run.view,
         run.query.client.address,
-        run.request.edns && contains(settings_.ecs_trusted, run.query.client.address)
+        run.request.edns && run.request.edns->subnet &&
+                contains(settings_.ecs_trusted, run.query.client.address)
             ? run.request.edns->subnet
             : std::nullopt,
-        rotation_};
+        rotation_,
+        run.zone};
     const zones::AnswerOutcome outcome =
         zones::answer(run.request, context, run.writer, run.report);
     if (outcome != zones::AnswerOutcome::Answered) return outcome;
@@ -467,64 +448,6 @@ std::size_t Pipeline::finish(Run& run) {
     const std::size_t size = run.writer.finish();
     record(run, size);
     return size;
-}
-
-std::uint32_t Pipeline::unix_time_s() {
-    if (!unix_time_s_) {
-        unix_time_s_ = static_cast<std::uint32_t>(base::to_unix_us(base::wall_now()) / 1000000);
-    }
-    return *unix_time_s_;
-}
-
-void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
-    const dns::Edns& edns = *run.request.edns;
-    std::array<std::uint8_t, kMaxOptionOctets> options;
-    std::size_t used = 0;
-    const auto head = [&](dns::EdnsOption code, std::size_t size) {
-        base::store_be16(&options[used], static_cast<std::uint16_t>(code));
-        base::store_be16(&options[used + 2], static_cast<std::uint16_t>(size));
-        used += 4;
-    };
-    if (edns.nsid && settings_.nsid) {
-        const std::size_t size = std::min(settings_.node.size(), kMaxNodeName);
-        head(dns::EdnsOption::NSID, size);
-        std::memcpy(&options[used], settings_.node.data(), size);
-        used += size;
-    }
-    if (edns.subnet) {
-        // Scope 0 where nothing looked at the client (RFC 7871, 7.2.1).
-        dns::ClientSubnet subnet = *edns.subnet;
-        subnet.scope_length = run.scope_length.value_or(0);
-        head(dns::EdnsOption::ClientSubnet, subnet.octets());
-        subnet.write(&options[used]);
-        used += subnet.octets();
-    }
-    if (!run.cookie.empty()) {
-        head(dns::EdnsOption::Cookie, Cookies::kOptionOctets);
-        std::uint8_t cookie[Cookies::kOptionOctets];
-        settings_.cookies->answer(run.cookie, run.query.client.address, unix_time_s(), cookie);
-        std::memcpy(&options[used], cookie, sizeof cookie);
-        used += sizeof cookie;
-    }
-    if (run.keepalive) {
-        head(dns::EdnsOption::TcpKeepalive, 2);
-        base::store_be16(&options[used], run.query.tcp_keepalive_ds);
-        used += 2;
-    }
-    if (run.zone_serial && run.report.zone != nullptr) {
-        head(dns::EdnsOption::ZoneVersion, kZoneVersionOctets);
-        options[used] = static_cast<std::uint8_t>(run.report.zone->apex().label_count());
-        options[used + 1] = 0;  // SOA-SERIAL (RFC 9660, 5.2)
-        base::store_be32(&options[used + 2], *run.zone_serial);
-        used += kZoneVersionOctets;
-    }
-    if (run.ede) {
-        head(dns::EdnsOption::ExtendedError, 2);
-        base::store_be16(&options[used], static_cast<std::uint16_t>(*run.ede));
-        used += 2;
-    }
-    run.writer.opt(settings_.udp_payload, extended_rcode, edns.dnssec_ok,
-                   base::Octets(options.data(), used));
 }
 
 /// What is wrong with the signature; itself unsigned (RFC 8945, 5.2.1). Without room for it the

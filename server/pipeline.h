@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,16 @@ enum class Step : std::uint8_t {
     DeferResolve,  // the network must be asked: see Pipeline::wanted
 };
 
+/// Room for the answer to a query, and what became of it.
+struct Reply {
+    base::MutableOctets octets;  // at least 512; for stream transports 65535
+    std::size_t size = 0;        // of the answer; 0: none
+    Step step = Step::Dropped;
+};
+
+/// The most queries that are answered together.
+inline constexpr std::size_t kAnswerBatch = 64;
+
 /// The life of a query, from octets to octets, as a page of named steps: parse, view, zones,
 /// recursion, finish. One per thread; no allocation, lock or system call per query.
 ///
@@ -77,11 +89,22 @@ class Pipeline {
     /// After DeferResolve: what the resolver is to find out. Good until the next `run`.
     [[nodiscard]] const resolver::Question& wanted() const noexcept { return wanted_; }
 
+    /// Answers each of at most kAnswerBatch queries as `run` does. Faster than one by one: what
+    /// they will read of the zones is brought near while others are still parsed.
+    /// `on_deferred` is told which query was deferred, at once: `wanted` is good until it returns.
+    void run_batch(std::span<const Query> queries, std::span<Reply> replies,
+                   const std::function<void(std::size_t)>& on_deferred);
+
     void set_health(std::shared_ptr<const zones::HealthSnapshot> health);
 
   private:
-    struct Run;  // everything one query gathers on its way
+    struct Parsed;  // a query, and where its answer is looked for
+    struct Run;     // everything one query gathers on its way
 
+    void parse(const Query& query, Parsed& parsed) const;
+    void approach(Parsed& parsed);
+    Step run(const Query& query, Parsed& parsed, base::MutableOctets reply, std::size_t& reply_size,
+             const resolver::Outcome* resolved);
     bool read_options(Run& run) const;
     void start_reply(Run& run);
     void give_cookie(Run& run);

@@ -4,11 +4,24 @@
 
 namespace server {
 
-std::size_t type_slot(dns::RRType type) noexcept {
+namespace {
+
+/// Of the types below 512, among which all are that are counted.
+constexpr std::array<std::uint8_t, 512> type_slots() {
+    std::array<std::uint8_t, 512> slots{};
+    for (std::uint8_t& slot : slots) slot = kCountedTypes.size();
     for (std::size_t i = 0; i < kCountedTypes.size(); ++i) {
-        if (kCountedTypes[i] == type) return i;
+        slots[static_cast<std::size_t>(kCountedTypes[i])] = static_cast<std::uint8_t>(i);
     }
-    return kCountedTypes.size();
+    return slots;
+}
+
+}  // namespace
+
+std::size_t type_slot(dns::RRType type) noexcept {
+    static constexpr std::array<std::uint8_t, 512> kSlots = type_slots();
+    const auto number = static_cast<std::size_t>(type);
+    return number < kSlots.size() ? kSlots[number] : kCountedTypes.size();
 }
 
 void WorkerStats::count(std::size_t role, base::Duration took, std::uint64_t how_many) noexcept {

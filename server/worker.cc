@@ -1,6 +1,8 @@
 #include "server/worker.h"
 
+#include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/thread.h"
@@ -38,17 +40,20 @@ class Worker::UdpListener final : public net::UdpHandler {
     void on_batch(std::span<net::UdpDatagram> batch) override {
         worker_.begin_batch();
         const base::MonoTime now = base::mono_now();
-        for (net::UdpDatagram& datagram : batch) {
-            Query query;
-            query.message = datagram.request;
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            Query& query = queries_[i];
+            query.message = batch[i].request;
             query.transport = Transport::Udp;
             query.role = role_;
             query.listener = index_;
-            query.client = datagram.peer;
+            query.client = batch[i].peer;
             query.received = now;
-            const Step step = worker_.pipeline_.run(query, datagram.reply, datagram.reply_size);
-            if (step == Step::DeferRead || step == Step::DeferResolve) defer(step, query, datagram);
+            replies_[i].octets = batch[i].reply;
         }
+        worker_.pipeline_.run_batch(
+            std::span(queries_).first(batch.size()), std::span(replies_).first(batch.size()),
+            [this, &batch](std::size_t i) { defer(replies_[i].step, queries_[i], batch[i]); });
+        for (std::size_t i = 0; i < batch.size(); ++i) batch[i].reply_size = replies_[i].size;
         worker_.end_batch();
     }
 
@@ -83,6 +88,9 @@ class Worker::UdpListener final : public net::UdpHandler {
     std::uint16_t index_;
     Role role_;
     std::unique_ptr<net::UdpSocket> socket_;
+    static_assert(net::kUdpBatch <= kAnswerBatch);
+    std::array<Query, net::kUdpBatch> queries_;
+    std::array<Reply, net::kUdpBatch> replies_;
 };
 
 class Worker::TcpHandler final : public DnsTcp::Handler {

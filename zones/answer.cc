@@ -31,7 +31,8 @@ class Composer {
           dnssec_(request.dnssec_ok()),
           context_(context),
           writer_(writer),
-          report_(report) {}
+          report_(report),
+          labels_(&request.labels) {}
 
     /// RFC 1034, 4.3.2: find the zone, walk it, follow CNAMEs while they stay in our zones.
     AnswerOutcome run(NameView qname) noexcept {
@@ -45,7 +46,7 @@ class Composer {
         const dns::MessageWriter::Mark before = writer_.mark();
         qname_ = qname;
         for (unsigned link = 0; link <= kMaxChainLinks; ++link) {
-            if (!enter_zone()) {
+            if (!enter_zone(link == 0)) {
                 if (link == 0) return AnswerOutcome::NotOurs;
                 report_.chain_target = chain_name_;
                 return finish();
@@ -75,20 +76,24 @@ class Composer {
         return AnswerOutcome::Answered;
     }
 
-    bool enter_zone() noexcept {
+    bool enter_zone(bool first) noexcept {
         const ZoneTable& zones = *context_.published.zones;
         zone_ = nullptr;
         // DS lives at the parent's side of a cut; only if that is not ours the child answers.
-        if (qtype_ == RRType::DS) zone_ = zones.find(qname_, context_.view, true);
-        if (zone_ == nullptr) zone_ = zones.find(qname_, context_.view);
+        if (qtype_ == RRType::DS) zone_ = zones.find(qname_, *labels_, context_.view, true);
+        if (zone_ == nullptr && first) zone_ = context_.zone;
+        if (zone_ == nullptr) zone_ = zones.find(qname_, *labels_, context_.view);
         if (zone_ == nullptr) return false;
         layers_ = layers_of(*zone_, context_.view);
+        // Where the apex stands in the question most names of the answer end.
+        if (first) writer_.expect_suffix(apex_in_qname());
         return true;
     }
 
     Stage answer_in_zone(bool first) noexcept {
-        const Walk walk =
-            walk_zone(context_.nodes, *zone_, layers_, qname_, qtype_, qtype_ == RRType::DS);
+        Walk walk;
+        walk_zone(context_.nodes, *zone_, layers_, qname_, *labels_, qtype_, qtype_ == RRType::DS,
+                  walk);
         if (first) report_.owner_labels = static_cast<std::uint8_t>(walk.owner_labels);
         switch (walk.end) {
             case WalkEnd::Blocked:
@@ -159,7 +164,7 @@ class Composer {
         OwnerNode apex;
         if (!at_apex(apex)) return false;
         const Denial denial = denial_of(apex);
-        return settled(proofs_.expansion(denied(walk, denial)));
+        return settled(proofs().expansion(denied(walk, denial)));
     }
 
     /// What proves NXDOMAIN or NODATA, or at a referral that there is no DS; false if it could not
@@ -168,17 +173,16 @@ class Composer {
         const Denial denial = denial_of(apex);
         const Denied what = denied(walk, denial);
         const NodeView own = walk.node.base ? walk.node.base : walk.node.overlay;
-        if (walk.end == WalkEnd::Absent) return settled(proofs_.name_error(what));
-        if (walk.end == WalkEnd::Wildcard) return settled(proofs_.wildcard_no_data(what, own));
-        return settled(proofs_.no_data(what, own));
+        if (walk.end == WalkEnd::Absent) return settled(proofs().name_error(what));
+        if (walk.end == WalkEnd::Wildcard) return settled(proofs().wildcard_no_data(what, own));
+        return settled(proofs().no_data(what, own));
     }
 
     [[nodiscard]] Denied denied(const Walk& walk, const Denial& denial) const noexcept {
         const ZoneId id = layers_.base != 0 ? layers_.base : layers_.overlay;
         // Of a referral the cut is the name that lacks something.
         const bool cut = walk.end == WalkEnd::Cut;
-        const NameView name =
-            cut ? qname_.parent(qname_.label_count() - walk.owner_labels) : qname_;
+        const NameView name = cut ? qname_.parent(labels_->count - walk.owner_labels) : qname_;
         return {context_.nodes, *zone_, id, denial, name, walk.owner_labels};
     }
 
@@ -186,13 +190,22 @@ class Composer {
         return settled(look(context_.nodes, layers_, base::Octets(), apex));
     }
 
+    /// The apex as the qname ends with it: known to stand in the message while that is the
+    /// question's.
+    [[nodiscard]] NameView apex_in_qname() const noexcept {
+        return NameView(qname_.octets().last(zone_->apex().size()));
+    }
+
     bool settled(Look look) noexcept {
         blocked_ |= look == Look::Blocked;
         return look == Look::Found;
     }
 
+    Proofs& proofs() noexcept { return proofs_ ? *proofs_ : proofs_.emplace(); }
+
     bool write_proofs() noexcept {
-        for (const Proofs::Proof& proof : proofs_) {
+        if (!proofs_) return true;
+        for (const Proofs::Proof& proof : *proofs_) {
             const auto owner = absolute_owner(proof.node.relative_owner(), proof.zone->apex());
             const auto shown = proof.node.find(proof.type);
             if (!owner || !shown) continue;
@@ -202,7 +215,7 @@ class Composer {
                 return false;
             }
         }
-        proofs_.clear();
+        proofs_->clear();
         return true;
     }
 
@@ -273,6 +286,8 @@ class Composer {
         // The target may be borrowed from a buffer that is about to change hands.
         chain_name_ = dns::Name(target);
         qname_ = chain_name_;
+        chain_labels_ = dns::LabelOffsets(qname_);
+        labels_ = &chain_labels_;
         return Stage::Again;
     }
 
@@ -289,7 +304,7 @@ class Composer {
     /// RFC 6672, 3.2: the DNAME, and a CNAME synthesized from it.
     Stage redirect(const Walk& walk) noexcept {
         const dns::RRsetView dname = walk.survey.dname.rrset;
-        const NameView owner = qname_.parent(qname_.label_count() - walk.owner_labels);
+        const NameView owner = qname_.parent(labels_->count - walk.owner_labels);
         if (is_new(dnames_, dname_count_, owner) &&
             !write_signed(Section::Answer, owner, walk.node, dname, dname.ttl())) {
             close();
@@ -313,7 +328,7 @@ class Composer {
     /// A referral: NS of the cut, and glue. In-domain glue must all be there (RFC 9471, 3.1).
     Stage refer(const Walk& walk, bool first) noexcept {
         const dns::RRsetView ns = walk.survey.ns.rrset;
-        const NameView cut = qname_.parent(qname_.label_count() - walk.owner_labels);
+        const NameView cut = qname_.parent(labels_->count - walk.owner_labels);
         if (first) {
             report_.authoritative = false;
             report_.referral = true;
@@ -338,8 +353,8 @@ class Composer {
         for (const bool in_domain : {true, false}) {
             for (const base::Octets rdata : ns) {
                 const NameView host = dns::rdata_name(RRType::NS, rdata);
-                if (!host.is_at_or_below(zone_->apex())) continue;
                 if (host.is_at_or_below(cut) != in_domain) continue;
+                if (!in_domain && !host.is_at_or_below(zone_->apex())) continue;
                 if (++looked_at > kMaxGlueNames) return Stage::Done;
                 const bool whole = write_addresses(host);
                 if (blocked_) return Stage::Blocked;
@@ -369,7 +384,7 @@ class Composer {
         if (dnssec_ && !prove_absence(walk, apex)) {
             return blocked_ ? Stage::Blocked : fail();
         }
-        if (!write_signed(Section::Authority, zone_->apex(), apex, soa.rrset,
+        if (!write_signed(Section::Authority, apex_in_qname(), apex, soa.rrset,
                           std::min(soa.rrset.ttl(), minimum)) ||
             !write_proofs()) {
             return truncate();
@@ -544,8 +559,10 @@ class Composer {
     const ZoneEntry* zone_ = nullptr;
     ZoneLayers layers_;
     NameView qname_;
+    const dns::LabelOffsets* labels_;  // of qname_
     dns::Name chain_name_;
-    Proofs proofs_;
+    dns::LabelOffsets chain_labels_;
+    std::optional<Proofs> proofs_;  // of who wants them
     Seen visited_;
     std::size_t visited_count_ = 0;
     Seen dnames_;

@@ -22,6 +22,7 @@ struct AnswerContext {
     base::IpAddress source;                   // transport source, for policies without ECS
     std::optional<dns::ClientSubnet> subnet;  // from a trusted source, else empty
     std::uint16_t rotation = 0;               // advances with each answer: round robin
+    const ZoneEntry* zone = nullptr;          // of the qname, where it was looked up already
 };
 
 enum class AnswerOutcome : std::uint8_t {

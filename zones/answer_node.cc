@@ -26,22 +26,17 @@ struct Cover {
     }
 };
 
+bool decides(dns::RRType type, dns::RRType wanted) noexcept {
+    return type == wanted || type == dns::RRType::NS || type == dns::RRType::CNAME ||
+           type == dns::RRType::DNAME;
+}
+
 void note(const NodeEntry& entry, dns::RRType wanted, OwnerSurvey& out) noexcept {
     const dns::RRType type = entry.rrset.type();
     if (type == wanted) out.wanted = entry;
-    switch (type) {
-        case dns::RRType::NS:
-            out.ns = entry;
-            break;
-        case dns::RRType::CNAME:
-            out.cname = entry;
-            break;
-        case dns::RRType::DNAME:
-            out.dname = entry;
-            break;
-        default:
-            break;
-    }
+    if (type == dns::RRType::NS) out.ns = entry;
+    if (type == dns::RRType::CNAME) out.cname = entry;
+    if (type == dns::RRType::DNAME) out.dname = entry;
 }
 
 Look to_look(Presence presence) noexcept {
@@ -112,22 +107,23 @@ NodeEntry OwnerNode::first() const noexcept {
     return of_dnssec;
 }
 
-OwnerSurvey survey(const OwnerNode& node, dns::RRType wanted) noexcept {
-    OwnerSurvey out;
+void survey(const OwnerNode& node, dns::RRType wanted, OwnerSurvey& out) noexcept {
+    out = {};
     if (!node.overlay) {
-        if (!node.base) return out;
-        for (const NodeEntry entry : node.base) note(entry, wanted, out);
-        return out;
+        if (!node.base) return;
+        for (auto at = node.base.begin(); at != node.base.end(); ++at) {
+            if (decides(at.type(), wanted)) note(*at, wanted, out);
+        }
+        return;
     }
     for (const NodeEntry entry : node.overlay) {
         if (!entry.hidden()) note(entry, wanted, out);
     }
-    if (!node.base) return out;
+    if (!node.base) return;
     const Cover cover(node.overlay);
     for (const NodeEntry entry : node.base) {
         if (!cover.covers(entry.rrset.type())) note(entry, wanted, out);
     }
-    return out;
 }
 
 Look look(NodeSource& nodes, const ZoneLayers& layers, base::Octets relative_owner,

@@ -40,7 +40,7 @@ struct OwnerSurvey {
     NodeEntry wanted;  // of the type asked
     NodeEntry cname, ns, dname;
 };
-[[nodiscard]] OwnerSurvey survey(const OwnerNode& node, dns::RRType wanted) noexcept;
+void survey(const OwnerNode& node, dns::RRType wanted, OwnerSurvey& out) noexcept;
 
 enum class Look : std::uint8_t {
     Found,

@@ -33,7 +33,7 @@ void look_for_wildcard(NodeSource& nodes, const ZoneLayers& layers, base::Octets
         look(nodes, layers, base::Octets(owner.data(), 2 + encloser.size()), out.node);
     if (source == Look::Missing) return;
     out.end = source == Look::Found ? WalkEnd::Wildcard : end_of(source);
-    if (source == Look::Found) out.survey = survey(out.node, qtype);
+    if (source == Look::Found) survey(out.node, qtype, out.survey);
 }
 
 }  // namespace
@@ -42,13 +42,13 @@ ZoneLayers layers_of(const ZoneEntry& zone, ViewId view) noexcept {
     return ZoneLayers{zone.variant(view), zone.base()};
 }
 
-Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
-               dns::NameView qname, dns::RRType qtype, bool at_parent_side) noexcept {
-    Walk out;
-    const dns::LabelOffsets labels(qname);
-    const std::size_t apex_labels = zone.apex().label_count();
-    const std::size_t depth = labels.count - apex_labels;
+void walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
+               dns::NameView qname, const dns::LabelOffsets& labels, dns::RRType qtype,
+               bool at_parent_side, Walk& out) noexcept {
     const base::Octets below_apex = qname.octets().first(qname.size() - zone.apex().size());
+    std::size_t depth = 0;
+    while (depth < labels.count && labels.offset[depth] < below_apex.size()) ++depth;
+    const std::size_t apex_labels = labels.count - depth;
 
     OwnerNode encloser;
     bool encloser_known = false;
@@ -66,10 +66,10 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
                 const Look apex = look(nodes, layers, base::Octets(), encloser);
                 if (apex != Look::Found) {
                     out.end = apex == Look::Blocked ? WalkEnd::Blocked : WalkEnd::Failed;
-                    return out;
+                    return;
                 }
                 // A DNAME at the apex redirects everything below it (RFC 6672, 2.3).
-                if (survey(encloser, qtype).dname.rrset) break;
+                if (encloser.find(dns::RRType::DNAME).rrset) break;
             }
             if (encloser.has(kNodeWildcardChild)) {
                 // Only in the layers that have it: this look-up does not fail.
@@ -78,23 +78,23 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
                 with.base_ended = !encloser.base || !encloser.base.has(kNodeWildcardChild);
                 look_for_wildcard(nodes, with, above, qtype, out);
             }
-            return out;
+            return;
         }
         if (found != Look::Found) {
             out.end = end_of(found);
-            return out;
+            return;
         }
-        out.survey = survey(out.node, qtype);
+        survey(out.node, qtype, out.survey);
         out.relative_owner = owner;
         out.owner_labels = apex_labels + step;
         const bool is_qname = step == depth;
         if (out.survey.ns.rrset && !(is_qname && at_parent_side)) {
             out.end = WalkEnd::Cut;
-            return out;
+            return;
         }
         if (out.survey.dname.rrset && !is_qname) {
             out.end = WalkEnd::Dname;
-            return out;
+            return;
         }
         encloser = out.node;
         encloser_known = true;
@@ -103,7 +103,7 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
         below.base_ended = !out.node.base;
         if (is_qname) {
             out.end = WalkEnd::Exact;
-            return out;
+            return;
         }
     }
     // The apex itself: asked for, or holding a DNAME for what is below.
@@ -112,10 +112,10 @@ Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
     const Look apex = look(nodes, layers, base::Octets(), out.node);
     out.end = apex == Look::Missing ? WalkEnd::Failed : end_of(apex);
     if (apex == Look::Found) {
-        out.survey = survey(out.node, qtype);
+        survey(out.node, qtype, out.survey);
         if (depth > 0) out.end = WalkEnd::Dname;
     }
-    return out;
+    return;
 }
 
 }  // namespace zones

@@ -33,8 +33,11 @@ struct Walk {
 ///
 /// With `at_parent_side` a cut at the qname itself does not count: DS is the parent's (RFC 4035,
 /// 3.1.4.1).
-[[nodiscard]] Walk walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
-                             dns::NameView qname, dns::RRType qtype, bool at_parent_side) noexcept;
+///
+/// `labels` are those of the qname. Fills `out`, which is new.
+void walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
+               dns::NameView qname, const dns::LabelOffsets& labels, dns::RRType qtype,
+               bool at_parent_side, Walk& out) noexcept;
 
 /// The layers of a zone in a view.
 [[nodiscard]] ZoneLayers layers_of(const ZoneEntry& zone, ViewId view) noexcept;

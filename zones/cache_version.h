@@ -75,9 +75,18 @@ class CacheVersion {
 static_assert(sizeof(CacheVersion) == 16);
 
 /// Hash of (zone, owner) for all look-ups of one process; ASCII case does not matter.
-[[nodiscard]] std::uint64_t cache_hash(std::uint64_t seed, ZoneId zone,
-                                       Octets relative_owner) noexcept;
+[[nodiscard]] inline std::uint64_t cache_hash(std::uint64_t seed, ZoneId zone,
+                                              Octets relative_owner) noexcept {
+    const std::uint64_t hash = dns::hash_ignoring_case(
+        seed ^ (zone * 0x9e3779b97f4a7c15ULL), relative_owner.data(), relative_owner.size());
+    // That leaves the ends of the product weakly mixed; the shard is taken from the top.
+    const auto product = static_cast<unsigned __int128>(hash ^ seed) *
+                         static_cast<unsigned __int128>(0xa0761d6478bd642fULL);
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
 /// Are these the same owner? ASCII case does not matter (RFC 4343).
-[[nodiscard]] bool same_owner(Octets a, Octets b) noexcept;
+[[nodiscard]] inline bool same_owner(Octets a, Octets b) noexcept {
+    return a.size() == b.size() && base::equal_ignoring_case(a.data(), b.data(), a.size());
+}
 
 }  // namespace zones

@@ -6,15 +6,6 @@ namespace zones {
 
 namespace {
 
-constexpr std::size_t kEntryHeaderOctets = 4;
-
-std::size_t entry_size(const std::uint8_t* at) noexcept {
-    const dns::RRsetView rrset(at + kEntryHeaderOctets);
-    std::size_t size = kEntryHeaderOctets + rrset.octets().size();
-    if ((base::load_be16(at) & kEntryWeighted) != 0) size += std::size_t{2} * rrset.count();
-    return size;
-}
-
 /// Labels in wire form without the root, that a root label would make a name of.
 bool relative_owner_valid(Octets owner) noexcept {
     std::size_t at = 0;
@@ -39,7 +30,7 @@ std::optional<NodeView> NodeView::check(Octets octets) noexcept {
         if (rest.size() < kEntryHeaderOctets) return std::nullopt;
         const auto rrset = dns::RRsetView::check(rest.subspan(kEntryHeaderOctets));
         if (!rrset) return std::nullopt;
-        const std::size_t size = entry_size(rest.data());
+        const std::size_t size = node_entry_size(rest.data());
         const int type = static_cast<int>(rrset->type());
         if (size > rest.size() || type <= previous_type) return std::nullopt;
         previous_type = type;
@@ -47,35 +38,6 @@ std::optional<NodeView> NodeView::check(Octets octets) noexcept {
     }
     if (!rest.empty()) return std::nullopt;
     return NodeView(octets.data());
-}
-
-NodeEntry NodeView::Iterator::operator*() const noexcept {
-    NodeEntry entry;
-    entry.flags = base::load_be16(at_);
-    entry.answer_count = base::load_be16(at_ + 2);
-    entry.rrset = dns::RRsetView(at_ + kEntryHeaderOctets);
-    if ((entry.flags & kEntryWeighted) != 0) {
-        entry.weights = at_ + kEntryHeaderOctets + entry.rrset.octets().size();
-    }
-    return entry;
-}
-
-NodeView::Iterator& NodeView::Iterator::operator++() noexcept {
-    // Past the last entry there is nothing that may be read.
-    if (--left_ > 0) at_ += entry_size(at_);
-    return *this;
-}
-
-std::optional<NodeEntry> NodeView::find(dns::RRType type) const noexcept {
-    const auto wanted = static_cast<std::uint16_t>(type);
-    const std::uint8_t* at = at_ + kNodeHeaderOctets + at_[1];
-    for (std::size_t left = entry_count(); left > 0; --left) {
-        const std::uint16_t here = base::load_be16(at + kEntryHeaderOctets);
-        if (here == wanted) return *Iterator(at, left);
-        if (here > wanted) break;
-        at += entry_size(at);
-    }
-    return std::nullopt;
 }
 
 NodeParts::NodeParts(NodeView node)

@@ -48,6 +48,15 @@ struct NodeEntry {
     }
 };
 
+inline constexpr std::size_t kEntryHeaderOctets = 4;
+/// Octets of the whole entry that stands at `at`.
+[[nodiscard]] inline std::size_t node_entry_size(const std::uint8_t* at) noexcept {
+    const dns::RRsetView rrset(at + kEntryHeaderOctets);
+    std::size_t size = kEntryHeaderOctets + rrset.octets().size();
+    if ((base::load_be16(at) & kEntryWeighted) != 0) size += std::size_t{2} * rrset.count();
+    return size;
+}
+
 /// A node, borrowed from a NodeSource or from octets that `check` has accepted.
 class NodeView {
   public:
@@ -71,8 +80,24 @@ class NodeView {
     class Iterator {
       public:
         Iterator(const std::uint8_t* at, std::size_t left) noexcept : at_(at), left_(left) {}
-        [[nodiscard]] NodeEntry operator*() const noexcept;
-        Iterator& operator++() noexcept;
+        [[nodiscard]] NodeEntry operator*() const noexcept {
+            NodeEntry entry;
+            entry.flags = base::load_be16(at_);
+            entry.answer_count = base::load_be16(at_ + 2);
+            entry.rrset = dns::RRsetView(at_ + kEntryHeaderOctets);
+            if ((entry.flags & kEntryWeighted) != 0) {
+                entry.weights = at_ + kEntryHeaderOctets + entry.rrset.octets().size();
+            }
+            return entry;
+        }
+        [[nodiscard]] dns::RRType type() const noexcept {
+            return dns::RRsetView(at_ + kEntryHeaderOctets).type();
+        }
+        Iterator& operator++() noexcept {
+            // Past the last entry there is nothing that may be read.
+            if (--left_ > 0) at_ += node_entry_size(at_);
+            return *this;
+        }
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.left_ == b.left_;
         }
@@ -87,7 +112,13 @@ class NodeView {
     [[nodiscard]] Iterator end() const noexcept { return {nullptr, 0}; }
 
     /// The entry of a type, hidden ones too.
-    [[nodiscard]] std::optional<NodeEntry> find(dns::RRType type) const noexcept;
+    [[nodiscard]] std::optional<NodeEntry> find(dns::RRType type) const noexcept {
+        for (Iterator at = begin(); at != end(); ++at) {
+            if (at.type() == type) return *at;
+            if (at.type() > type) break;
+        }
+        return std::nullopt;
+    }
 
   private:
     const std::uint8_t* at_ = nullptr;

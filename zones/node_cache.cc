@@ -18,6 +18,9 @@ constexpr std::uint64_t kTagMask = ~kPointerMask;
 constexpr std::uint64_t kEmpty = 0;
 constexpr std::uint64_t kDead = 1;  // was taken; searches go on past it
 
+// A node that stands farther from where it belongs is fetched when it is looked for.
+constexpr unsigned kPrefetchLooks = 8;
+constexpr std::size_t kCacheLine = 64;
 // How far the clock goes for one insertion.
 constexpr std::size_t kMaxLooks = 64;
 // How many shards a sweep goes through before it frees what it has removed.
@@ -116,6 +119,21 @@ std::uint64_t NodeCache::hash(ZoneId zone, Octets relative_owner) const noexcept
 void NodeCache::prefetch(std::uint64_t hash) const noexcept {
     const Slots here = slots(shard_of(hash));
     __builtin_prefetch(&here.at[start_of(hash, here.capacity)]);
+}
+
+void NodeCache::prefetch_node(std::uint64_t hash) const noexcept {
+    const Slots here = slots(shard_of(hash));
+    const std::uint64_t tag = tag_of(hash);
+    std::size_t at = start_of(hash, here.capacity);
+    for (unsigned look = 0; look < kPrefetchLooks; ++look, at = after(at, here.capacity)) {
+        const std::uint64_t slot = here.at[at].load(std::memory_order_relaxed);
+        if (slot == kEmpty) return;
+        if ((slot & kTagMask) != tag || slot == kDead) continue;
+        const char* version = reinterpret_cast<const char*>(version_of(slot));
+        __builtin_prefetch(version);
+        __builtin_prefetch(version + kCacheLine);
+        return;
+    }
 }
 
 NodeCache::Found NodeCache::find(std::uint64_t hash, ZoneId zone, Octets relative_owner,

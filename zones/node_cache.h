@@ -60,8 +60,10 @@ class NodeCache {
 
     /// Of one (zone, owner), for the functions that take it; owners are compared without case.
     [[nodiscard]] std::uint64_t hash(ZoneId zone, Octets relative_owner) const noexcept;
-    /// Brings the slot of a hash into the processor's cache.
+    /// Brings the slot of a hash into the processor's cache, and later the node that is probably
+    /// meant. The lowest bit of the hash may be another.
     void prefetch(std::uint64_t hash) const noexcept;
+    void prefetch_node(std::uint64_t hash) const noexcept;
 
     enum class Hit : std::uint8_t { Miss, Present, Absent };
     struct Found {

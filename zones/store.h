@@ -226,6 +226,10 @@ class Store {
     class Source : public NodeSource {
       public:
         virtual void use(const Published& published) = 0;
+        /// Lets the processor fetch what `find` of this owner will look at first; the value is for
+        /// `approach_node`, which a little later lets it fetch the node itself. Never 0.
+        [[nodiscard]] virtual std::uint64_t approach(ZoneId zone, Octets relative_owner) = 0;
+        virtual void approach_node(std::uint64_t approached) = 0;
     };
     [[nodiscard]] virtual std::unique_ptr<Source> make_source(bool may_block) = 0;
 

@@ -29,8 +29,18 @@ class StoreSource : public Store::Source {
     StoreSource& operator=(const StoreSource&) = delete;
 
     void use(const Published& published) override { published_ = &published; }
+    [[nodiscard]] std::uint64_t approach(ZoneId zone, Octets relative_owner) override {
+        const std::uint64_t hash = cache_.hash(zone, relative_owner) | 1U;
+        cache_.prefetch(hash);
+        return hash;
+    }
+    void approach_node(std::uint64_t approached) override {
+        if (approached != 0) cache_.prefetch_node(approached);
+    }
     [[nodiscard]] bool may_wait() const override { return may_block_; }
-    void release() override { held_.clear(); }
+    void release() override {
+        if (!held_.empty()) held_.clear();
+    }
 
     [[nodiscard]] NodeFound find(ZoneId zone, Octets relative_owner) override {
         if (zone == 0) return {};

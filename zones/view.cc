@@ -30,6 +30,7 @@ ViewTable::ViewTable(std::vector<View> views, std::vector<Network> networks)
 }
 
 ViewId ViewTable::view_of(const base::IpAddress& source) const noexcept {
+    if (networks_.empty()) return kDefaultView;
     // One binary search per prefix length that occurs, longest first: real configurations have a
     // handful of lengths however many networks they list.
     const base::IpAddress address = source.unmapped();

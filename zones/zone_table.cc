@@ -85,9 +85,9 @@ ZoneTable::ZoneTable() : shards_(kShards) {
     std::fill(shards_.begin(), shards_.end(), empty);
 }
 
-const ZoneEntry* ZoneTable::find(dns::NameView qname, ViewId view, bool above_apex) const noexcept {
+const ZoneEntry* ZoneTable::find(dns::NameView qname, const dns::LabelOffsets& labels, ViewId view,
+                                 bool above_apex) const noexcept {
     if (size_ == 0) return nullptr;
-    const dns::LabelOffsets labels(qname);
     // From the whole name upward: the first apex met is the longest.
     for (std::size_t skip = above_apex ? 1 : 0; skip <= labels.count; ++skip) {
         const std::size_t count = labels.count - skip;
@@ -101,7 +101,7 @@ const ZoneEntry* ZoneTable::find(dns::NameView qname, ViewId view, bool above_ap
 }
 
 const ZoneEntry* ZoneTable::find_exact(dns::NameView apex) const noexcept {
-    const std::uint64_t hash = hash_of(apex);
+    const std::uint64_t hash = apex.hash(seed_);
     const Shard& shard = *shards_[shard_of(hash)];
     const std::size_t capacity = shard.slots.size();
     if (capacity == 0) return nullptr;

@@ -81,8 +81,12 @@ class ZoneTable {
     /// The zone whose apex is the longest at or above `qname` and that exists in `view`; null if
     /// there is none. With `above_apex`, the apex itself does not count: a question for DS is the
     /// parent's (RFC 4035, 3.1.4.1). No allocation.
+    [[nodiscard]] const ZoneEntry* find(dns::NameView qname, const dns::LabelOffsets& labels,
+                                        ViewId view, bool above_apex = false) const noexcept;
     [[nodiscard]] const ZoneEntry* find(dns::NameView qname, ViewId view,
-                                        bool above_apex = false) const noexcept;
+                                        bool above_apex = false) const noexcept {
+        return find(qname, dns::LabelOffsets(qname), view, above_apex);
+    }
     [[nodiscard]] const ZoneEntry* find_exact(dns::NameView apex) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -123,6 +127,7 @@ class ZoneTable {
     void count_labels(dns::NameView apex) noexcept;
 
     std::vector<std::shared_ptr<const Shard>> shards_;
+    std::uint64_t seed_ = dns::NameHash::seed();
     std::size_t size_ = 0;
     std::uint64_t label_counts_[2] = {};  // bit n: some apex has n labels; skips hopeless look-ups
 };

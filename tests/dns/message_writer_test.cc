@@ -154,7 +154,19 @@ TEST(MessageWriter, WhatItWritesReadsBackWithAnyLimit) {
         MessageWriter writer(buffer);
         writer.set_limit(limit);
         writer.header(1, kFlagQR);
-        if (!writer.question(name(random_name()), RRType::A, RRClass::IN)) continue;
+        // Half of the questions are borrowed, as a server has them: names may be taken from there.
+        const Name qname = name(random_name());
+        const bool borrowed = random.below(2) == 0;
+        Wire question(qname.octets().begin(), qname.octets().end());
+        question.insert(question.end(), {0, 1, 0, 1});
+        const auto tail_of_question = [&] {
+            const NameView whole(Octets(question).first(qname.size()));
+            return whole.parent(random.below(static_cast<std::uint32_t>(whole.label_count()) + 1));
+        };
+        const bool fits =
+            borrowed ? writer.question(question) : writer.question(qname, RRType::A, RRClass::IN);
+        if (!fits) continue;
+        if (borrowed && random.below(2) == 0) writer.expect_suffix(tail_of_question());
         std::vector<std::string> expected;
         for (int section = 1; section <= 3; ++section) {
             for (std::uint32_t i = random.below(4); i > 0; --i) {
@@ -186,7 +198,9 @@ TEST(MessageWriter, WhatItWritesReadsBackWithAnyLimit) {
                     }
                     set.add(*parse_rdata(type, text, NameView()));
                 }
-                const Name owner = name(random_name());
+                const Name own = name(random_name());
+                const NameView owner =
+                    borrowed && random.below(2) == 0 ? tail_of_question() : own.view();
                 const std::string prefix = std::to_string(section) + " " + owner.to_text() + " " +
                                            std::to_string(set.view().ttl()) + " " + to_text(type) +
                                            " ";
@@ -218,6 +232,32 @@ TEST(MessageWriter, WhatItWritesReadsBackWithAnyLimit) {
                   expected.size());
         ldns_pkt_free(packet);
     }
+}
+
+/// What is undone takes the question's labels with it where a name looked for them first.
+TEST(MessageWriter, TheQuestionIsFoundAgainAfterARollback) {
+    const Name qname = name("www.sub.example.");
+    Wire question(qname.octets().begin(), qname.octets().end());
+    question.insert(question.end(), {0, 1, 0, 1});
+    Wire buffer(512);
+    MessageWriter writer(buffer);
+    writer.header(1, kFlagQR);
+    ASSERT_TRUE(writer.question(question));
+    writer.expect_suffix(NameView(Octets(question).subspan(8, 9)));  // example.
+    const RRset ns = rrset(RRType::NS, 60, {"ns.example.", "www.sub.example.", "x.sub.example."});
+    const MessageWriter::Mark before = writer.mark();
+    ASSERT_TRUE(writer.rrset(Section::Answer, name("y.example."), ns.view(), 60));
+    const std::size_t size = writer.size();
+    writer.rollback(before);
+    ASSERT_TRUE(writer.rrset(Section::Answer, name("y.example."), ns.view(), 60));
+    EXPECT_EQ(writer.size(), size);
+    // Owner: label and pointer, then pointers; rdata: label and pointer, pointer, label and
+    // pointer.
+    EXPECT_EQ(size, before.used + (4 + 2 + 2) + 3 * 10 + (3 + 2) + 2 + (2 + 2));
+    const std::vector<std::string> expected = {"1 y.example. 60 NS ns.example.",
+                                               "1 y.example. 60 NS www.sub.example.",
+                                               "1 y.example. 60 NS x.sub.example."};
+    EXPECT_EQ(records_of(base::Octets(buffer).first(writer.finish())), expected);
 }
 
 /// An owner that became a pointer is not pointed to itself: readers would follow a chain.

@@ -66,6 +66,7 @@ class AnswerTest : public StoreTest {
         dns::Request request;
         const dns::Name asked = name(qname);
         request.qname = asked;
+        request.labels = dns::LabelOffsets(request.qname);
         request.qtype = qtype;
         request.qclass = dns::RRClass::IN;
         if (dnssec_ok_) request.edns.emplace().dnssec_ok = true;

@@ -73,8 +73,9 @@ class AnswerWalk : public testing::Test {
         const ZoneEntry& zone = *table->find_exact(name("example."));
         source_.in_vain = 0;
         const dns::Name owner = name(qname);
-        const Walk out =
-            walk_zone(source_, zone, layers_of(zone, view), owner.view(), dns::RRType::A, false);
+        Walk out;
+        walk_zone(source_, zone, layers_of(zone, view), owner.view(), dns::LabelOffsets(owner),
+                  dns::RRType::A, false, out);
         EXPECT_EQ(out.end, expected.end) << qname;
         EXPECT_LE(source_.in_vain, expected.in_vain) << qname;
     }
