@@ -6,6 +6,7 @@
 #   2. the same programs under AddressSanitizer and UndefinedBehaviorSanitizer
 #   3. the programs that involve threads under ThreadSanitizer
 #   4. release build: end-to-end tests against the program, tests/wire/
+#   5. instructions for each kind of answer, compared with tests/bench/answer_cost.txt
 #
 # --quick leaves out the sanitizers and what needs peers. Logs: build/logs. What was skipped is named
 # at the end, with the reason. The last line is like
@@ -17,7 +18,7 @@ quick=no
 case ${1:-} in
 "") ;;
 --quick) quick=yes ;;
-*) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 # The test programs in which threads meet; stage 3 builds and runs these.
@@ -192,5 +193,14 @@ if build release; then
         mapfile -t -O "${#skips[@]}" skips < <(sed -n 's/^  skipped /wire /p' "$logs/wire.log")
     fi
     if [ "$status" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then stage_failed "tests/wire ended with $status" "$logs/wire.log"; fi
+fi
+
+if [ "$quick" = no ] && build bench meridian answer_cost; then
+    say "instructions of an answer: tests/bench/answer_cost.py"
+    if python3 tests/bench/answer_cost.py --build build/bench >"$logs/answer_cost.log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        stage_failed "answers do not cost what tests/bench/answer_cost.txt says" "$logs/answer_cost.log"
+    fi
 fi
 finish
