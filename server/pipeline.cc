@@ -48,6 +48,7 @@ void Pipeline::begin_batch(base::MonoTime now) {
     now_ = now;
     published_ = store_.published();
     nodes_->use(*published_);
+    last_zone_ = nullptr;
     unix_time_s_.reset();
 }
 
@@ -90,7 +91,9 @@ void Pipeline::parse(const Query& query, Parsed& parsed) const {
 void Pipeline::approach(Parsed& parsed) {
     const dns::Request& request = parsed.request;
     if (parsed.outcome != dns::RequestOutcome::Answer || request.qclass != RRClass::IN) return;
-    parsed.zone = published_->zones->find(request.qname, request.labels, parsed.view);
+    parsed.zone =
+        published_->zones->find_near(last_zone_, request.qname, request.labels, parsed.view);
+    if (parsed.zone != nullptr) last_zone_ = parsed.zone;
     if (parsed.zone == nullptr || parsed.zone->base() == 0) return;
     const base::Octets owner =
         request.qname.octets().first(request.qname.size() - parsed.zone->apex().size());

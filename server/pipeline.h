@@ -135,6 +135,7 @@ class Pipeline {
     Tap& tap_;
     std::unique_ptr<zones::Store::Source> nodes_;
     const zones::Published* published_ = nullptr;
+    const zones::ZoneEntry* last_zone_ = nullptr;  // of this batch
     std::shared_ptr<const zones::HealthSnapshot> health_;
     base::Random random_;
     std::uint16_t rotation_ = 0;

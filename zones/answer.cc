@@ -449,6 +449,10 @@ class Composer {
     /// A part of a signed RRset would be bogus: who validates is given all of it.
     bool write_entry(Section section, NameView owner, const OwnerNode& node,
                      const NodeEntry& entry) noexcept {
+        if (!dnssec_ && entry.rrset.count() == 1 && entry.rrset.type() != RRType::RRSIG) {
+            return writer_.record(section, owner, entry.rrset.type(), dns::RRClass::IN,
+                                  entry.rrset.ttl(), *entry.rrset.begin());
+        }
         if (entry.rrset.type() == RRType::RRSIG) {
             return write_signatures_alone(section, owner, entry.rrset);
         }

@@ -1,3 +1,4 @@
+#include <array>
 #include <deque>
 #include <string>
 
@@ -28,11 +29,16 @@ class StoreSource : public Store::Source {
     StoreSource(const StoreSource&) = delete;
     StoreSource& operator=(const StoreSource&) = delete;
 
-    void use(const Published& published) override { published_ = &published; }
+    void use(const Published& published) override {
+        published_ = &published;
+        ++batch_;
+    }
     [[nodiscard]] std::uint64_t approach(ZoneId zone, Octets relative_owner) override {
-        const std::uint64_t hash = cache_.hash(zone, relative_owner) | 1U;
+        const std::uint64_t hash = cache_.hash(zone, relative_owner);
+        approached_[place_of(relative_owner)] = {relative_owner.data(), relative_owner.size(), zone,
+                                                 batch_, hash};
         cache_.prefetch(hash);
-        return hash;
+        return hash | 1U;
     }
     void approach_node(std::uint64_t approached) override {
         if (approached != 0) cache_.prefetch_node(approached);
@@ -44,7 +50,7 @@ class StoreSource : public Store::Source {
 
     [[nodiscard]] NodeFound find(ZoneId zone, Octets relative_owner) override {
         if (zone == 0) return {};
-        const std::uint64_t hash = cache_.hash(zone, relative_owner);
+        const std::uint64_t hash = hash_of(zone, relative_owner);
         const NodeCache::Found found =
             cache_.find(hash, zone, relative_owner, published_->revision);
         if (found.hit == NodeCache::Hit::Miss && !residency_.absent(hash)) {
@@ -94,6 +100,29 @@ class StoreSource : public Store::Source {
     }
 
   private:
+    /// Hashes that `approach` has made, for `find` of the same octets in the same batch: until it
+    /// ends no query of it changes.
+    struct Approached {
+        const std::uint8_t* owner = nullptr;
+        std::size_t size = 0;
+        ZoneId zone = 0;
+        std::uint32_t batch = 0;
+        std::uint64_t hash = 0;
+    };
+    static constexpr std::size_t kApproached = 64;
+
+    static std::size_t place_of(Octets relative_owner) noexcept {
+        const auto address = reinterpret_cast<std::uintptr_t>(relative_owner.data());
+        return (address ^ (address >> 6)) % kApproached;
+    }
+    [[nodiscard]] std::uint64_t hash_of(ZoneId zone, Octets relative_owner) const noexcept {
+        const Approached& known = approached_[place_of(relative_owner)];
+        const bool same = known.owner == relative_owner.data() &&
+                          known.size == relative_owner.size() && known.zone == zone &&
+                          known.batch == batch_;
+        return same ? known.hash : cache_.hash(zone, relative_owner);
+    }
+
     static bool is_link(NodeView node, dns::RRType type, const dns::Nsec3Parameters* chain) {
         const auto entry = node.find(type);
         if (!entry || chain == nullptr) return entry.has_value();
@@ -142,6 +171,8 @@ class StoreSource : public Store::Source {
     SourceCounters& counters_;
     const bool may_block_;
     const Published* published_ = nullptr;
+    std::uint32_t batch_ = 0;
+    std::array<Approached, kApproached> approached_;
     std::deque<std::string> held_;  // nodes read since `release`; a deque keeps them in place
     SourceCounters::Own own_;
 };

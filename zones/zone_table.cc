@@ -100,6 +100,27 @@ const ZoneEntry* ZoneTable::find(dns::NameView qname, const dns::LabelOffsets& l
     return nullptr;
 }
 
+const ZoneEntry* ZoneTable::find_near(const ZoneEntry* hint, dns::NameView qname,
+                                      const dns::LabelOffsets& labels, ViewId view) const noexcept {
+    if (hint != nullptr && labels.count < 63 && hint->apex().size() <= qname.size()) {
+        const dns::NameView apex = hint->apex();
+        const std::size_t above = qname.size() - apex.size();
+        std::size_t depth = 0;
+        while (depth < labels.count && labels.offset[depth] < above) ++depth;
+        // No apex has as many labels as a longer name above the qname has.
+        const std::uint64_t longer = ((std::uint64_t{2} << labels.count) - 1) &
+                                     ~((std::uint64_t{2} << (labels.count - depth)) - 1);
+        const bool at_label =
+            depth == labels.count ? apex.is_root() : labels.offset[depth] == above;
+        if ((label_counts_[0] & longer) == 0 && at_label &&
+            base::equal_ignoring_case(qname.data() + above, apex.data(), apex.size()) &&
+            hint->visible_in(view)) {
+            return hint;
+        }
+    }
+    return find(qname, labels, view);
+}
+
 const ZoneEntry* ZoneTable::find_exact(dns::NameView apex) const noexcept {
     const std::uint64_t hash = apex.hash(seed_);
     const Shard& shard = *shards_[shard_of(hash)];

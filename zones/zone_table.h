@@ -87,6 +87,10 @@ class ZoneTable {
                                         bool above_apex = false) const noexcept {
         return find(qname, dns::LabelOffsets(qname), view, above_apex);
     }
+    /// The same, where `hint`, an entry of this table or null, is probably the one.
+    [[nodiscard]] const ZoneEntry* find_near(const ZoneEntry* hint, dns::NameView qname,
+                                             const dns::LabelOffsets& labels,
+                                             ViewId view) const noexcept;
     [[nodiscard]] const ZoneEntry* find_exact(dns::NameView apex) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 

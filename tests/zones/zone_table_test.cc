@@ -45,6 +45,37 @@ TEST(ZoneTable, QuestionForDsIsTheParents) {
     EXPECT_EQ(found(*table, "."), ".");
 }
 
+TEST(ZoneTable, AHintChangesNothing) {
+    std::mt19937 random(11);
+    const std::vector<std::string> labels = {"a.", "B.", "aa.", "c."};
+    const auto random_name = [&] {
+        std::string text;
+        for (auto count = random() % 5; count > 0; --count) text += labels[random() % 4];
+        return text.empty() ? std::string(".") : text;
+    };
+    for (int round = 0; round < 300; ++round) {
+        std::map<std::string, ZoneRow> rows;
+        for (auto count = random() % 6; count > 0; --count) {
+            const std::string apex = random_name();
+            const bool everywhere = random() % 3 != 0;
+            rows[name(apex).to_text()] = everywhere ? entry(apex, 1) : entry(apex, 0, {{7, 3}});
+        }
+        std::vector<ZoneRow> list;
+        for (const auto& row : rows) list.push_back(row.second);
+        const auto table = ZoneTable::build(list);
+        std::vector<const ZoneEntry*> hints = {nullptr};
+        table->for_each([&hints](const ZoneEntry& each) { hints.push_back(&each); });
+        for (int i = 0; i < 40; ++i) {
+            const dns::Name qname = name(random_name());
+            const ViewId view = random() % 2 == 0 ? kDefaultView : 7;
+            const ZoneEntry* hint = hints[random() % hints.size()];
+            EXPECT_EQ(table->find_near(hint, qname, dns::LabelOffsets(qname), view),
+                      table->find(qname, view))
+                << qname.to_text();
+        }
+    }
+}
+
 TEST(ZoneTable, OldTablesStayAsTheyAre) {
     const ZoneTable empty;
     const auto one = empty.with(entry("example.", 1));
