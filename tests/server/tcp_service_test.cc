@@ -209,6 +209,9 @@ class NoDescriptors {
 };
 
 TEST_F(TcpServiceTest, WithoutDescriptorsIdleClientsMakeRoomAndTheOthersAreServed) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "this sanitizer looks at objects through a pipe, which takes descriptors";
+#endif
     start();
     std::vector<Client> clients(8);
     Client udp(false);
