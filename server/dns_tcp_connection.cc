@@ -10,7 +10,6 @@ namespace server {
 namespace {
 
 constexpr std::size_t kLengthOctets = 2;
-constexpr std::size_t kFlushOctets = DnsTcp::kFlushOctets;
 /// Who holds less than this is not closed for what all hold together.
 constexpr std::size_t kHoldsLittle = 4096;
 
