@@ -98,8 +98,7 @@ void Pipeline::approach(Parsed& parsed) {
     const base::Octets owner =
         request.qname.octets().first(request.qname.size() - parsed.zone->apex().size());
     parsed.nodes[0] = nodes_->approach(parsed.zone->base(), owner);
-    std::size_t depth = 0;
-    while (depth < request.labels.count && request.labels.offset[depth] < owner.size()) ++depth;
+    const std::size_t depth = parsed.zone->depth_of(request.qname, request.labels);
     if (depth < 2) return;
     parsed.nodes[1] =
         nodes_->approach(parsed.zone->base(), owner.subspan(request.labels.offset[depth - 1]));

@@ -46,8 +46,7 @@ void walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
                dns::NameView qname, const dns::LabelOffsets& labels, dns::RRType qtype,
                bool at_parent_side, Walk& out) noexcept {
     const base::Octets below_apex = qname.octets().first(qname.size() - zone.apex().size());
-    std::size_t depth = 0;
-    while (depth < labels.count && labels.offset[depth] < below_apex.size()) ++depth;
+    const std::size_t depth = zone.depth_of(qname, labels);
     const std::size_t apex_labels = labels.count - depth;
 
     OwnerNode encloser;

@@ -105,8 +105,7 @@ const ZoneEntry* ZoneTable::find_near(const ZoneEntry* hint, dns::NameView qname
     if (hint != nullptr && labels.count < 63 && hint->apex().size() <= qname.size()) {
         const dns::NameView apex = hint->apex();
         const std::size_t above = qname.size() - apex.size();
-        std::size_t depth = 0;
-        while (depth < labels.count && labels.offset[depth] < above) ++depth;
+        const std::size_t depth = hint->depth_of(qname, labels);
         // No apex has as many labels as a longer name above the qname has.
         const std::uint64_t longer = ((std::uint64_t{2} << labels.count) - 1) &
                                      ~((std::uint64_t{2} << (labels.count - depth)) - 1);

@@ -31,6 +31,14 @@ class ZoneEntry {
             {reinterpret_cast<const std::uint8_t*>(this + 1) + variant_count_ * sizeof(Variant),
              apex_size_});
     }
+    /// How many labels of a name at or below the apex stand below it.
+    [[nodiscard]] std::size_t depth_of(dns::NameView qname,
+                                       const dns::LabelOffsets& labels) const noexcept {
+        const std::size_t below = qname.size() - apex_size_;
+        std::size_t depth = 0;
+        while (depth < labels.count && labels.offset[depth] < below) ++depth;
+        return depth;
+    }
     /// 0: the zone exists only in the views of `variants`.
     [[nodiscard]] ZoneId base() const noexcept { return base_; }
     /// Of each view its overlay of the base, or its own zone if there is no base.

@@ -33,7 +33,7 @@ constexpr std::size_t kReplyOctets = 4096;
     std::exit(1);
 }
 
-/// What the answers of one kind were: the RCODEs and counts of all, or "mixed".
+/// What the answers of one kind were, counted.
 struct Seen {
     std::array<std::uint64_t, 16> rcodes{};
     std::uint64_t answers = 0, octets = 0;

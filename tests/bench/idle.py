@@ -8,31 +8,14 @@ import os
 import re
 import socket
 import statistics
-import struct
 import sys
 import time
 import urllib.request
 
+from tcp_question import QUESTION, ask, read_answer, send_question
+
 PER_ADDRESS = 20000  # source ports of one address of ours
 STEP = 500  # connections opened before their answers are read
-
-QUESTION = struct.pack("!6H", 1, 0, 1, 0, 0, 0) + b"\5bench\7example\0" + struct.pack("!2H", 6, 1)
-FRAMED = struct.pack("!H", len(QUESTION)) + QUESTION
-
-
-def read_exactly(client, size):
-    out = b""
-    while len(out) < size:
-        part = client.recv(size - len(out))
-        if not part:
-            raise ConnectionError("the server hung up")
-        out += part
-    return out
-
-
-def ask(client):
-    client.sendall(FRAMED)
-    read_exactly(client, struct.unpack("!H", read_exactly(client, 2))[0])
 
 
 def connect(port, number):
@@ -83,9 +66,9 @@ def main():
     while len(clients) < wanted:
         new = [connect(port, len(clients) + i) for i in range(min(STEP, wanted - len(clients)))]
         for client in new:
-            client.sendall(FRAMED)
+            send_question(client)
         for client in new:
-            read_exactly(client, struct.unpack("!H", read_exactly(client, 2))[0])
+            read_answer(client)
         clients += new
     print("%d connections opened and answered in %.1f s" % (len(clients), time.monotonic() - start))
     count = len(clients)

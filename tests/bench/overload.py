@@ -8,31 +8,15 @@ connection that stays, over new ones, and the API, and tells how long that takes
 import http.client
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import threading
 import time
 
-QUESTION = struct.pack("!6H", 1, 0, 1, 0, 0, 0) + b"\5bench\7example\0" + struct.pack("!2H", 6, 1)
-FRAMED = struct.pack("!H", len(QUESTION)) + QUESTION
+from tcp_question import ask
+
 SHARE = 0.9  # of the best rate that is wanted
 LIMIT_MS = 250.0  # a median above this is no longer responsive
-
-
-def read_exactly(client, size):
-    out = b""
-    while len(out) < size:
-        part = client.recv(size - len(out))
-        if not part:
-            raise ConnectionError("the server hung up")
-        out += part
-    return out
-
-
-def ask(client):
-    client.sendall(FRAMED)
-    read_exactly(client, struct.unpack("!H", read_exactly(client, 2))[0])
 
 
 class Probe(threading.Thread):

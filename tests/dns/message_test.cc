@@ -78,6 +78,46 @@ TEST(Request, EveryPrefixOfAQueryIsHandled) {
     }
 }
 
+TEST(Request, NamesUpToTheirLimits) {
+    const auto asked = [](const Wire& name) {
+        Wire wire = query();
+        wire.erase(wire.begin() + kHeaderOctets, wire.end() - 4);
+        wire.insert(wire.begin() + kHeaderOctets, name.begin(), name.end());
+        return wire;
+    };
+    const auto labels_of = [](std::size_t count, std::size_t size) {
+        Wire name;
+        for (std::size_t i = 0; i < count; ++i) {
+            name.push_back(static_cast<std::uint8_t>(size));
+            name.insert(name.end(), size, 'a');
+        }
+        name.push_back(0);
+        return name;
+    };
+    Request request;
+    Wire longest = labels_of(4, 62);  // 253 octets, and a label of one
+    longest.insert(longest.begin(), {1, 'a'});
+    for (const Wire& name : {labels_of(0, 0), labels_of(127, 1), labels_of(3, 63), longest}) {
+        const Wire wire = asked(name);
+        ASSERT_EQ(outcome_of(wire, request), RequestOutcome::Answer) << name.size();
+        EXPECT_EQ(request.qname.size(), name.size());
+        const LabelOffsets expected(request.qname);
+        ASSERT_EQ(request.labels.count, expected.count);
+        for (std::size_t i = 0; i < expected.count; ++i) {
+            EXPECT_EQ(request.labels.offset[i], expected.offset[i]) << i;
+        }
+    }
+    Wire too_long = labels_of(4, 62);
+    too_long.insert(too_long.begin(), {2, 'a', 'a'});  // 256 octets
+    Wire pointer = labels_of(1, 3);
+    pointer.back() = 0xc0;
+    for (const Wire& name : {labels_of(128, 1), labels_of(1, 64), too_long, pointer}) {
+        EXPECT_EQ(outcome_of(asked(name), request), RequestOutcome::FormErr) << name.size();
+        EXPECT_TRUE(request.qname.is_root());
+        EXPECT_EQ(request.labels.count, 0);
+    }
+}
+
 TEST(Request, Outcomes) {
     const auto with_opt = [](std::uint32_t ttl, const Wire& options) {
         Wire wire = query(0, 1);

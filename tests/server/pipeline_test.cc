@@ -136,6 +136,65 @@ TEST_F(PipelineTest, AnswersWithTheIdAndFlagsOfTheQuery) {
     EXPECT_FALSE(reply.opt);
 }
 
+/// A batch brings zones and nodes near before it answers, and keeps what it has seen of them: that
+/// must not show.
+TEST_F(PipelineTest, ABatchIsAnsweredAsEachQueryAlone) {
+    must(changes(zones_test::zone("deep.sub.example."), zones_test::zone("other.")));
+    must(changes(put("example.", "a.b.example.", RRType::A, {"192.0.2.2"})));
+    must(changes(put("example.", "*.wild.example.", RRType::A, {"192.0.2.3"})));
+    must(changes(put("deep.sub.example.", "www.deep.sub.example.", RRType::A, {"192.0.2.4"})));
+    must(changes(put("other.", "www.other.", RRType::A, {"192.0.2.5"})));
+    const std::vector<std::string> names = {"www.example.",
+                                            "WWW.Example.",
+                                            "www.other.",
+                                            "example.",
+                                            "other.",
+                                            "b.example.",
+                                            "a.b.example.",
+                                            "b.b.example.",
+                                            "none.example.",
+                                            "x.wild.example.",
+                                            "x.y.wild.example.",
+                                            "www.sub.example.",
+                                            ".",
+                                            "deep.sub.example.",
+                                            "www.deep.sub.example.",
+                                            "none.deep.sub.example.",
+                                            "www.elsewhere."};
+    std::vector<std::vector<std::uint8_t>> messages;
+    for (const RRType type : {RRType::A, RRType::DS, RRType::SOA, RRType::ANY}) {
+        for (const std::string& qname : names) messages.push_back(message(qname, type));
+    }
+    messages.push_back({1, 2, 3});
+    messages.push_back(message("www.example.", RRType::A, dns::kFlagQR));
+    // Twice, so that one batch does not live from what it saw in another; 64 are a whole one.
+    for (std::size_t first : {std::size_t{0}, std::size_t{6}}) {
+        std::vector<Query> queries(kAnswerBatch);
+        std::vector<std::vector<std::uint8_t>> rooms(kAnswerBatch, std::vector<std::uint8_t>(4096));
+        std::vector<server::Reply> replies(kAnswerBatch);
+        for (std::size_t i = 0; i < kAnswerBatch; ++i) {
+            queries[i].message = messages[(first + i * 7) % messages.size()];
+            queries[i].client = *base::Endpoint::parse(client_);
+            queries[i].received = base::mono_now();
+            replies[i].octets = rooms[i];
+        }
+        pipeline_->begin_batch(base::mono_now());
+        pipeline_->run_batch(queries, replies, [](std::size_t i) { ADD_FAILURE() << i; });
+        pipeline_->end_batch();
+        for (std::size_t i = 0; i < kAnswerBatch; ++i) {
+            std::vector<std::uint8_t> room(4096);
+            std::size_t size = 0;
+            pipeline_->begin_batch(base::mono_now());
+            EXPECT_EQ(pipeline_->run(queries[i], room, size), replies[i].step) << i;
+            pipeline_->end_batch();
+            ASSERT_EQ(size, replies[i].size) << i;
+            EXPECT_TRUE(std::equal(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(size),
+                                   rooms[i].begin()))
+                << i;
+        }
+    }
+}
+
 TEST_F(PipelineTest, ErrorsOfEveryKind) {
     std::vector<std::uint8_t> trailing = message("www.example.", RRType::A);
     trailing.push_back(0);
