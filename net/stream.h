@@ -55,6 +55,8 @@ class Stream {
     virtual void pause_read() = 0;
     virtual void resume_read() = 0;
 
+    /// May octets of the application flow yet? False until a handshake is over.
+    [[nodiscard]] virtual bool ready() const { return true; }
     /// Octets written and not yet handed to the kernel.
     [[nodiscard]] virtual std::size_t queued() const = 0;
     [[nodiscard]] virtual const Peer& peer() const = 0;

@@ -7,13 +7,21 @@
 namespace net {
 namespace {
 
+/// Octets of handshakes, key updates and alerts that may wait for a peer: a long chain of
+/// certificates is a tenth of it.
+constexpr std::size_t kMaxOwnQueued = 256 * 1024;
+constexpr const char* kDeafPeer = "TLS failed: the peer does not read what it makes us say";
+
 class TlsStreamOver final : public TlsStream, private StreamHandler {
   public:
-    TlsStreamOver(std::unique_ptr<Stream> transport, std::shared_ptr<const TlsContext> context)
-        : transport_(std::move(transport)), session_(std::move(context)) {
+    TlsStreamOver(std::unique_ptr<Stream> transport, std::shared_ptr<const TlsContext> context,
+                  TlsObserver* observer)
+        : transport_(std::move(transport)), session_(std::move(context)), observer_(observer) {
         peer_ = transport_->peer();
         peer_.tls = true;
     }
+
+    ~TlsStreamOver() override { tell(TlsObserver::Handshake::Failed); }
 
     void start(StreamHandler& handler) override {
         handler_ = &handler;
@@ -47,22 +55,29 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
     [[nodiscard]] std::size_t queued() const override { return transport_->queued(); }
     [[nodiscard]] const Peer& peer() const override { return peer_; }
     [[nodiscard]] const base::Endpoint& local() const override { return transport_->local(); }
+    [[nodiscard]] bool ready() const override { return ready_; }
     [[nodiscard]] std::string alpn() const override { return session_.alpn(); }
 
   private:
     void on_read(base::Octets octets) override {
         if (failed_) return;
-        std::vector<std::uint8_t> plaintext;
-        const bool before = session_.established();
+        // One buffer for all the connections of a thread: what is read is consumed at once.
+        static thread_local std::vector<std::uint8_t> plaintext;
+        plaintext.clear();
         const auto received = session_.receive(octets, plaintext);
         const auto alive = alive_.watch();
-        flush();  // handshake messages, or the alert that says what is wrong
-        if (!received) {
+        const bool listens = send_own_answers();
+        if (!received || !listens) {
             failed_ = true;
-            failure_ = received.error().message;
+            failure_ = received ? kDeafPeer : received.error().message;
             transport_->shutdown();
         }
-        if (!before && session_.established()) peer_.tls_subject = session_.client_subject();
+        if (!ready_ && session_.established()) {
+            ready_ = true;
+            peer_.tls_subject = session_.client_subject();
+            tell(session_.resumed() ? TlsObserver::Handshake::Resumed
+                                    : TlsObserver::Handshake::Full);
+        }
         if (!plaintext.empty()) {
             handler_->on_read(plaintext);
             if (!*alive || closed_) return;
@@ -78,8 +93,8 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
         if (end_told_) return;
         if (failure_.empty() && !session_.peer_closed()) {
             // Without close_notify someone else may have cut the connection (RFC 8446, 6.1).
-            failure_ = session_.established() ? "the peer ended without close_notify"
-                                              : "TLS handshake failed: the peer left";
+            failure_ = ready_ ? "the peer ended without close_notify"
+                              : "TLS handshake failed: the peer left";
         }
         if (!failure_.empty()) {
             close();
@@ -97,15 +112,32 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
     }
 
     bool flush() {
-        const std::vector<std::uint8_t> out = session_.take_output();
-        return transport_->write(out);
+        const bool room = transport_->write(session_.output());
+        session_.output_sent();
+        return room;
+    }
+
+    /// What TLS itself has to say: handshake messages, or the alert that says what is wrong. False
+    /// when too much of it waits for a peer who makes us say more and more.
+    bool send_own_answers() {
+        if (transport_->queued() == 0) own_queued_ = 0;
+        own_queued_ += session_.output().size();
+        flush();
+        return own_queued_ <= kMaxOwnQueued;
+    }
+
+    void tell(TlsObserver::Handshake handshake) {
+        if (observer_ != nullptr) std::exchange(observer_, nullptr)->on_handshake(handshake);
     }
 
     std::unique_ptr<Stream> transport_;
     TlsSession session_;
+    TlsObserver* observer_;  // null: told already, or there is none
     Peer peer_;
     StreamHandler* handler_ = nullptr;
+    std::size_t own_queued_ = 0;  // since the transport's queue was empty
     std::string failure_;
+    bool ready_ = false;  // the handshake is over
     bool failed_ = false;
     bool closed_ = false;
     bool end_told_ = false;
@@ -115,8 +147,9 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
 }  // namespace
 
 std::unique_ptr<TlsStream> TlsStream::create(std::unique_ptr<Stream> transport,
-                                             std::shared_ptr<const TlsContext> context) {
-    return std::make_unique<TlsStreamOver>(std::move(transport), std::move(context));
+                                             std::shared_ptr<const TlsContext> context,
+                                             TlsObserver* observer) {
+    return std::make_unique<TlsStreamOver>(std::move(transport), std::move(context), observer);
 }
 
 }  // namespace net

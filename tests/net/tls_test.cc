@@ -35,8 +35,9 @@ Handshake exchange(TlsClient& client, TlsSession& server, std::string& heard,
             }
         }
         heard += base::as_text(plaintext);
-        const std::vector<std::uint8_t> to_client = server.take_output();
-        client.give(base::as_text(to_client));
+        const std::string to_client(base::as_text(server.output()));
+        server.output_sent();
+        client.give(to_client);
         if (to_server.empty() && to_client.empty()) break;
     }
     return out;
@@ -46,8 +47,7 @@ class Tls : public ::testing::Test {
   protected:
     std::shared_ptr<const TlsContext> context(std::vector<std::string> alpn = {"h2", "http/1.1"}) {
         TlsConfig config;
-        config.certificate_file = files_.certificate;
-        config.key_file = files_.key;
+        config.certificates = {{files_.certificate, files_.key}};
         config.alpn = std::move(alpn);
         auto loaded = TlsContext::load(config);
         EXPECT_TRUE(loaded) << loaded.error().message;
@@ -85,7 +85,7 @@ TEST_F(Tls, HandshakeInMemoryHoweverTheOctetsAreCut) {
 TEST_F(Tls, RefusesOldVersionsAndForeignProtocols) {
     std::string heard;
     {
-        TlsClient client(files_.certificate, "server.test", {"h2"}, TLS1_2_VERSION);
+        TlsClient client(files_.certificate, "server.test", {"h2"}, TLS1_1_VERSION);
         TlsSession server(context());
         const Handshake result = exchange(client, server, heard);
         EXPECT_FALSE(result.client_done);
@@ -104,16 +104,110 @@ TEST_F(Tls, RefusesOldVersionsAndForeignProtocols) {
     EXPECT_FALSE(server.receive(base::as_octets("GET / HTTP/1.1\r\n\r\n"), plaintext));
 }
 
+TEST_F(Tls, Tls12SpeaksForwardSecretAeadSuitesAlone) {
+    std::string heard;
+    for (const char* suites : {"ALL", "ECDHE-ECDSA-CHACHA20-POLY1305"}) {
+        TlsClient client(files_.certificate, "server.test", {"h2"}, TLS1_2_VERSION);
+        ASSERT_TRUE(client.set_suites(suites));
+        TlsSession server(context());
+        const Handshake result = exchange(client, server, heard);
+        EXPECT_TRUE(result.client_done) << result.server_error;
+        EXPECT_EQ(client.version(), "TLSv1.2");
+        EXPECT_TRUE(client.cipher().starts_with("ECDHE-ECDSA-")) << client.cipher();
+    }
+    for (const char* suites : {"ECDHE-ECDSA-AES128-SHA256", "AES128-GCM-SHA256", "kDHE"}) {
+        TlsClient client(files_.certificate, "server.test", {"h2"}, TLS1_2_VERSION);
+        ASSERT_TRUE(client.set_suites(suites));
+        TlsSession server(context());
+        EXPECT_FALSE(exchange(client, server, heard).client_done) << suites;
+    }
+}
+
+TEST_F(Tls, ChoosesTheCertificateByTheNameAskedFor) {
+    const CertificateFiles other("other.test");
+    const CertificateFiles star("*.wild.test");
+    TlsConfig config;
+    for (const CertificateFiles* files : {&files_, &other, &star}) {
+        config.certificates.push_back({files->certificate, files->key});
+    }
+    const auto loaded = TlsContext::load(config);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    struct Row {
+        const char* asked;
+        const char* given;
+    };
+    for (const Row& row : {Row{"server.test", "server.test"}, Row{"OTHER.test", "other.test"},
+                           Row{"a.wild.test", "*.wild.test"}, Row{"b.a.wild.test", "server.test"},
+                           Row{"wild.test", "server.test"}, Row{"unknown.test", "server.test"}}) {
+        TlsClient client(files_.certificate, row.asked, {});
+        client.trust_anything();
+        TlsSession server(*loaded);
+        std::string heard;
+        EXPECT_TRUE(exchange(client, server, heard).client_done) << row.asked;
+        EXPECT_EQ(client.server(), row.given) << row.asked;
+    }
+}
+
+TEST_F(Tls, TicketsResumeSessionsAlsoWithTheContextThatReplacesIt) {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        TlsConfig config;
+        config.certificates = {{files_.certificate, files_.key}};
+        config.tickets = std::make_shared<TlsTickets>();
+        std::string heard;
+        TlsClient first(files_.certificate, "server.test", {}, version);
+        {
+            TlsSession server(*TlsContext::load(config));
+            ASSERT_TRUE(exchange(first, server, heard).client_done);
+            EXPECT_FALSE(server.resumed());
+            EXPECT_EQ(first.read(), "");
+        }
+        SSL_SESSION* const session = first.session();
+        {
+            TlsClient again(files_.certificate, "server.test", {}, version);
+            again.resume(session);
+            TlsSession server(*TlsContext::load(config));
+            ASSERT_TRUE(exchange(again, server, heard).client_done);
+            EXPECT_TRUE(server.resumed());
+            EXPECT_TRUE(again.resumed());
+        }
+        {
+            config.tickets = nullptr;  // other keys: a full handshake
+            TlsClient again(files_.certificate, "server.test", {}, version);
+            again.resume(session);
+            TlsSession server(*TlsContext::load(config));
+            ASSERT_TRUE(exchange(again, server, heard).client_done);
+            EXPECT_FALSE(server.resumed());
+        }
+        SSL_SESSION_free(session);
+    }
+}
+
+TEST(TlsTickets, KeysChangeEveryHourAndAreForgottenWithTheirLastTicket) {
+    TlsTickets tickets;
+    const base::MonoTime start{};
+    const TlsTickets::Key first = tickets.sealing(start);
+    const auto opens = [&](const TlsTickets::Key& key, std::chrono::seconds at) {
+        return tickets.opening(key.name, start + at);
+    };
+    EXPECT_EQ(tickets.sealing(start + std::chrono::seconds(3599)).name, first.name);
+    ASSERT_TRUE(opens(first, std::chrono::seconds(3599)));
+    EXPECT_TRUE(opens(first, std::chrono::seconds(3599))->newest);
+    EXPECT_NE(tickets.sealing(start + TlsTickets::kSealsFor).name, first.name);
+    const auto late = opens(first, std::chrono::seconds(3 * 3600 - 1));
+    ASSERT_TRUE(late);
+    EXPECT_EQ(late->key.cipher, first.cipher);
+    EXPECT_FALSE(late->newest);
+    EXPECT_FALSE(opens(first, std::chrono::seconds(3 * 3600)));
+}
+
 TEST_F(Tls, SaysWhatIsWrongWithTheFiles) {
     TlsConfig config;
-    config.certificate_file = "/nonexistent.pem";
-    config.key_file = files_.key;
+    config.certificates = {{"/nonexistent.pem", files_.key}};
     auto missing = TlsContext::load(config);
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().message.find("/nonexistent.pem"), std::string::npos);
     const CertificateFiles other("other.test");
-    config.certificate_file = files_.certificate;
-    config.key_file = other.key;
+    config.certificates = {{files_.certificate, other.key}};
     auto mismatch = TlsContext::load(config);
     ASSERT_FALSE(mismatch);
     EXPECT_NE(mismatch.error().message.find(other.key), std::string::npos);
@@ -127,8 +221,7 @@ TEST_F(Tls, SaysWhatIsWrongWithTheFiles) {
 TEST_F(Tls, AsksClientsForCertificates) {
     const CertificateFiles mine("alice");
     TlsConfig config;
-    config.certificate_file = files_.certificate;
-    config.key_file = files_.key;
+    config.certificates = {{files_.certificate, files_.key}};
     config.client_ca_file = mine.certificate;
     config.require_client_certificate = true;
     auto loaded = TlsContext::load(config);
@@ -147,6 +240,59 @@ TEST_F(Tls, AsksClientsForCertificates) {
         const Handshake result = exchange(client, server, heard);
         EXPECT_NE(result.server_error.find("peer did not return a certificate"), std::string::npos)
             << result.server_error;
+    }
+}
+
+TEST(Certificate, SaysWhatClientsWillNotLike) {
+    const auto read = [](const CertificateFiles& files) {
+        auto report = read_certificate({files.certificate, files.key}, base::wall_now());
+        EXPECT_TRUE(report) << report.error().message;
+        return report ? *report : CertificateReport{};
+    };
+    const auto fault = [&](const CertificateFiles& files) {
+        const CertificateReport report = read(files);
+        EXPECT_LE(report.faults.size(), 1U) << report.faults.back();
+        return report.faults.empty() ? std::string() : report.faults.front();
+    };
+    const CertificateFiles root("root.test");
+    EXPECT_EQ(fault(root), "");
+    const CertificateFiles middle("middle.test", &root);
+    const CertificateFiles leaf("leaf.test", &middle);
+    EXPECT_NE(fault(leaf).find("the chain is not complete: its last certificate was issued by "
+                               "CN=middle.test"),
+              std::string::npos);
+    leaf.append(middle);
+    EXPECT_NE(fault(leaf).find("issued by CN=root.test"), std::string::npos);
+    leaf.append(root);
+    EXPECT_EQ(fault(leaf), "");
+    const CertificateReport good = read(leaf);
+    EXPECT_EQ(good.names, std::vector<std::string>{"leaf.test"});
+    const auto left = good.not_after - base::wall_now();
+    EXPECT_LT(left, std::chrono::seconds(3601));
+    EXPECT_GT(left, std::chrono::seconds(3500));
+    const CertificateFiles gap("gap.test", &middle);
+    gap.append(root);
+    EXPECT_NE(fault(gap).find("the chain is broken: certificate 1 was issued by CN=middle.test"),
+              std::string::npos);
+    EXPECT_NE(fault(CertificateFiles("old.test", nullptr, -7200, -60)).find("expired on"),
+              std::string::npos);
+    EXPECT_NE(fault(CertificateFiles("new.test", nullptr, 3600, 7200)).find("not valid before"),
+              std::string::npos);
+    EXPECT_NE(fault(CertificateFiles("nobody", nullptr, -60, 60, false)).find("names nobody"),
+              std::string::npos);
+    // The first of the chain to expire counts.
+    const CertificateFiles brief("brief.test", nullptr, -60, 600);
+    const CertificateFiles under("under.test", &brief);
+    under.append(brief);
+    EXPECT_LT(read(under).not_after - base::wall_now(), std::chrono::seconds(601));
+}
+
+TEST(Certificate, AStarStandsForOneLabel) {
+    CertificateReport report;
+    report.names = {"a.test", "*.b.test"};
+    for (const char* name : {"a.test", "x.b.test"}) EXPECT_TRUE(report.covers(name)) << name;
+    for (const char* name : {"x.a.test", "b.test", "y.x.b.test", "test"}) {
+        EXPECT_FALSE(report.covers(name)) << name;
     }
 }
 

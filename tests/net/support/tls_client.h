@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,9 +29,11 @@ inline std::string run_command(const std::string& command) {
     return out;
 }
 
-/// A self-signed certificate (P-256) for `name` and its key, in files that go with the object.
+/// A certificate (P-256) for `name` and its key, in files that go with the object. Self-signed, or
+/// issued by `issuer`, whose own certificate the file leaves out.
 struct CertificateFiles {
-    explicit CertificateFiles(const std::string& name) {
+    explicit CertificateFiles(const std::string& name, const CertificateFiles* issuer = nullptr,
+                              long from_s = -60, long until_s = 3600, bool names = true) {
         static int number = 0;
         const std::string stem = std::filesystem::temp_directory_path().string() + "/net_tls_" +
                                  std::to_string(getpid()) + "_" + std::to_string(++number);
@@ -40,18 +43,33 @@ struct CertificateFiles {
         X509* x509 = X509_new();
         X509_set_version(x509, 2);
         ASN1_INTEGER_set(X509_get_serialNumber(x509), number);
-        X509_gmtime_adj(X509_getm_notBefore(x509), -60);
-        X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
+        X509_gmtime_adj(X509_getm_notBefore(x509), from_s);
+        X509_gmtime_adj(X509_getm_notAfter(x509), until_s);
         X509_set_pubkey(x509, pair);
         X509_NAME* subject = X509_get_subject_name(x509);
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
                                    reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-        X509_set_issuer_name(x509, subject);
-        X509_EXTENSION* names =
-            X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, ("DNS:" + name).c_str());
-        X509_add_ext(x509, names, -1);
-        X509_EXTENSION_free(names);
-        X509_sign(x509, pair, EVP_sha256());
+        if (names) {
+            X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name,
+                                                            ("DNS:" + name).c_str());
+            X509_add_ext(x509, extension, -1);
+            X509_EXTENSION_free(extension);
+        }
+        if (issuer == nullptr) {
+            X509_set_issuer_name(x509, subject);
+            X509_sign(x509, pair, EVP_sha256());
+        } else {
+            std::FILE* file = std::fopen(issuer->certificate.c_str(), "r");
+            X509* above = PEM_read_X509(file, nullptr, nullptr, nullptr);
+            std::fclose(file);
+            file = std::fopen(issuer->key.c_str(), "r");
+            EVP_PKEY* signer = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+            std::fclose(file);
+            X509_set_issuer_name(x509, X509_get_subject_name(above));
+            X509_sign(x509, signer, EVP_sha256());
+            X509_free(above);
+            EVP_PKEY_free(signer);
+        }
         write(certificate, [&](std::FILE* f) { PEM_write_X509(f, x509); });
         write(key, [&](std::FILE* f) {
             PEM_write_PrivateKey(f, pair, nullptr, nullptr, 0, nullptr, nullptr);
@@ -65,6 +83,11 @@ struct CertificateFiles {
     }
     CertificateFiles(const CertificateFiles&) = delete;
     CertificateFiles& operator=(const CertificateFiles&) = delete;
+
+    /// Puts the other's certificates behind those of this file.
+    void append(const CertificateFiles& other) const {
+        std::ofstream(certificate, std::ios::app) << std::ifstream(other.certificate).rdbuf();
+    }
 
     std::string certificate;
     std::string key;
@@ -138,6 +161,25 @@ class TlsClient {
     }
     void shutdown() { SSL_shutdown(ssl_); }
     std::string version() { return SSL_get_version(ssl_); }
+    std::string cipher() { return SSL_get_cipher_name(ssl_); }
+    bool resumed() { return SSL_session_reused(ssl_) == 1; }
+    /// What `resume` of another client wants; the caller's to free. After a `read`, which takes the
+    /// tickets of TLS 1.3.
+    SSL_SESSION* session() { return SSL_get1_session(ssl_); }
+    void resume(SSL_SESSION* session) { SSL_set_session(ssl_, session); }
+    bool set_suites(const char* suites) { return SSL_set_cipher_list(ssl_, suites) == 1; }
+    /// The subject of the server's certificate.
+    std::string server() {
+        X509* certificate = SSL_get0_peer_certificate(ssl_);
+        char name[256] = {};
+        if (certificate != nullptr) {
+            X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
+                                      sizeof name);
+        }
+        return name;
+    }
+    void trust_anything() { SSL_set_verify(ssl_, SSL_VERIFY_NONE, nullptr); }
+    void key_update() { SSL_key_update(ssl_, SSL_KEY_UPDATE_REQUESTED); }
 
   private:
     SSL_CTX* context_;
