@@ -199,6 +199,34 @@ void write_workers(const server::Service& service, Exposition& out) {
                "Queries that waited for a disk or for other servers.", deferred);
 }
 
+// Handshakes of the encrypted transports, and how long their certificates last.
+void write_tls(server::Service& service, Exposition& out) {
+    out.family("meridian_tls_handshakes_total", "counter",
+               "TLS handshakes of DNS: full, resumed by a ticket, failed or given up.");
+    for (const server::Transport transport : {server::Transport::Dot, server::Transport::Doh}) {
+        const auto slot = static_cast<std::size_t>(transport);
+        static constexpr const char* kOutcomes[server::kHandshakes] = {"full", "resumed", "failed"};
+        for (std::size_t outcome = 0; outcome < server::kHandshakes; ++outcome) {
+            std::uint64_t sum = 0;
+            for (const server::WorkerStats* stats : service.worker_stats()) {
+                sum += stats->tls_handshakes[slot][outcome].get();
+            }
+            out.sample("{transport=" + label_value(server::to_text(transport)) + ",outcome=\"" +
+                           kOutcomes[outcome] + "\"}",
+                       sum);
+        }
+    }
+    const auto expiries = service.certificates().expiries();
+    if (expiries.empty()) return;
+    out.family("meridian_tls_certificate_expiry_seconds", "gauge",
+               "Until the first certificate of this [tls.NAME] expires; negative afterwards.");
+    const base::WallTime now = base::wall_now();
+    for (const auto& expiry : expiries) {
+        const std::chrono::duration<double> left = expiry.at - now;
+        out.sample("{name=" + label_value(expiry.table) + '}', left.count());
+    }
+}
+
 // `name`: "meridian_loop"; `whose`: "of a worker's loop".
 void write_turns(const std::vector<net::Loop::Turns>& loops, const std::string& name,
                  const std::string& whose, Exposition& out) {
@@ -380,6 +408,7 @@ void get_metrics(Context& context, const Request& /*request*/, const Respond& re
     write_queries(context.service, out);
     write_rrl(context.service, out);
     write_workers(context.service, out);
+    write_tls(context.service, out);
     write_turns(context.service.loop_turns(), "meridian_loop", "of the workers' loops", out);
     write_turns({context.loop.turns()}, "meridian_admin_loop", "of the admin loop", out);
     write_store(context.service.store(), context.service.store().read()->revision(), out);

@@ -66,6 +66,8 @@ void get_server(Context& context, const Request& /*request*/, const Respond& res
         Json protocols = Json::array();
         if (info.udp) protocols.push("udp");
         if (info.tcp) protocols.push("tcp");
+        if (info.dot) protocols.push("dot");
+        if (info.doh) protocols.push("doh");
         listener.set("protocols", std::move(protocols));
         listener.set("role", server::to_text(info.role));
         listeners.push(std::move(listener));

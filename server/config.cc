@@ -4,6 +4,7 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -167,6 +168,22 @@ class TableReader {
             }
         });
     }
+    /// Tables with names of the operator's choice, `[key.NAME]`.
+    void each_table(const std::string& key,
+                    const std::function<void(TableReader&, const std::string& name)>& describe) {
+        on(key, [this, describe](const toml::node& node, const std::string& path) {
+            const toml::table* const all = node.as_table();
+            if (all == nullptr) return fail(node, path + " must hold tables, [" + path + ".NAME]");
+            for (const auto& [name, item] : *all) {
+                const std::string full = path + "." + std::string(name.str());
+                const toml::table* const inner = item.as_table();
+                if (inner == nullptr) return fail(item, full + " must be a table");
+                TableReader reader(*inner, full, file_, fault_);
+                describe(reader, std::string(name.str()));
+                reader.run();
+            }
+        });
+    }
     /// Keys that interface.md names and that nothing reads yet: refused, never ignored.
     void not_built(std::initializer_list<const char*> keys) {
         for (const char* key : keys) {
@@ -214,7 +231,8 @@ void read_listener(TableReader& reader, Config& config) {
     reader.endpoint("address", listener->address);
     reader.texts("protocols", *protocols);
     reader.choice("role", *role, {"auth", "recursive", "both"});
-    reader.not_built({"tls", "proxy_from"});
+    reader.text("tls", listener->tls);
+    reader.not_built({"proxy_from"});
     reader.finally([&reader, &config, listener, protocols, role](const toml::table& table) {
         if (!table.contains("address")) return reader.fail(table, "listener.address is missing");
         listener->udp = listener->tcp = false;
@@ -223,7 +241,9 @@ void read_listener(TableReader& reader, Config& config) {
                 listener->udp = true;
             } else if (protocol == "tcp") {
                 listener->tcp = true;
-            } else if (protocol == "dot" || protocol == "doh" || protocol == "doq") {
+            } else if (protocol == "dot") {
+                listener->dot = true;
+            } else if (protocol == "doh" || protocol == "doq") {
                 return reader.fail(table, "listener.protocols: \"" + protocol +
                                               "\" is not built yet in this version");
             } else {
@@ -231,8 +251,18 @@ void read_listener(TableReader& reader, Config& config) {
                                    "listener.protocols: unknown protocol \"" + protocol + "\"");
             }
         }
-        if (!listener->udp && !listener->tcp) {
+        if (protocols->empty()) {
             return reader.fail(table, "listener.protocols must not be empty");
+        }
+        const int over_tcp = int{listener->tcp} + int{listener->dot} + int{listener->doh};
+        if (over_tcp > 1) {
+            return reader.fail(table,
+                               "listener.protocols: tcp, dot and doh need a port of their own "
+                               "each, so a listener of its own");
+        }
+        if ((listener->dot || listener->doh) && listener->tls.empty()) {
+            return reader.fail(table,
+                               "listener.tls is missing: dot and doh need a [tls.NAME] table");
         }
         listener->role = *role == "both"        ? Role::Both
                          : *role == "recursive" ? Role::Recursive
@@ -275,6 +305,59 @@ void read_admin_listener(TableReader& reader, Config& config) {
         }
         config.admin_listeners.push_back(*listener);
     });
+}
+
+void read_tls(TableReader& reader, const std::string& name, Config& config) {
+    auto tls = std::make_shared<TlsTable>();
+    auto client_auth = std::make_shared<std::string>("none");
+    tls->name = name;
+    reader.tables("certificates", [tls](TableReader& inner) {
+        tls->certificates.emplace_back();
+        // The list may move while it grows: the pair is written to once it is whole.
+        auto files = std::make_shared<net::CertificateFiles>();
+        inner.text("certificate", files->certificate);
+        inner.text("key", files->key);
+        inner.finally([&inner, tls, files](const toml::table& table) {
+            if (files->certificate.empty() || files->key.empty()) {
+                return inner.fail(table, "tls: a certificate needs `certificate` and `key`");
+            }
+            tls->certificates.back() = *files;
+        });
+    });
+    reader.choice("client_auth", *client_auth, {"none", "optional", "require"});
+    reader.text("client_ca", tls->client_ca);
+    reader.finally([&reader, &config, tls, client_auth](const toml::table& table) {
+        const std::string where = "tls." + tls->name;
+        if (tls->certificates.empty()) {
+            return reader.fail(table, where + ".certificates is missing");
+        }
+        const bool asks = *client_auth != "none";
+        if (asks && tls->client_ca.empty()) {
+            return reader.fail(table, where + ".client_auth needs client_ca");
+        }
+        if (!asks && !tls->client_ca.empty()) {
+            return reader.fail(table, where + ".client_ca is of no use without client_auth");
+        }
+        tls->client_auth = *client_auth == "require"    ? TlsTable::ClientAuth::Require
+                           : *client_auth == "optional" ? TlsTable::ClientAuth::Optional
+                                                        : TlsTable::ClientAuth::None;
+        config.tls.push_back(*tls);
+    });
+}
+
+/// Once everything is read: the tables may stand behind what names them.
+void check_tls_names(const toml::table& root, const std::string& file, const Config& config,
+                     std::optional<std::string>& fault) {
+    const toml::array* const listeners = root["listener"].as_array();
+    for (std::size_t i = 0; i < config.listeners.size() && !fault; ++i) {
+        const std::string& name = config.listeners[i].tls;
+        const bool known =
+            name.empty() || std::any_of(config.tls.begin(), config.tls.end(),
+                                        [&](const TlsTable& each) { return each.name == name; });
+        if (known || listeners == nullptr) continue;
+        fault = file + ":" + std::to_string((*listeners)[i].source().begin.line) +
+                ": listener.tls: there is no table [tls." + name + "]";
+    }
 }
 
 void read_recursion(TableReader& reader, Config& config) {
@@ -325,7 +408,10 @@ void read_root(TableReader& root, Config& config) {
     root.number("workers", config.workers, 0, 1024);
     root.text("node", config.node);
     root.tables("listener", [&config](TableReader& reader) { read_listener(reader, config); });
-    root.not_built({"user", "tls", "feed", "dnstap"});
+    root.not_built({"user", "feed", "dnstap"});
+    root.each_table("tls", [&config](TableReader& reader, const std::string& name) {
+        read_tls(reader, name, config);
+    });
     root.table("admin", [&config](TableReader& reader) {
         reader.tables("listener",
                       [&config](TableReader& inner) { read_admin_listener(inner, config); });
@@ -420,6 +506,7 @@ base::Result<Config> Config::parse(const std::string& text, const std::string& n
     TableReader root(parsed.table(), "", name, fault);
     read_root(root, out);
     root.run();
+    if (!fault) check_tls_names(parsed.table(), name, out, fault);
     if (fault) return base::fail(*fault);
     if (out.node.size() > kMaxNodeOctets) {
         return base::fail(name + ": node has " + std::to_string(out.node.size()) + " octets; " +

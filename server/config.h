@@ -6,6 +6,7 @@
 
 #include "base/ip.h"
 #include "base/result.h"
+#include "net/certificate.h"
 #include "resolver/settings.h"
 #include "server/tap.h"
 #include "zones/geo.h"
@@ -15,12 +16,25 @@ namespace server {
 /// How long `node` may be: it stands in each answer to who asks for it (RFC 5001).
 inline constexpr std::size_t kMaxNodeOctets = 128;
 
-/// One [[listener]].
+/// One [[listener]]. Of the transports over TCP it has one at most: each needs a port of its own.
 struct ListenerConfig {
     base::Endpoint address;
     bool udp = true;
     bool tcp = true;
+    bool dot = false;
+    bool doh = false;
     Role role = Role::Auth;
+    std::string tls;  // names a TlsTable; dot and doh need it
+};
+
+/// One [tls.NAME].
+struct TlsTable {
+    enum class ClientAuth : std::uint8_t { None, Optional, Require };
+
+    std::string name;
+    std::vector<net::CertificateFiles> certificates;  // one at least
+    ClientAuth client_auth = ClientAuth::None;
+    std::string client_ca;  // PEM; with None empty, else not
 };
 
 /// One [[admin.listener]].
@@ -39,6 +53,7 @@ struct Config {
     std::string node;                       // empty: the host's name
     std::vector<ListenerConfig> listeners;  // empty: the defaults, filled by `finish`
     std::vector<AdminListenerConfig> admin_listeners;
+    std::vector<TlsTable> tls;
 
     bool geo_configured = false;
     zones::GeoDatabases::Files geo;

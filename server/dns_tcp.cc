@@ -19,15 +19,17 @@ constexpr std::chrono::milliseconds kTimerGrain{20};
 
 class DnsTcp::Door final : public net::AcceptHandler {
   public:
-    Door(DnsTcp& owner, std::uint16_t listener) : owner_(owner), listener_(listener) {}
+    Door(DnsTcp& owner, std::uint16_t listener, Wrap wrap)
+        : owner_(owner), listener_(listener), wrap_(std::move(wrap)) {}
     void on_accept(std::unique_ptr<net::Stream> stream) override {
-        owner_.accept(listener_, std::move(stream));
+        owner_.accept(listener_, std::move(stream), wrap_);
     }
     bool on_exhausted() override { return owner_.on_exhausted(); }
 
   private:
     DnsTcp& owner_;
     std::uint16_t listener_;
+    const Wrap wrap_;
 };
 
 DnsTcp::DnsTcp(net::Loop& loop, const Limits& limits, TcpClients& clients, Handler& handler)
@@ -45,8 +47,8 @@ DnsTcp::~DnsTcp() {
     }
 }
 
-net::AcceptHandler& DnsTcp::door(std::uint16_t listener) {
-    doors_.push_back(std::make_unique<Door>(*this, listener));
+net::AcceptHandler& DnsTcp::door(std::uint16_t listener, Wrap wrap) {
+    doors_.push_back(std::make_unique<Door>(*this, listener, std::move(wrap)));
     return *doors_.back();
 }
 
@@ -58,13 +60,14 @@ net::StreamLimits DnsTcp::stream_limits() noexcept {
     return limits;
 }
 
-void DnsTcp::accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream) {
+void DnsTcp::accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream, const Wrap& wrap) {
     if (draining_) return;
     const base::IpAddress prefix = client_prefix(stream->peer().remote.address);
     if (!admit(prefix)) {
         handler_.on_refused();
         return;  // dropping the stream closes it
     }
+    if (wrap) stream = wrap(std::move(stream));
     if (free_slots_.empty()) {
         free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
         slots_.emplace_back();
@@ -161,7 +164,7 @@ void DnsTcp::expire() {
             continue;
         }
         auto& connection = static_cast<Connection&>(*oldest);
-        handler_.on_limit(connection.slow() ? LimitHit::TcpSlow : LimitHit::TcpIdle);
+        handler_.on_limit(connection.idled());
         close(connection);
     }
     watch_oldest();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -14,9 +15,10 @@
 
 namespace server {
 
-/// DNS over TCP (RFC 1035, 4.2.2; RFC 7766): messages behind two octets of length, any number of
-/// them on one connection, answered in whatever order they get ready. All connections of one
-/// worker, whichever listener they came by and whatever carries the stream. Loop's thread only.
+/// DNS over TCP (RFC 1035, 4.2.2; RFC 7766) and over TLS (RFC 7858): messages behind two octets of
+/// length, any number of them on one connection, answered in whatever order they get ready. All
+/// connections of one worker, whichever listener they came by and whatever carries the stream.
+/// Loop's thread only.
 ///
 /// What one read brings is answered together and leaves in one write; no message allocates. A
 /// connection that brings more than its share is answered on in the next turn of the loop, in
@@ -83,12 +85,14 @@ class DnsTcp final {
     DnsTcp(const DnsTcp&) = delete;
     DnsTcp& operator=(const DnsTcp&) = delete;
 
+    /// What a listener's connections are wrapped into once there is room for them: TLS.
+    using Wrap = std::function<std::unique_ptr<net::Stream>(std::unique_ptr<net::Stream>)>;
     /// What a net::Listener hands its connections to; lives as long as this.
-    [[nodiscard]] net::AcceptHandler& door(std::uint16_t listener);
+    [[nodiscard]] net::AcceptHandler& door(std::uint16_t listener, Wrap wrap = {});
     /// Limits for the streams: how much is read at a time, and waits for slow readers.
     [[nodiscard]] static net::StreamLimits stream_limits() noexcept;
 
-    void accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream);
+    void accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream, const Wrap& wrap = {});
     /// Answers a deferred message; once each. Empty: there is no answer. The connection may have
     /// gone, then nothing happens.
     void reply(Ticket ticket, base::Octets message);

@@ -29,8 +29,12 @@ class DnsTcp::Connection final : public net::StreamHandler, public TcpTable::Ent
     /// Is it in the line of those who go on in the next turn? Kept by the owner.
     bool in_line = false;
     [[nodiscard]] bool waits_for_us() const noexcept override { return outstanding_ > 0; }
-    /// A message is not whole, or answers were not taken.
-    [[nodiscard]] bool slow() const { return !input_.empty() || stream_->queued() > 0; }
+    /// What it did not do in time.
+    [[nodiscard]] LimitHit idled() const {
+        if (!stream_->ready()) return LimitHit::TlsHandshake;
+        // A message is not whole, or answers were not taken.
+        return !input_.empty() || stream_->queued() > 0 ? LimitHit::TcpSlow : LimitHit::TcpIdle;
+    }
 
   private:
     enum class Stop : std::uint8_t {

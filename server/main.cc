@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "admin/admin.h"
 #include "admin/command_line.h"
+#include "server/certificates.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/service.h"
@@ -76,9 +78,13 @@ std::string clients_text(const server::Config& config) {
 
 void print_banner(const server::Service& service, admin::Admin& api) {
     for (const server::ListenerInfo& listener : service.listeners()) {
-        const std::string protocols = listener.udp && listener.tcp ? "UDP and TCP"
-                                      : listener.udp               ? "UDP"
-                                                                   : "TCP";
+        std::string protocols = listener.udp ? "UDP" : "";
+        const std::string over_tcp = listener.tcp   ? "TCP"
+                                     : listener.dot ? "TLS"
+                                     : listener.doh ? "HTTPS"
+                                                    : "";
+        if (!protocols.empty() && !over_tcp.empty()) protocols += " and ";
+        protocols += over_tcp;
         std::string role = "authoritative";
         if (listener.role != server::Role::Auth) {
             role = listener.role == server::Role::Both ? "authoritative, and recursive for "
@@ -91,6 +97,23 @@ void print_banner(const server::Service& service, admin::Admin& api) {
                      service.config().data_dir + "/admin.token");
     server::log_info("log in once with " + api.one_time_login_url());
     server::log_info("ready");
+}
+
+/// Certificates anew, as the configuration names them now; all of it or nothing.
+void reload(const admin::ServeOptions& options, server::Service& service) {
+    const auto config = config_of(options);
+    if (!config) {
+        server::log_error("SIGHUP: " + config.error().message + "; nothing was changed");
+        return;
+    }
+    const auto reloaded = service.certificates().reload(config->tls);
+    if (!reloaded) {
+        server::log_error("SIGHUP: " + reloaded.error().message + "; nothing was changed");
+        return;
+    }
+    server::log_info("SIGHUP: " + std::to_string(config->tls.size()) +
+                     " TLS tables were read again; everything else in the configuration applies "
+                     "from the next start");
 }
 
 int serve(const admin::ServeOptions& options) {
@@ -116,8 +139,7 @@ int serve(const admin::ServeOptions& options) {
         int number = 0;
         if (sigwait(&signals, &number) != 0) continue;
         if (number == SIGHUP) {
-            server::log_warn(
-                "SIGHUP: this version reads its configuration at start only; restart to apply");
+            reload(options, **service);
             continue;
         }
         server::log_info(std::string("stopping on ") + (number == SIGINT ? "SIGINT" : "SIGTERM"));
@@ -132,6 +154,9 @@ int serve(const admin::ServeOptions& options) {
 int check_config(const std::string& file) {
     const auto config = load_config(file);
     if (!config) return failed(config.error().message);
+    const std::vector<std::string> faults = server::Certificates::check(config->tls);
+    for (const std::string& fault : faults) failed(fault);
+    if (!faults.empty()) return 1;
     std::printf("%s: no faults found\n", file.empty() ? "configuration" : file.c_str());
     return 0;
 }

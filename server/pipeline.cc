@@ -203,6 +203,7 @@ void Pipeline::start_reply(Run& run) {
         if (request.edns->subnet) run.reserved += 4 + request.edns->subnet->octets();
         if (!run.cookie.empty()) run.reserved += 4 + Cookies::kOptionOctets;
         if (run.keepalive) run.reserved += 4 + 2;
+        if (run.padded) run.reserved += kOptionHead;
         if (request.edns->zone_version) run.reserved += 4 + kZoneVersionOctets;
         run.writer.reserve(run.reserved);
     }

@@ -46,6 +46,7 @@ struct Query {
     std::uint16_t listener = 0;  // its index
     base::Endpoint client;       // transport source
     base::MonoTime received{};
+    [[nodiscard]] bool encrypted() const noexcept { return transport >= Transport::Dot; }
     /// How long the connection may be idle, in units of 100 ms: told to who asks (RFC 7828).
     std::uint16_t tcp_keepalive_ds = 0;
 };

@@ -1,5 +1,5 @@
 // What a query's OPT asks of the server itself, and what the answer's tells (RFC 6891): cookies
-// (RFC 7873), NSID, keepalive, ZONEVERSION, extended errors.
+// (RFC 7873), NSID, keepalive, ZONEVERSION, extended errors, padding.
 #include <algorithm>
 
 #include "server/pipeline_run.h"
@@ -10,7 +10,9 @@ namespace {
 
 using dns::RCode;
 
-constexpr std::size_t kMaxOptionOctets = 512;
+// What encrypted answers are padded to a multiple of (RFC 8467, 4.1).
+constexpr std::size_t kPaddingBlock = 468;
+constexpr std::size_t kMaxOptionOctets = 512 + kOptionHead + kPaddingBlock;
 
 }  // namespace
 
@@ -28,10 +30,15 @@ bool Pipeline::read_options(Run& run) const {
             cookie_seen = true;
             if (!Cookies::well_formed(value)) return false;
             run.cookie = value;
-        } else if (code == dns::EdnsOption::TcpKeepalive && run.query.transport == Transport::Tcp) {
+        } else if (code == dns::EdnsOption::TcpKeepalive &&
+                   (run.query.transport == Transport::Tcp ||
+                    run.query.transport == Transport::Dot)) {
             // Ignored over UDP (RFC 7828, 3.2.2); a client sends no timeout (3.2.1).
             if (!value.empty()) return false;
             run.keepalive = true;
+        } else if (code == dns::EdnsOption::Padding) {
+            // In the clear it would hide nothing and cost octets (RFC 7830, 6).
+            run.padded = run.query.encrypted();
         }
     }
     return true;
@@ -110,6 +117,15 @@ void Pipeline::write_opt(Run& run, std::uint8_t extended_rcode) {
         head(dns::EdnsOption::ExtendedError, 2);
         base::store_be16(&options[used], static_cast<std::uint16_t>(*run.ede));
         used += 2;
+    }
+    if (run.padded) {
+        // Last, when all else is known. An answer near the largest is padded as far as it goes.
+        const std::size_t plain = run.writer.size() + kOptOctets + used + kOptionHead;
+        const std::size_t wanted = (plain + kPaddingBlock - 1) / kPaddingBlock * kPaddingBlock;
+        const std::size_t size = std::min<std::size_t>(wanted, dns::kMaxMessageOctets) - plain;
+        head(dns::EdnsOption::Padding, size);
+        std::memset(&options[used], 0, size);
+        used += size;
     }
     run.writer.opt(settings_.udp_payload, extended_rcode, edns.dnssec_ok,
                    base::Octets(options.data(), used));

@@ -13,6 +13,7 @@
 namespace server {
 
 inline constexpr std::size_t kOptOctets = 11;
+inline constexpr std::size_t kOptionHead = 4;         // code and length
 inline constexpr std::size_t kEdeOctets = 6;          // option head and info code, no text
 inline constexpr std::size_t kZoneVersionOctets = 6;  // labels, type, serial (RFC 9660, 2)
 // With the longest question and every option OPT still fits the smallest answer.
@@ -49,7 +50,8 @@ struct Pipeline::Run {
     std::optional<std::uint8_t> scope_length;
     std::optional<std::uint32_t> zone_serial;  // where the client asks for it and the zone is ours
     base::Octets cookie;                       // as sent; empty: none, or cookies are off
-    bool keepalive = false;                    // asked for, over TCP
+    bool keepalive = false;                    // asked for, over TCP or TLS
+    bool padded = false;                       // the query is, over an encrypted transport
     bool unknown_key = false;                  // the query is signed with it
     std::size_t reserved = 0;
     std::size_t denied_labels = 0;  // of the zone that denies the name, by another server's word

@@ -84,13 +84,17 @@ class RunningService final : public Service {
             return base::fail("cannot make the data directory " + config_.data_dir + ": " +
                               failed.message());
         }
+        auto certificates = Certificates::load(config_.tls);
+        if (!certificates) return base::fail(certificates.error().message);
+        certificates_ = std::move(*certificates);
         load_geo();
         auto hints = load_hints();
         if (!hints) return base::fail(hints.error().message);
         hints_ = std::make_unique<resolver::RootHints>(std::move(*hints));
         for (const ListenerConfig& listener : config_.listeners) {
+            const bool over_tcp = listener.tcp || listener.dot || listener.doh;
             for (const bool udp : {true, false}) {
-                if (udp ? !listener.udp : !listener.tcp) continue;
+                if (udp ? !listener.udp : !over_tcp) continue;
                 const std::string why_not = why_not_bindable(listener.address, udp);
                 if (!why_not.empty()) return base::fail(why_not);
             }
@@ -163,6 +167,7 @@ class RunningService final : public Service {
     std::size_t limited_prefixes() const noexcept override {
         return rrl_watch_ ? rrl_watch_->limited_prefixes() : 0;
     }
+    Certificates& certificates() noexcept override { return *certificates_; }
     base::WallTime started() const noexcept override { return started_; }
     std::vector<std::string> not_ready() const override {
         std::vector<std::string> reasons;
@@ -207,8 +212,8 @@ class RunningService final : public Service {
     base::Result<void> start_workers() {
         unsigned count = config_.workers;
         if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
-        const Worker::Shared shared{config_, settings_, *store_,      *cache_,
-                                    *hints_, *readers_, *tcp_clients_};
+        const Worker::Shared shared{config_, settings_, *store_,       *cache_,
+                                    *hints_, *readers_, *tcp_clients_, *certificates_};
         for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));
         for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
             ListenerConfig& listener = config_.listeners[i];
@@ -217,7 +222,8 @@ class RunningService final : public Service {
                 if (!bound) return base::fail(bound.error().message);
                 listener.address = *bound;  // the others share the port the first one got
             }
-            listeners_.push_back({listener.address, listener.udp, listener.tcp, listener.role});
+            listeners_.push_back({listener.address, listener.udp, listener.tcp, listener.dot,
+                                  listener.doh, listener.role});
         }
         follow_addresses();
         for (const auto& worker : workers_) {
@@ -260,6 +266,7 @@ class RunningService final : public Service {
     std::unique_ptr<Rrl> rrl_;  // null: off
     std::unique_ptr<RrlWatch> rrl_watch_;
     std::unique_ptr<Readers> readers_;
+    std::unique_ptr<Certificates> certificates_;
     std::unique_ptr<TcpClients> tcp_clients_;  // before the workers, which count in it
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<AddressSockets> addresses_;  // on the first worker's loop

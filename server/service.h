@@ -11,6 +11,7 @@
 #include "dns/name.h"
 #include "net/loop.h"
 #include "resolver/resolver.h"
+#include "server/certificates.h"
 #include "server/config.h"
 #include "server/stats.h"
 #include "server/tap.h"
@@ -23,6 +24,8 @@ struct ListenerInfo {
     base::Endpoint address;  // with the real port where 0 was asked for
     bool udp = true;
     bool tcp = true;
+    bool dot = false;
+    bool doh = false;
     Role role = Role::Auth;
 };
 
@@ -54,6 +57,8 @@ class Service {
         const = 0;
     /// Client prefixes whose answers are limited now (server/rrl.h).
     [[nodiscard]] virtual std::size_t limited_prefixes() const noexcept = 0;
+    /// The certificates of all listeners, of `admin` too; to be read again at any time.
+    [[nodiscard]] virtual Certificates& certificates() noexcept = 0;
     [[nodiscard]] virtual base::WallTime started() const noexcept = 0;
     /// Reasons why the server is not ready (/readyz); empty: ready.
     [[nodiscard]] virtual std::vector<std::string> not_ready() const = 0;

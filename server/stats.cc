@@ -80,6 +80,8 @@ std::string_view to_text(LimitHit limit) noexcept {
             return "tcp_outstanding";
         case LimitHit::TcpHeld:
             return "tcp_held";
+        case LimitHit::TlsHandshake:
+            return "tls_handshake";
         case LimitHit::Descriptors:
             return "descriptors";
         case LimitHit::kCount:

@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "dns/types.h"
+#include "net/tls.h"
 #include "server/rrl.h"
 #include "server/tap.h"
 
@@ -22,6 +23,7 @@ inline constexpr std::size_t kTypeSlots = kCountedTypes.size() + 1;
 
 inline constexpr std::size_t kRoles = 2;       // Role::Auth, Role::Recursive
 inline constexpr std::size_t kTransports = 5;  // Transport
+inline constexpr std::size_t kHandshakes = 3;  // net::TlsObserver::Handshake
 inline constexpr std::size_t kRCodes = 24;     // RCODEs 0..22, and the rest in the last
 
 enum class DropReason : std::uint8_t {
@@ -44,6 +46,7 @@ enum class LimitHit : std::uint8_t {
     TcpSlow,              // closed: a message that does not get whole, answers that nobody reads
     TcpOutstanding,       // a connection has as many questions open as it may; the rest waits
     TcpHeld,              // closed: connections hold too many octets that nobody takes
+    TlsHandshake,         // closed: the handshake did not end in time
     Descriptors,          // the process, or the system, has no descriptor left
     kCount,
 };
@@ -83,7 +86,8 @@ class alignas(64) WorkerStats {
     Counter duration_sum_us[kRoles];
     Counter resolver_hits, resolver_misses, resolver_stale;
     Counter rrl_dropped[kRrlKinds], rrl_truncated[kRrlKinds];
-    Counter tcp_accepted, tcp_closed;
+    Counter tcp_accepted, tcp_closed;  // of all transports over TCP
+    Counter tls_handshakes[kTransports][kHandshakes];
     Counter deferred;
 };
 

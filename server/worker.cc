@@ -106,8 +106,9 @@ class Worker::TcpHandler final : public DnsTcp::Handler {
                                std::size_t& size) override {
         Query query;
         query.message = message.octets;
-        query.transport = Transport::Tcp;
-        query.role = worker_.shared_.config.listeners[message.listener].role;
+        const ListenerConfig& listener = worker_.shared_.config.listeners[message.listener];
+        query.transport = listener.dot ? Transport::Dot : Transport::Tcp;
+        query.role = listener.role;
         query.listener = message.listener;
         query.client = message.client;
         query.received = now_;
@@ -151,6 +152,22 @@ class Worker::TcpHandler final : public DnsTcp::Handler {
     std::optional<base::MonoTime> exhausted_at_;
 };
 
+/// Counts the handshakes of one transport.
+class Worker::Handshakes final : public net::TlsObserver {
+  public:
+    Handshakes(WorkerStats& stats, Transport transport) : stats_(stats), transport_(transport) {}
+    void on_handshake(Handshake handshake) override {
+        stats_
+            .tls_handshakes[static_cast<std::size_t>(transport_)]
+                           [static_cast<std::size_t>(handshake)]
+            .add();
+    }
+
+  private:
+    WorkerStats& stats_;
+    const Transport transport_;
+};
+
 Worker::Worker(const Shared& shared)
     : shared_(shared),
       qsbr_(shared.store.qsbr().add_reader()),
@@ -158,6 +175,7 @@ Worker::Worker(const Shared& shared)
       upstream_(loop_, shared.cache, shared.hints, random_, UpstreamLimits{}),
       scratch_(dns::kMaxMessageOctets),
       tcp_handler_(std::make_unique<TcpHandler>(*this)),
+      dot_handshakes_(std::make_unique<Handshakes>(stats_, Transport::Dot)),
       tcp_(loop_, tcp_limits(shared.config), shared.tcp_clients, *tcp_handler_),
       drain_timer_(loop_) {}
 
@@ -177,12 +195,13 @@ base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerCon
         address.port = udp->local().port;
         udp_.push_back(std::move(udp));
     }
-    if (listener.tcp) {
+    if (listener.tcp || listener.dot) {
         net::TcpOptions options;
         options.backlog = static_cast<int>(shared_.config.tcp_backlog);
         options.fast_open_queue = options.backlog;
         options.limits = DnsTcp::stream_limits();
-        auto bound = net::Listener::tcp(loop_, address, options, tcp_.door(index));
+        auto bound =
+            net::Listener::tcp(loop_, address, options, tcp_.door(index, wrap_of(listener)));
         if (!bound) {
             if (listener.udp) udp_.pop_back();
             return base::fail(bound.error().message);
@@ -191,6 +210,16 @@ base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerCon
         tcp_listeners_.push_back(std::move(*bound));
     }
     return address;
+}
+
+/// TLS with the certificates of the moment, where the listener speaks it.
+DnsTcp::Wrap Worker::wrap_of(const ListenerConfig& listener) {
+    if (!listener.dot) return {};
+    return [this, table = listener.tls](std::unique_ptr<net::Stream> stream) {
+        return net::TlsStream::create(std::move(stream),
+                                      shared_.certificates.context(table, Certificates::Use::Dot),
+                                      dot_handshakes_.get());
+    };
 }
 
 Worker::UdpListener* Worker::udp_listener(std::uint16_t index) const noexcept {

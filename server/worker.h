@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "net/loop.h"
 #include "net/udp_socket.h"
+#include "server/certificates.h"
 #include "server/config.h"
 #include "server/deferred.h"
 #include "server/dns_tcp.h"
@@ -35,6 +36,7 @@ class Worker {
         const resolver::RootHints& hints;
         Readers& readers;
         TcpClients& tcp_clients;
+        const Certificates& certificates;
     };
     /// Queries of one worker that wait for disk or network; what is beyond is dropped.
     static constexpr std::size_t kMaxDeferred = 20000;
@@ -44,7 +46,7 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Binds one listener, both transports as configured. With port 0 the real port is returned.
+    /// Binds one listener, all transports as configured. With port 0 the real port is returned.
     [[nodiscard]] base::Result<base::Endpoint> bind(std::uint16_t index,
                                                     const ListenerConfig& listener);
     /// Serves one more address for a UDP listener on a wildcard, or no longer; `bound` is of
@@ -68,9 +70,11 @@ class Worker {
   private:
     class UdpListener;
     class TcpHandler;
+    class Handshakes;
     friend class UdpListener;
     friend class TcpHandler;
 
+    [[nodiscard]] DnsTcp::Wrap wrap_of(const ListenerConfig& listener);
     [[nodiscard]] UdpListener* udp_listener(std::uint16_t index) const noexcept;
     void begin_batch();
     void end_batch();
@@ -90,6 +94,7 @@ class Worker {
     Upstream upstream_;
     std::vector<std::uint8_t> scratch_;  // where stream and deferred answers are composed
     std::unique_ptr<TcpHandler> tcp_handler_;
+    std::unique_ptr<Handshakes> dot_handshakes_;
     DnsTcp tcp_;
     std::vector<std::unique_ptr<UdpListener>> udp_;
     std::vector<std::unique_ptr<net::Listener>> tcp_listeners_;

@@ -118,6 +118,57 @@ TEST(Config, ResponseRateLimiting) {
               std::string::npos);
 }
 
+TEST(Config, TlsTablesAndTheListenersThatNameThem) {
+    const auto good = Config::parse(R"([[listener]]
+address = "192.0.2.1:853"
+protocols = ["dot"]
+tls = "mine"
+[tls.mine]
+certificates = [{ certificate = "a.pem", key = "a.key" }, { certificate = "b.pem", key = "b.key" }]
+client_auth = "optional"
+client_ca = "ca.pem"
+[tls.other]
+certificates = [{ certificate = "c.pem", key = "c.key" }]
+)",
+                                    "t");
+    ASSERT_TRUE(good) << good.error().message;
+    EXPECT_TRUE(good->listeners[0].dot);
+    EXPECT_FALSE(good->listeners[0].udp || good->listeners[0].tcp || good->listeners[0].doh);
+    EXPECT_EQ(good->listeners[0].tls, "mine");
+    ASSERT_EQ(good->tls.size(), 2U);
+    EXPECT_EQ(good->tls[0].name, "mine");
+    ASSERT_EQ(good->tls[0].certificates.size(), 2U);
+    EXPECT_EQ(good->tls[0].certificates[1].key, "b.key");
+    EXPECT_EQ(good->tls[0].client_auth, TlsTable::ClientAuth::Optional);
+    EXPECT_EQ(good->tls[0].client_ca, "ca.pem");
+    EXPECT_EQ(good->tls[1].client_auth, TlsTable::ClientAuth::None);
+
+    const std::string listener = "[[listener]]\naddress = \"127.0.0.1:853\"\n";
+    const std::string files = "certificates = [{ certificate = \"a\", key = \"b\" }]\n";
+    struct Case {
+        std::string text;
+        const char* fault;
+    };
+    const Case cases[] = {
+        {listener + "protocols = [\"dot\"]\n", "test.toml:1: listener.tls is missing"},
+        {listener + "protocols = [\"tcp\", \"dot\"]\ntls = \"a\"\n", "a port of their own"},
+        {listener + "protocols = [\"dot\"]\ntls = \"a\"\n[tls.b]\n" + files,
+         "test.toml:1: listener.tls: there is no table [tls.a]"},
+        {"[tls.a]\n", "test.toml:1: tls.a.certificates is missing"},
+        {"[tls.a]\ncertificates = [{ certificate = \"a\" }]\n", "test.toml:2: tls: a certificate"},
+        {"[tls.a]\n" + files + "client_auth = \"require\"\n", "tls.a.client_auth needs client_ca"},
+        {"[tls.a]\n" + files + "client_auth = \"maybe\"\n", "tls.a.client_auth must be one of"},
+        {"[tls.a]\n" + files + "client_ca = \"x\"\n", "of no use without client_auth"},
+        {"[tls.a]\n" + files + "versions = 1\n", "test.toml:3: unknown key tls.a.versions"},
+        {"[tls]\ncertificates = []\n", "tls.certificates must be a table"},
+        {"tls = 1\n", "tls must hold tables, [tls.NAME]"},
+    };
+    for (const Case& each : cases) {
+        EXPECT_NE(fault_of(each.text).find(each.fault), std::string::npos)
+            << each.text << fault_of(each.text);
+    }
+}
+
 TEST(Config, FaultsNameFileLineAndKey) {
     struct Case {
         const char* text;

@@ -35,6 +35,7 @@ struct Client final : net::Stream {
     void pause_read() override { paused = true; }
     void resume_read() override { paused = false; }
     [[nodiscard]] std::size_t queued() const override { return waiting.size(); }
+    [[nodiscard]] bool ready() const override { return is_ready; }
     [[nodiscard]] const net::Peer& peer() const override { return peer_; }
     [[nodiscard]] const base::Endpoint& local() const override { return peer_.remote; }
 
@@ -63,6 +64,7 @@ struct Client final : net::Stream {
     bool full = false;
     bool paused = false;
     bool ended = false;
+    bool is_ready = true;
 
   private:
     Client** here_;
@@ -265,6 +267,40 @@ TEST_F(DnsTcpTest, WhoTakesNoAnswersIsNotReadAndThenClosed) {
     EXPECT_EQ(a_, nullptr);
     EXPECT_EQ(hits(LimitHit::TcpSlow), 1);
     EXPECT_EQ(hits(LimitHit::TcpIdle), 0);
+}
+
+TEST_F(DnsTcpTest, AHandshakeThatDoesNotEndIsCutShort) {
+    limits_.idle_ms = 60;
+    make();
+    connect(a_);
+    a_->is_ready = false;
+    connect(b_);
+    EXPECT_GE(run_until_gone(a_), milliseconds(55));
+    run_until_gone(b_);
+    EXPECT_EQ(hits(LimitHit::TlsHandshake), 1);
+    EXPECT_EQ(hits(LimitHit::TcpIdle), 1);
+}
+
+TEST_F(DnsTcpTest, StreamsAreWrappedOnlyWhereThereIsRoom) {
+    make(1);
+    int wrapped = 0;
+    net::AcceptHandler& door = tcp_->door(0, [&](std::unique_ptr<net::Stream> stream) {
+        ++wrapped;
+        return stream;
+    });
+    // Another worker has the only place.
+    ASSERT_EQ(clients_->admit(*base::IpAddress::parse("198.51.100.1")),
+              TcpClients::Admission::Admitted);
+    door.on_accept(std::make_unique<Client>("192.0.2.1", &a_));
+    EXPECT_EQ(a_, nullptr);
+    EXPECT_EQ(wrapped, 0);
+    EXPECT_EQ(refused_, 1);
+    clients_->leave(*base::IpAddress::parse("198.51.100.1"));
+    door.on_accept(std::make_unique<Client>("192.0.2.1", &a_));
+    EXPECT_EQ(wrapped, 1);
+    ASSERT_NE(a_, nullptr);
+    a_->send(framed("1"));
+    EXPECT_EQ(a_->received, framed("1"));
 }
 
 TEST_F(DnsTcpTest, AllIsAnsweredWhenASlowReaderGoesOn) {

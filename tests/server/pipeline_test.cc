@@ -497,6 +497,8 @@ TEST_F(PipelineTest, KeepaliveIsForTcp) {
     const auto* told = tcp.option(dns::EdnsOption::TcpKeepalive);
     ASSERT_NE(told, nullptr);
     EXPECT_EQ(*told, (std::vector<std::uint8_t>{1, 44}));
+    EXPECT_NE(run(query, Transport::Dot).option(dns::EdnsOption::TcpKeepalive), nullptr);
+    EXPECT_EQ(run(query, Transport::Doh).option(dns::EdnsOption::TcpKeepalive), nullptr);
     EXPECT_EQ(run(query).option(dns::EdnsOption::TcpKeepalive), nullptr);
     const auto unasked = message("www.example.", RRType::A, 0, &kNoOptions);
     EXPECT_EQ(run(unasked, Transport::Tcp).option(dns::EdnsOption::TcpKeepalive), nullptr);
@@ -504,6 +506,35 @@ TEST_F(PipelineTest, KeepaliveIsForTcp) {
     const auto with_timeout = message("www.example.", RRType::A, 0, &bad);
     EXPECT_EQ(run(with_timeout, Transport::Tcp).rcode, RCode::FormErr);
     EXPECT_EQ(run(with_timeout).rcode, RCode::NoError);
+}
+
+TEST_F(PipelineTest, EncryptedAnswersToPaddedQueriesArePaddedToBlocks) {
+    const std::vector<std::uint8_t> padding = {0, 12, 0, 2, 0, 0};
+    for (const char* qname : {"www.example.", "many.example.", "no.example."}) {
+        const auto query = message(qname, RRType::A, 0, &padding);
+        for (const Transport transport : {Transport::Dot, Transport::Doh}) {
+            const Reply padded = run(query, transport);
+            EXPECT_EQ(padded.size % 468, 0U) << padded.size;
+            const auto* octets = padded.option(dns::EdnsOption::Padding);
+            ASSERT_NE(octets, nullptr);
+            EXPECT_EQ(*octets, std::vector<std::uint8_t>(octets->size(), 0));
+            EXPECT_EQ(padded.options.back().first, dns::EdnsOption::Padding);
+        }
+        // In the clear it is ignored, and nobody gets it unasked.
+        for (const Transport transport : {Transport::Udp, Transport::Tcp}) {
+            EXPECT_EQ(run(query, transport).option(dns::EdnsOption::Padding), nullptr);
+        }
+        const auto plain = message(qname, RRType::A, 0, &kNoOptions);
+        EXPECT_EQ(run(plain, Transport::Dot).option(dns::EdnsOption::Padding), nullptr);
+    }
+    EXPECT_EQ(run(message("many.example.", RRType::A, 0, &padding), Transport::Dot).size, 3U * 468);
+    // With everything else an answer may tell.
+    const std::vector<std::uint8_t> all = {0, 12, 0, 0, 0, 3, 0, 0, 0, 11, 0, 0, 0, 19, 0, 0};
+    const Reply full = run(message("www.example.", RRType::A, 0, &all), Transport::Dot);
+    EXPECT_EQ(full.size, 468U);
+    EXPECT_NE(full.option(dns::EdnsOption::NSID), nullptr);
+    EXPECT_NE(full.option(dns::EdnsOption::TcpKeepalive), nullptr);
+    EXPECT_NE(full.option(dns::EdnsOption::ZoneVersion), nullptr);
 }
 
 TEST_F(PipelineTest, ChaosClass) {
