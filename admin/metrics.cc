@@ -309,14 +309,18 @@ void write_store(const zones::Store& store, zones::Revision revision, Exposition
 }
 
 void write_resolver(server::Service& service, Exposition& out) {
+    std::uint64_t packets = 0;
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     std::uint64_t stale = 0;
     for (const server::WorkerStats* stats : service.worker_stats()) {
+        packets += stats->packet_cache_hits.get();
         hits += stats->resolver_hits.get();
         misses += stats->resolver_misses.get();
         stale += stats->resolver_stale.get();
     }
+    out.single("meridian_packet_cache_hits", "counter",
+               "Answers that were sent as they had been composed before.", packets);
     const resolver::Cache::Usage usage = service.resolver_cache().usage();
     out.single("meridian_resolver_cache_hits", "counter", "Answers from the cache.", hits);
     out.single("meridian_resolver_cache_misses", "counter", "Questions the cache did not know.",

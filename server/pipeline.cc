@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "server/chaos.h"
 #include "server/pipeline_run.h"
@@ -42,7 +43,8 @@ Pipeline::Pipeline(const PipelineSettings& settings, zones::Store& store, resolv
       tap_(tap),
       nodes_(store.make_source(may_block)),
       health_(std::make_shared<const zones::HealthSnapshot>()),
-      random_(base::Random::from_entropy()) {}
+      random_(base::Random::from_entropy()),
+      packets_(may_block || !settings.packet_cache ? nullptr : std::make_unique<PacketCache>()) {}
 
 void Pipeline::begin_batch(base::MonoTime now) {
     now_ = now;
@@ -50,6 +52,7 @@ void Pipeline::begin_batch(base::MonoTime now) {
     nodes_->use(*published_);
     last_zone_ = nullptr;
     unix_time_s_.reset();
+    follow_packets();
 }
 
 void Pipeline::end_batch() {
@@ -62,6 +65,7 @@ void Pipeline::end_batch() {
         stats_.count(role, took, answered_in_batch_[role]);
         answered_in_batch_[role] = 0;
     }
+    stats_.packet_cache_hits.add(std::exchange(recalled_in_batch_, 0));
 }
 
 void Pipeline::set_health(std::shared_ptr<const zones::HealthSnapshot> health) {
@@ -112,13 +116,17 @@ void Pipeline::run_batch(std::span<const Query> queries, std::span<Reply> replie
     for (std::size_t done = 0; done < queries.size(); done += kAhead) {
         const std::size_t size = std::min(kAhead, queries.size() - done);
         for (std::size_t i = 0; i < size; ++i) {
+            Reply& reply = replies[done + i];
+            if (recall(queries[done + i], parsed[i], reply)) continue;
             parse(queries[done + i], parsed[i]);
             approach(parsed[i]);
         }
         for (std::size_t i = 0; i < size; ++i) {
+            if (parsed[i].recalled) continue;
             for (const std::uint64_t node : parsed[i].nodes) nodes_->approach_node(node);
         }
         for (std::size_t i = 0; i < size; ++i) {
+            if (parsed[i].recalled) continue;
             Reply& reply = replies[done + i];
             reply.step = run(queries[done + i], parsed[i], reply.octets, reply.size, nullptr);
             if (reply.step == Step::DeferRead || reply.step == Step::DeferResolve) {
@@ -174,8 +182,9 @@ Step Pipeline::run(const Query& query, Parsed& parsed, base::MutableOctets reply
             break;
     }
     if (step != Step::Answered) return step;
-    if (settings_.rrl != nullptr && !within_rate(run)) return Step::Dropped;
+    if (settings_.rrl != nullptr && !within_rate(run, parsed.judged)) return Step::Dropped;
     reply_size = finish(run);
+    if (parsed.packet != 0) remember(run, parsed, reply.first(reply_size));
     return Step::Answered;
 }
 
@@ -264,7 +273,8 @@ Step Pipeline::answer_or_recurse(Run& run) {
             run.flags &= static_cast<std::uint16_t>(~dns::kFlagAA);
             return Step::Answered;
         }
-        if (!request.recursion_desired() || !recursion_permitted(run)) return Step::Answered;
+        if (!request.recursion_desired() || !recursion_permitted(run.query, run.view))
+            return Step::Answered;
         if (run.report.referral) {
             // Below a delegation our authority ends: who may recurse gets the answer, not the way.
             run.writer.rollback(before);
@@ -281,7 +291,7 @@ Step Pipeline::answer_or_recurse(Run& run) {
         refuse(run, dns::ExtendedError::NotAuthoritative);
         return Step::Answered;
     }
-    if (!recursion_permitted(run)) {
+    if (!recursion_permitted(run.query, run.view)) {
         refuse(run, dns::ExtendedError::Prohibited);
         return Step::Answered;
     }
@@ -317,13 +327,13 @@ zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
     if (run.rcode == RCode::ServFail) run.action = Action::ServFail;
     run.scope_length = run.report.scope_length;
     // RA tells what the client may do here, whoever answered (RFC 1035, 4.1.1).
-    if (recursion_permitted(run)) run.flags |= dns::kFlagRA;
+    if (recursion_permitted(run.query, run.view)) run.flags |= dns::kFlagRA;
     return outcome;
 }
 
-bool Pipeline::recursion_permitted(const Run& run) const {
-    return run.query.role != Role::Auth && published_->views->view(run.view).recursion &&
-           contains(settings_.recursion_allow, run.query.client.address);
+bool Pipeline::recursion_permitted(const Query& query, zones::ViewId view) const {
+    return query.role != Role::Auth && published_->views->view(view).recursion &&
+           contains(settings_.recursion_allow, query.client.address);
 }
 
 /// From the cache, or with what a resolution has found out; else the network is to be asked.
@@ -404,15 +414,18 @@ void Pipeline::fail(Run& run, RCode rcode) {
 }
 
 /// Response rate limiting, once it is known what the answer is; false where none goes out.
-bool Pipeline::within_rate(Run& run) {
+bool Pipeline::within_rate(Run& run, const std::optional<Rrl::Judgement>& before) {
     // A stream has no forged address, nor has who holds a cookie of ours (RFC 7873, 4).
     if (run.query.transport != Transport::Udp) return true;
     if (!run.cookie.empty() && cookie_is_good(run)) return true;
     const bool has_answers =
         run.writer.count(dns::Section::Answer) > 0 || (run.flags & dns::kFlagTC) != 0;
-    const Rrl::Judgement judged = settings_.rrl->judge(
-        run.query.client.address,
-        rrl_subject(run.request, run.rcode, has_answers, run.report, run.denied_labels), now_);
+    const Rrl::Judgement judged =
+        before ? *before
+               : settings_.rrl->judge(run.query.client.address,
+                                      rrl_subject(run.request, run.rcode, has_answers, run.report,
+                                                  run.denied_labels),
+                                      now_);
     if (judged.verdict == Rrl::Verdict::Send) return true;
     stats_.count(judged);
     if (judged.verdict == Rrl::Verdict::Truncate) {
@@ -464,13 +477,16 @@ void Pipeline::write_tsig(Run& run) {
     }
 }
 
-void Pipeline::record(const Run& run, std::size_t reply_size) {
+WorkerStats::Counter& Pipeline::counter_of(const Run& run) {
     const auto role = static_cast<std::size_t>(run.role == Role::Recursive);
     const auto rcode = std::min<std::size_t>(static_cast<std::size_t>(run.rcode), kRCodes - 1);
-    stats_
-        .queries[role][static_cast<std::size_t>(run.query.transport)][type_slot(run.request.qtype)]
-                [rcode]
-        .add();
+    return stats_.queries[role][static_cast<std::size_t>(run.query.transport)]
+                         [type_slot(run.request.qtype)][rcode];
+}
+
+void Pipeline::record(const Run& run, std::size_t reply_size) {
+    const auto role = static_cast<std::size_t>(run.role == Role::Recursive);
+    counter_of(run).add();
     if (run.query.received < now_) {
         stats_.count(role, base::mono_now() - run.query.received, 1);  // it had been deferred
     } else {

@@ -17,6 +17,7 @@
 #include "dns/message_writer.h"
 #include "resolver/resolver.h"
 #include "server/cookies.h"
+#include "server/packet_cache.h"
 #include "server/rrl.h"
 #include "server/stats.h"
 #include "server/tap.h"
@@ -34,6 +35,7 @@ struct PipelineSettings {
     std::optional<Cookies> cookies;  // empty: the option is ignored (RFC 7873)
     Rrl* rrl = nullptr;              // null: answers are not limited
     bool require_cookies = false;    // of clients that know them (RFC 7873, 5.2.3)
+    bool packet_cache = true;        // false: every answer is composed, as benchmarks may want
     std::vector<base::IpPrefix> ecs_trusted;
     std::vector<base::IpPrefix> recursion_allow;
 };
@@ -74,6 +76,9 @@ inline constexpr std::size_t kAnswerBatch = 64;
 ///
 /// `begin_batch` loads the newest Published once, and everything until `end_batch` is answered
 /// from it; the thread must be online in the store's QSBR between the two.
+///
+/// With `may_block` it may wait for the disk, as a reader thread does for the queries that a worker
+/// deferred; without, it keeps a PacketCache.
 class Pipeline {
   public:
     Pipeline(const PipelineSettings& settings, zones::Store& store, resolver::Cache& cache,
@@ -104,6 +109,9 @@ class Pipeline {
 
     void parse(const Query& query, Parsed& parsed) const;
     void approach(Parsed& parsed);
+    void follow_packets();
+    bool recall(const Query& query, Parsed& parsed, Reply& reply);
+    void remember(const Run& run, const Parsed& parsed, base::Octets reply);
     Step run(const Query& query, Parsed& parsed, base::MutableOctets reply, std::size_t& reply_size,
              const resolver::Outcome* resolved);
     bool read_options(Run& run) const;
@@ -119,13 +127,14 @@ class Pipeline {
     void answer_chaos(Run& run);
     void refuse(Run& run, dns::ExtendedError why);
     void fail(Run& run, dns::RCode rcode);
-    [[nodiscard]] bool recursion_permitted(const Run& run) const;
-    bool within_rate(Run& run);
+    [[nodiscard]] bool recursion_permitted(const Query& query, zones::ViewId view) const;
+    bool within_rate(Run& run, const std::optional<Rrl::Judgement>& before);
     void shorten(Run& run);
     std::uint32_t unix_time_s();
     std::size_t finish(Run& run);
     void write_opt(Run& run, std::uint8_t extended_rcode);
     void write_tsig(Run& run);
+    WorkerStats::Counter& counter_of(const Run& run);
     void record(const Run& run, std::size_t reply_size);
     void tap(const Run& run, base::Octets reply);
 
@@ -143,6 +152,12 @@ class Pipeline {
     base::MonoTime now_{};
     std::optional<std::uint32_t> unix_time_s_;  // read once a batch, if a cookie wants it
     std::uint64_t answered_in_batch_[kRoles] = {};
+    std::unique_ptr<PacketCache> packets_;  // null: none
+    // Of what is published, in numbers; 0 while packets are not to be looked at.
+    std::uint32_t generation_ = 0;
+    std::uint32_t last_generation_ = 0;
+    std::pair<const zones::Published*, zones::Revision> last_published_{};
+    std::uint64_t recalled_in_batch_ = 0;
     resolver::Question wanted_;
 };
 

@@ -30,6 +30,10 @@ struct Pipeline::Parsed {
     zones::ViewId view = zones::kDefaultView;
     const zones::ZoneEntry* zone = nullptr;  // of the qname, not looked for in rare cases
     std::array<std::uint64_t, 2> nodes{};    // where it is approached; 0: nothing
+    std::uint64_t packet = 0;                // hash in the packet cache; 0: has no business there
+    bool recalled = false;                   // answered from there
+    PacketCache::Scope scope;
+    std::optional<Rrl::Judgement> judged;  // of the answer that stands there
 };
 
 /// Everything one query gathers on its way.

@@ -89,6 +89,7 @@ class alignas(64) WorkerStats {
     Counter tcp_accepted, tcp_closed;  // of all transports over TCP
     Counter tls_handshakes[kTransports][kHandshakes];
     Counter deferred;
+    Counter packet_cache_hits;
 };
 
 }  // namespace server

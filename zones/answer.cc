@@ -236,6 +236,7 @@ class Composer {
                        std::uint32_t ttl) noexcept {
         dns::MessageWriter::Selection selection;
         selection.first = context_.rotation;
+        report_.varies |= rrset.count() > 1;
         return writer_.rrset_part(section, owner, rrset, ttl, dns::RRClass::IN, selection);
     }
 
@@ -394,6 +395,7 @@ class Composer {
 
     Stage answer_by_policy(const Walk& walk) noexcept {
         policy_answered_ = false;
+        report_.varies = true;
         const PolicyTable& policies = *context_.published.policies;
         const bool from_subnet = context_.subnet && context_.subnet->source_length > 0;
         const base::IpAddress client = from_subnet ? context_.subnet->address : context_.source;
@@ -461,6 +463,7 @@ class Composer {
         const std::uint16_t count = entry.rrset.count();
         Picks picks;
         const bool whole = dnssec_ && is_signed(node, entry.rrset.type());
+        report_.varies |= count > 1 || entry.weights != nullptr;
         if (entry.weights != nullptr && count > 0 && !whole) {
             selection.count =
                 static_cast<std::uint16_t>(pick_records(entry, context_.random, picks));

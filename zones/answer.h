@@ -39,6 +39,9 @@ struct AnswerReport {
     std::optional<std::uint8_t> scope_length;  // a policy looked at the client (RFC 7871, 7.2.1)
     const ZoneEntry* zone = nullptr;
     bool referral = false;
+    /// The same question may get another answer at the same revision: an RRset was rotated or drawn
+    /// from, or a policy looked at the client.
+    bool varies = false;
     /// Of `zone`'s name that the answer to the qname came from: the qname itself, the cut or the
     /// DNAME above it, or its closest encloser, of which a wildcard's data is.
     std::uint8_t owner_labels = 0;

@@ -29,8 +29,7 @@ ViewTable::ViewTable(std::vector<View> views, std::vector<Network> networks)
     std::sort(networks_.begin(), networks_.end(), before);
 }
 
-ViewId ViewTable::view_of(const base::IpAddress& source) const noexcept {
-    if (networks_.empty()) return kDefaultView;
+ViewId ViewTable::search(const base::IpAddress& source) const noexcept {
     // One binary search per prefix length that occurs, longest first: real configurations have a
     // handful of lengths however many networks they list.
     const base::IpAddress address = source.unmapped();

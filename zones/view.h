@@ -33,11 +33,15 @@ class ViewTable {
 
     /// Longest prefix over the *transport source address*, never ECS: a client can claim any
     /// subnet there. The default view where nothing matches. No allocation.
-    [[nodiscard]] ViewId view_of(const base::IpAddress& source) const noexcept;
+    [[nodiscard]] ViewId view_of(const base::IpAddress& source) const noexcept {
+        return networks_.empty() ? kDefaultView : search(source);
+    }
     [[nodiscard]] const View& view(ViewId id) const noexcept;  // the default view if unknown
     [[nodiscard]] const View* find(std::string_view name) const noexcept;
 
   private:
+    [[nodiscard]] ViewId search(const base::IpAddress& source) const noexcept;
+
     std::vector<View> views_;
     std::vector<Network> networks_;  // by family, then descending length, then address
 };

@@ -36,7 +36,7 @@ KINDS = {
     "not ours": "host%06d.elsewhere A",
 }
 STEP = 20  # every 20th name of make_zone.py is of every kind
-FORMS = {"": [], " DO": ["-d"]}
+FORMS = {"": [], " DO": ["-d"], " again": ["-p"]}
 
 
 def run(arguments, **options):

@@ -1,0 +1,102 @@
+#include "server/packet_cache.h"
+
+#include <cstring>
+
+#include "base/ascii.h"
+#include "dns/name.h"
+#include "dns/types.h"
+
+namespace server {
+
+PacketCache::PacketCache()
+    : seed_(dns::NameHash::seed()), entries_(std::make_unique<Entry[]>(kEntries)) {}
+
+std::uint64_t PacketCache::hash(base::Octets query) const noexcept {
+    // With the bit that tells cases apart set everywhere, more than names fall together that differ
+    // in case alone; `find` tells those apart.
+    constexpr std::uint64_t kCaseBits = 0x2020202020202020ULL;
+    const std::uint8_t* at = query.data() + kIdOctets;
+    const std::size_t size = query.size() - kIdOctets;
+    std::uint64_t state = seed_ ^ (size * 0x9e3779b97f4a7c15ULL);
+    const auto mix = [&state](std::uint64_t word) {
+        const auto product = static_cast<unsigned __int128>(state ^ word) *
+                             static_cast<unsigned __int128>(0xa0761d6478bd642fULL);
+        state = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    };
+    for (std::size_t i = 0; i + 8 < size; i += 8) mix(base::load_word(at + i) | kCaseBits);
+    mix(base::load_word(at + size - 8) | kCaseBits);
+    return state;
+}
+
+/// The same question in every octet, but for the case of the name.
+bool PacketCache::same_query(const Entry& entry, base::Octets query) noexcept {
+    if (entry.query_size != query.size()) return false;
+    const std::uint8_t* stored = entry.query.data();
+    const std::uint8_t* asked = query.data();
+    if (std::memcmp(stored + kIdOctets, asked + kIdOctets, query.size() - kIdOctets) == 0) {
+        return true;
+    }
+    const std::size_t behind = dns::kHeaderOctets + entry.qname_size;
+    return std::memcmp(stored + kIdOctets, asked + kIdOctets, dns::kHeaderOctets - kIdOctets) ==
+               0 &&
+           base::equal_ignoring_case(stored + dns::kHeaderOctets, asked + dns::kHeaderOctets,
+                                     entry.qname_size) &&
+           std::memcmp(stored + behind, asked + behind, query.size() - behind) == 0;
+}
+
+std::size_t PacketCache::find(std::uint64_t hash, base::Octets query, const Scope& scope,
+                              base::MutableOctets reply, const Account*& account) const noexcept {
+    const std::size_t set = set_of(hash);
+    const std::uint32_t tag = tag_of(hash);
+    std::size_t way = 0;
+    if (stored_[set][0] != tag) {
+        if (stored_[set][1] != tag) return 0;
+        way = 1;
+    }
+    const Entry& entry = entries_[set * kWays + way];
+    if (entry.hash != hash || entry.scope != scope || !same_query(entry, query)) return 0;
+    std::memcpy(reply.data(), entry.reply.data(), entry.reply_size);
+    std::memcpy(reply.data(), query.data(), kIdOctets);
+    // The name as it is asked now: who plays with its case looks at it (0x20).
+    std::memcpy(reply.data() + dns::kHeaderOctets, query.data() + dns::kHeaderOctets,
+                entry.qname_size);
+    account = &entry.account;
+    return entry.reply_size;
+}
+
+bool PacketCache::seen(std::uint64_t hash) noexcept {
+    Tags& last = seen_[set_of(hash)];
+    const std::uint32_t tag = tag_of(hash);
+    if (last[0] == tag || last[1] == tag) return true;
+    last[1] = last[0];
+    last[0] = tag;
+    return false;
+}
+
+void PacketCache::store(std::uint64_t hash, base::Octets query, std::size_t qname_octets,
+                        const Scope& scope, base::Octets reply, const Account& account) noexcept {
+    if (reply.size() > kMaxReplyOctets) return;
+    const std::size_t set = set_of(hash);
+    const std::uint32_t tag = tag_of(hash);
+    // In its own place if it stands there already, or in one that is of no use any more.
+    std::size_t way = kWays;
+    for (std::size_t i = 0; i < kWays && way == kWays; ++i) {
+        if (stored_[set][i] == tag) way = i;
+    }
+    for (std::size_t i = 0; i < kWays && way == kWays; ++i) {
+        if (entries_[set * kWays + i].scope.generation != scope.generation) way = i;
+    }
+    if (way == kWays) way = next_way_++ % kWays;
+    Entry& entry = entries_[set * kWays + way];
+    entry.hash = hash;
+    entry.account = account;
+    entry.scope = scope;
+    entry.query_size = static_cast<std::uint16_t>(query.size());
+    entry.reply_size = static_cast<std::uint16_t>(reply.size());
+    entry.qname_size = static_cast<std::uint8_t>(qname_octets);
+    std::memcpy(entry.query.data(), query.data(), query.size());
+    std::memcpy(entry.reply.data(), reply.data(), reply.size());
+    stored_[set][way] = tag;
+}
+
+}  // namespace server
