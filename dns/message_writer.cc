@@ -282,6 +282,22 @@ bool MessageWriter::record(Section section, NameView owner, RRType type, RRClass
     return true;
 }
 
+bool MessageWriter::prepared(Section section, const PreparedSection& what) noexcept {
+    if (what.size_ == 0 || question_from_ == nullptr || !fits(what.size_)) return false;
+    std::uint8_t* at = &buffer_[used_];
+    std::memcpy(at, what.octets_.data(), what.size_);
+    for (std::size_t i = 0; i < what.pointer_count_; ++i) {
+        const PreparedSection::Pointer& pointer = what.pointers_[i];
+        const std::size_t target =
+            pointer.in_question ? question_end() - pointer.distance : used_ + pointer.distance;
+        if (target > kMaxPointer) return false;
+        base::store_be16(at + pointer.at, static_cast<std::uint16_t>(0xc000U | target));
+    }
+    used_ += what.size_;
+    ++counts_[static_cast<std::size_t>(section)];
+    return true;
+}
+
 bool MessageWriter::opt(std::uint16_t udp_payload, std::uint8_t extended_rcode, bool dnssec_ok,
                         Octets options) noexcept {
     const std::size_t size = 11 + options.size();

@@ -7,6 +7,7 @@
 #include "dns/edns.h"
 #include "dns/message.h"
 #include "dns/name.h"
+#include "dns/prepared_section.h"
 #include "dns/rrset.h"
 #include "dns/types.h"
 
@@ -54,6 +55,9 @@ class MessageWriter {
     /// One record; `rdata` uncompressed.
     bool record(Section section, NameView owner, RRType type, RRClass rr_class, std::uint32_t ttl,
                 Octets rdata) noexcept;
+    /// What was prepared for names like the question's, which must have been borrowed and end with
+    /// the owner. Names written later do not refer to it.
+    bool prepared(Section section, const PreparedSection& what) noexcept;
     /// An OPT with these fixed fields and options already encoded. Ignores the reserve.
     bool opt(std::uint16_t udp_payload, std::uint8_t extended_rcode, bool dnssec_ok,
              Octets options) noexcept;

@@ -52,7 +52,16 @@ void Pipeline::begin_batch(base::MonoTime now) {
     nodes_->use(*published_);
     last_zone_ = nullptr;
     unix_time_s_.reset();
-    follow_packets();
+    // What is remembered is good while what is published stays the same. A batch that meets
+    // something new stores no packets: under steady commits most of it would be for nothing.
+    const std::pair now_published(published_, published_->revision);
+    const bool new_to_us = now_published != last_published_;
+    if (new_to_us) {
+        last_published_ = now_published;
+        apexes_.follow(++generation_);
+    }
+    // Who watches wants to see each query.
+    packets_usable_ = packets_ != nullptr && !new_to_us && !tap_.active();
 }
 
 void Pipeline::end_batch() {
@@ -311,7 +320,8 @@ zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
             ? run.request.edns->subnet
             : std::nullopt,
         rotation_,
-        run.zone};
+        run.zone,
+        &apexes_};
     const zones::AnswerOutcome outcome =
         zones::answer(run.request, context, run.writer, run.report);
     if (outcome != zones::AnswerOutcome::Answered) return outcome;

@@ -109,7 +109,6 @@ class Pipeline {
 
     void parse(const Query& query, Parsed& parsed) const;
     void approach(Parsed& parsed);
-    void follow_packets();
     bool recall(const Query& query, Parsed& parsed, Reply& reply);
     void remember(const Run& run, const Parsed& parsed, base::Octets reply);
     Step run(const Query& query, Parsed& parsed, base::MutableOctets reply, std::size_t& reply_size,
@@ -153,9 +152,10 @@ class Pipeline {
     std::optional<std::uint32_t> unix_time_s_;  // read once a batch, if a cookie wants it
     std::uint64_t answered_in_batch_[kRoles] = {};
     std::unique_ptr<PacketCache> packets_;  // null: none
-    // Of what is published, in numbers; 0 while packets are not to be looked at.
+    bool packets_usable_ = false;           // in this batch
+    zones::ApexMemo apexes_;
+    // What is published, numbered by this thread: the memories hold for one generation.
     std::uint32_t generation_ = 0;
-    std::uint32_t last_generation_ = 0;
     std::pair<const zones::Published*, zones::Revision> last_published_{};
     std::uint64_t recalled_in_batch_ = 0;
     resolver::Question wanted_;

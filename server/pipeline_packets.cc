@@ -1,31 +1,14 @@
 // Answers that are sent again as they are: how a pipeline uses its packet cache.
-#include <algorithm>
-
 #include "server/pipeline_run.h"
 
 namespace server {
-
-/// At the beginning of a batch: what was stored is good while what is published stays the same. A
-/// batch that meets something new stores nothing: under steady commits most of it would be for
-/// nothing.
-void Pipeline::follow_packets() {
-    generation_ = 0;
-    if (packets_ == nullptr || tap_.active()) return;  // who watches wants all there is to tell
-    const std::pair now_published(published_, published_->revision);
-    if (now_published == last_published_) {
-        generation_ = last_generation_;
-        return;
-    }
-    last_published_ = now_published;
-    ++last_generation_;
-}
 
 /// Answers from the packet cache; false where that has to be done the long way.
 bool Pipeline::recall(const Query& query, Parsed& parsed, Reply& reply) {
     parsed.recalled = false;
     parsed.packet = 0;
     parsed.judged.reset();
-    if (generation_ == 0 || query.transport != Transport::Udp ||
+    if (!packets_usable_ || query.transport != Transport::Udp ||
         !PacketCache::takes(query.message) || reply.octets.size() < PacketCache::kMaxReplyOctets) {
         return false;
     }

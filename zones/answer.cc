@@ -92,8 +92,9 @@ class Composer {
 
     Stage answer_in_zone(bool first) noexcept {
         Walk walk;
+        first_ = first;
         walk_zone(context_.nodes, *zone_, layers_, qname_, *labels_, qtype_, qtype_ == RRType::DS,
-                  walk);
+                  context_.apexes, walk);
         if (first) report_.owner_labels = static_cast<std::uint8_t>(walk.owner_labels);
         switch (walk.end) {
             case WalkEnd::Blocked:
@@ -377,6 +378,13 @@ class Composer {
     /// NXDOMAIN or NODATA: the SOA, with the TTL for negative answers (RFC 2308, 3 and 5), and the
     /// proof where the zone has one.
     Stage deny(const Walk& walk) noexcept {
+        // Of the question's own zone it may have been prepared.
+        const ApexNotes* notes = first_ && context_.apexes != nullptr
+                                     ? context_.apexes->of(context_.nodes, *zone_, layers_)
+                                     : nullptr;
+        if (notes != nullptr && (!dnssec_ || notes->plain)) {
+            return writer_.prepared(Section::Authority, notes->soa) ? Stage::Done : truncate();
+        }
         OwnerNode apex;
         if (!at_apex(apex)) return blocked_ ? Stage::Blocked : fail();
         const NodeEntry soa = apex.find(RRType::SOA);
@@ -574,6 +582,7 @@ class Composer {
     std::size_t visited_count_ = 0;
     Seen dnames_;
     std::size_t dname_count_ = 0;
+    bool first_ = true;  // the name looked for is the question's
     bool blocked_ = false;
     bool failed_ = false;
     bool policy_answered_ = false;

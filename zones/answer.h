@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "dns/message.h"
 #include "dns/message_writer.h"
+#include "zones/apex_memo.h"
 #include "zones/node_source.h"
 #include "zones/published.h"
 
@@ -23,6 +24,7 @@ struct AnswerContext {
     std::optional<dns::ClientSubnet> subnet;  // from a trusted source, else empty
     std::uint16_t rotation = 0;               // advances with each answer: round robin
     const ZoneEntry* zone = nullptr;          // of the qname, where it was looked up already
+    ApexMemo* apexes = nullptr;               // the worker's; null: none
 };
 
 enum class AnswerOutcome : std::uint8_t {

@@ -44,7 +44,7 @@ ZoneLayers layers_of(const ZoneEntry& zone, ViewId view) noexcept {
 
 void walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
                dns::NameView qname, const dns::LabelOffsets& labels, dns::RRType qtype,
-               bool at_parent_side, Walk& out) noexcept {
+               bool at_parent_side, ApexMemo* apexes, Walk& out) noexcept {
     const base::Octets below_apex = qname.octets().first(qname.size() - zone.apex().size());
     const std::size_t depth = zone.depth_of(qname, labels);
     const std::size_t apex_labels = labels.count - depth;
@@ -61,22 +61,29 @@ void walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layer
             out.end = WalkEnd::Absent;
             out.relative_owner = above;
             out.owner_labels = apex_labels + step - 1;
-            if (!encloser_known) {
-                const Look apex = look(nodes, layers, base::Octets(), encloser);
-                if (apex != Look::Found) {
-                    out.end = apex == Look::Blocked ? WalkEnd::Blocked : WalkEnd::Failed;
-                    return;
+            // Only in the layers that have a wildcard: this look-up does not fail.
+            ZoneLayers with = layers;
+            const ApexNotes* notes = nullptr;
+            if (!encloser_known && apexes != nullptr) notes = apexes->of(nodes, zone, layers);
+            if (notes != nullptr) {
+                if (notes->dname) break;
+                with.overlay_ended = !notes->wildcard_in_overlay;
+                with.base_ended = !notes->wildcard_in_base;
+            } else {
+                if (!encloser_known) {
+                    const Look apex = look(nodes, layers, base::Octets(), encloser);
+                    if (apex != Look::Found) {
+                        out.end = apex == Look::Blocked ? WalkEnd::Blocked : WalkEnd::Failed;
+                        return;
+                    }
+                    // A DNAME at the apex redirects everything below it (RFC 6672, 2.3).
+                    if (encloser.find(dns::RRType::DNAME).rrset) break;
                 }
-                // A DNAME at the apex redirects everything below it (RFC 6672, 2.3).
-                if (encloser.find(dns::RRType::DNAME).rrset) break;
-            }
-            if (encloser.has(kNodeWildcardChild)) {
-                // Only in the layers that have it: this look-up does not fail.
-                ZoneLayers with = layers;
                 with.overlay_ended = !encloser.overlay || !encloser.overlay.has(kNodeWildcardChild);
                 with.base_ended = !encloser.base || !encloser.base.has(kNodeWildcardChild);
-                look_for_wildcard(nodes, with, above, qtype, out);
             }
+            if (with.overlay_ended && with.base_ended) return;
+            look_for_wildcard(nodes, with, above, qtype, out);
             return;
         }
         if (found != Look::Found) {

@@ -4,6 +4,7 @@
 
 #include "dns/name.h"
 #include "zones/answer_node.h"
+#include "zones/apex_memo.h"
 #include "zones/zone_table.h"
 
 namespace zones {
@@ -34,10 +35,10 @@ struct Walk {
 /// With `at_parent_side` a cut at the qname itself does not count: DS is the parent's (RFC 4035,
 /// 3.1.4.1).
 ///
-/// `labels` are those of the qname. Fills `out`, which is new.
+/// `labels` are those of the qname; `apexes` may be null. Fills `out`, which is new.
 void walk_zone(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
                dns::NameView qname, const dns::LabelOffsets& labels, dns::RRType qtype,
-               bool at_parent_side, Walk& out) noexcept;
+               bool at_parent_side, ApexMemo* apexes, Walk& out) noexcept;
 
 /// The layers of a zone in a view.
 [[nodiscard]] ZoneLayers layers_of(const ZoneEntry& zone, ViewId view) noexcept;

@@ -75,7 +75,7 @@ class AnswerWalk : public testing::Test {
         const dns::Name owner = name(qname);
         Walk out;
         walk_zone(source_, zone, layers_of(zone, view), owner.view(), dns::LabelOffsets(owner),
-                  dns::RRType::A, false, out);
+                  dns::RRType::A, false, nullptr, out);
         EXPECT_EQ(out.end, expected.end) << qname;
         EXPECT_LE(source_.in_vain, expected.in_vain) << qname;
     }

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dns/prepared_section.h"
+#include "zones/answer_node.h"
+#include "zones/zone_table.h"
+
+namespace zones {
+
+/// What negative answers need of an apex, as one view sees it.
+struct ApexNotes {
+    bool dname = false;  // redirects everything below it
+    // Of each layer: has the apex a wildcard child?
+    bool wildcard_in_overlay = false;
+    bool wildcard_in_base = false;
+    /// Nothing is proved or signed here: `soa` is all that a negative answer holds, DO or not.
+    bool plain = false;
+    dns::PreparedSection soa;  // with the TTL for negative answers (RFC 2308, 5)
+};
+
+/// The apexes that one worker answers from, looked at once and remembered while nothing new is
+/// published. Fixed size, direct-mapped: the newer goes before the older, and only for zones that
+/// are seen twice, so that negative answers from a million zones cost no more than without it. One
+/// thread; no allocation.
+class ApexMemo {
+  public:
+    /// What follows belongs to another generation of what is published, which has a number.
+    void follow(std::uint32_t generation) noexcept { generation_ = generation; }
+
+    /// Null: not known, look at the apex itself. Valid until the next call.
+    [[nodiscard]] const ApexNotes* of(NodeSource& nodes, const ZoneEntry& zone,
+                                      const ZoneLayers& layers) noexcept;
+
+  private:
+    static constexpr std::size_t kPlaces = 128;
+
+    struct Place {
+        const ZoneEntry* zone = nullptr;
+        ZoneId overlay = 0;
+        std::uint32_t generation = 0;
+        bool noted = false;  // else: seen once
+        ApexNotes notes;
+    };
+
+    static std::size_t place_of(const ZoneEntry& zone) noexcept;
+    static bool note(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& layers,
+                     ApexNotes& out) noexcept;
+
+    std::uint32_t generation_ = 0;
+    std::array<Place, kPlaces> places_;
+};
+
+}  // namespace zones
