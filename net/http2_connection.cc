@@ -8,7 +8,7 @@
 // takes more.
 //
 // nghttp2's own limits against floods are partial (it knows nothing of empty DATA, PING answers
-// that we do send, or WINDOW_UPDATE): frames that carry no request are accounted here.
+// that we do send, or WINDOW_UPDATE): what carries no request is accounted by Http2Guard.
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
@@ -29,12 +29,9 @@ namespace {
 
 constexpr std::int32_t kConnectionWindow = 1024 * 1024;
 constexpr std::size_t kSendWater = 64 * 1024;  // waiting in the transport before we ask for more
-constexpr double kFrameBurst = 10000;          // frames without a request in them...
-constexpr double kFramesPerSecond = 1000;      // ...and how fast the allowance grows back
-constexpr double kFramesPerRequest = 8;
-constexpr std::size_t kSmallData = 256;
-constexpr std::uint64_t kResetBurst = 500;  // RST_STREAM by the client ("rapid reset")
-constexpr std::uint64_t kResetsPerSecond = 50;
+// A head of up to this many times what is allowed is answered 431; beyond, decoding it costs more
+// than its client is worth.
+constexpr std::size_t kMaxSwelling = 4;
 constexpr std::chrono::milliseconds kGoawayGrace{100};  // RFC 9113, 6.8: a round trip and more
 
 class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
@@ -46,7 +43,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         : connection_(connection),
           shared_(connection.shared()),
           activity_(base::mono_now()),
-          allowance_at_(activity_) {
+          guard_(kMaxSwelling * connection.shared().limits.max_head_octets, activity_) {
         nghttp2_session_callbacks* callbacks = nullptr;
         nghttp2_option* option = nullptr;
         if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
@@ -56,7 +53,6 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_max_settings(option, 32);
         nghttp2_option_set_max_outbound_ack(option, 1000);
-        nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetsPerSecond);
         const int made = nghttp2_session_server_new2(&session_, callbacks, this, option);
         nghttp2_session_callbacks_del(callbacks);
         nghttp2_option_del(option);
@@ -153,7 +149,9 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     static void set_callbacks(nghttp2_session_callbacks* callbacks) {
         nghttp2_session_callbacks_set_on_begin_frame_callback(
             callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) noexcept {
-                return self(user).account(*head);
+                self(user).judge(self(user).guard_.frame(head->type, head->flags, head->length,
+                                                         base::mono_now()));
+                return 0;
             });
         nghttp2_session_callbacks_set_on_begin_headers_callback(
             callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
@@ -161,9 +159,14 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                 return 0;
             });
         nghttp2_session_callbacks_set_on_header_callback(
-            callbacks, [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
-                          std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                          std::uint8_t, void* user) noexcept {
+            callbacks,
+            [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+               std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+               std::uint8_t, void* user) noexcept -> int {
+                // Each costs 32 octets more than it has (RFC 7541, 4.1), so that empty ones count.
+                if (self(user).judge(self(user).guard_.field(name_size + value_size + 32))) {
+                    return NGHTTP2_ERR_CALLBACK_FAILURE;  // nothing more is decoded
+                }
                 if (Http2Stream* stream = self(user).find(frame->hd.stream_id)) {
                     stream->add_field(base::as_text({name, name_size}),
                                       base::as_text({value, value_size}));
@@ -193,6 +196,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             });
         nghttp2_session_callbacks_set_on_frame_send_callback(
             callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+                if (frame->hd.type == NGHTTP2_RST_STREAM &&
+                    frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
+                    self(user).judge(self(user).guard_.provoked_reset());
+                }
                 const bool ends =
                     frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
                 if (ends && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
@@ -217,20 +224,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         return found == streams_.end() ? nullptr : found->second.get();
     }
 
-    /// Frames that cost us work without bringing a request are paid from an allowance.
-    int account(const nghttp2_frame_hd& head) noexcept {
-        const base::MonoTime now = base::mono_now();
-        const std::chrono::duration<double> passed = now - allowance_at_;
-        allowance_at_ = now;
-        allowance_ = std::min(kFrameBurst, allowance_ + passed.count() * kFramesPerSecond);
-        if (head.type == NGHTTP2_HEADERS) {
-            allowance_ = std::min(kFrameBurst, allowance_ + kFramesPerRequest);
-            return 0;
-        }
-        if (head.type == NGHTTP2_DATA && head.length >= kSmallData) return 0;
-        if ((allowance_ -= 1) >= 0) return 0;
+    /// Ends the connection of a client that is guilty of something; true: it is.
+    bool judge(std::optional<Http2Abuse> abuse) noexcept {
+        if (!abuse) return false;
+        ++shared_.counters.http2_abuses[static_cast<std::size_t>(*abuse)];
         nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
-        return 0;
+        return true;
     }
 
     void begin_headers(const nghttp2_frame& frame) {
@@ -276,6 +275,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             block.append(base::as_text({data, static_cast<std::size_t>(size)}));
         }
         if (block.empty()) return;
+        guard_.sent(block.size());
         connection_.write(base::as_octets(block));
         again_ = connection_.stream().queued() < kSendWater;  // the kernel took it: ask for more
     }
@@ -367,8 +367,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     base::MonoTime activity_;                     // when the last stream ended
     std::optional<base::MonoTime> head_started_;  // of the header block being received
     std::optional<base::MonoTime> drained_at_;
-    double allowance_ = kFrameBurst;
-    base::MonoTime allowance_at_;
+    Http2Guard guard_;
     bool goaway_sent_ = false;
     bool again_ = false;
     bool broken_ = false;

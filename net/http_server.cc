@@ -11,6 +11,20 @@
 
 namespace net {
 
+HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
+    connections += other.connections;
+    connections_refused += other.connections_refused;
+    connections_shed += other.connections_shed;
+    requests += other.requests;
+    bad_requests += other.bad_requests;
+    timeouts += other.timeouts;
+    slow_readers += other.slow_readers;
+    tls_failures += other.tls_failures;
+    websockets += other.websockets;
+    for (std::size_t i = 0; i < http2_abuses.size(); ++i) http2_abuses[i] += other.http2_abuses[i];
+    return *this;
+}
+
 class HttpServer::State final {
   public:
     State(Loop& loop, HttpHandler& handler, const HttpLimits& limits)

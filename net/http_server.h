@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "net/http2_guard.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -47,6 +49,10 @@ struct HttpCounters {
     std::uint64_t slow_readers = 0;  // dropped: write_timeout or hard_limit
     std::uint64_t tls_failures = 0;
     std::uint64_t websockets = 0;
+    /// HTTP/2 connections closed for it, by Http2Abuse.
+    std::array<std::uint64_t, kHttp2Abuses> http2_abuses{};
+
+    HttpCounters& operator+=(const HttpCounters& other) noexcept;
 };
 
 /// Serves HTTP/1.1 (RFC 9112), HTTP/2 (RFC 9113) and WebSocket (RFC 6455) on any number of
