@@ -45,6 +45,7 @@ const std::vector<Library> kLibraries = {
     {"ldns", {"ldns/"}, {"dns/presentation.cc"}},
     {"libuv", {"uv.h"}, {"net/loop.cc"}},
     {"nghttp2", {"nghttp2/"}, {"net/http2_connection.cc"}},
+    {"zlib, brotli, zstd", {"zlib.h", "brotli/", "zstd.h"}, {"net/content_coding.cc"}},
     {"wslay", {"wslay/"}, {"net/websocket_session.cc"}},
     {"OpenSSL, TLS",
      {"openssl/ssl.h", "openssl/bio.h", "openssl/err.h", "openssl/x509", "openssl/pem.h",
