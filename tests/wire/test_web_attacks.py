@@ -1,0 +1,152 @@
+"""Clients that use HTTP against the server, from many addresses, while another one is served all along."""
+import random
+import socket
+import threading
+import time
+
+import harness
+
+CLIENTS = 400
+SECONDS = 4.0
+MAX_GROWTH = 64 << 20
+MAX_WAIT_S = 2.0  # of the honest client, on a machine that does other things too
+
+
+def connect(port, number):
+    """From an address of its own: limits are counted for each."""
+    connection = socket.socket()
+    connection.bind(("127.1.%d.%d" % (number >> 8, number & 255), 0))
+    connection.settimeout(20)
+    connection.connect(("127.0.0.1", port))
+    return connection
+
+
+class WebAttacks(harness.WireTest):
+    config = """[admin]
+head_timeout_ms = 1500
+body_timeout_ms = 1500
+idle_timeout_ms = 1500
+"""
+    zones = {"attacked.example": "$ORIGIN attacked.example.\n@ 300 IN SOA ns1 h 1 2 3 4 5\n@ 300 IN NS ns1\n"
+             "ns1 300 IN A 192.0.2.1\n" + "".join("h%d 300 IN TXT \"%s\"\n" % (i, "x" * 200)
+                                                   for i in range(5000))}
+
+    def resident(self):
+        with open("/proc/%d/status" % self.server.process.pid, encoding="ascii") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
+
+    def while_served(self, attack):
+        """Runs the attack beside an honest client; gives how the attackers fared."""
+        self.server.must("GET", "/v1/zones")
+        before = self.resident()
+        outcomes, waits, peak, over = [], [], [before], threading.Event()
+
+        def honest():
+            while not over.is_set():
+                start = time.monotonic()
+                self.server.must("GET", "/v1/zones/attacked.example")
+                waits.append(time.monotonic() - start)
+                peak.append(self.resident())
+                time.sleep(0.05)
+
+        server = threading.Thread(target=honest)
+        server.start()
+        try:
+            connections = [connect(self.server.http_port, i) for i in range(CLIENTS)]
+            outcomes = attack(connections)
+            for connection in connections:
+                connection.close()
+        finally:
+            over.set()
+            server.join()
+        self.assertGreater(len(waits), 5)
+        self.assertLess(max(waits), MAX_WAIT_S, "the honest client waited")
+        self.assertLess(max(peak) - before, MAX_GROWTH)
+        return outcomes
+
+    @staticmethod
+    def drip(connections, piece):
+        """Sends a piece to each now and then; gives what each has heard when it is over."""
+        rng = random.Random(7)
+        end = time.monotonic() + SECONDS
+        heard = {connection: b"" for connection in connections}
+        open_ones = set(connections)
+        for connection in connections:
+            connection.setblocking(False)
+        while time.monotonic() < end and open_ones:
+            for connection in rng.sample(sorted(open_ones, key=id), max(1, len(open_ones) // 8)):
+                try:
+                    connection.send(piece)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    open_ones.discard(connection)
+            for connection in list(open_ones):
+                try:
+                    data = connection.recv(4096)
+                    heard[connection] += data
+                    if not data:
+                        open_ones.discard(connection)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    open_ones.discard(connection)
+            time.sleep(0.05)
+        return heard, open_ones
+
+    def test_slow_heads(self):
+        def attack(connections):
+            for connection in connections:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
+            return self.drip(connections, b"X-A: b\r\n")
+        heard, left = self.while_served(attack)
+        self.assertEqual(len(left), 0, "slow heads are still open")
+        self.assertTrue(any(b" 408 " in answer for answer in heard.values()))
+
+    def test_slow_bodies(self):
+        head = (b"PUT /v1/zones/slow.example HTTP/1.1\r\nHost: a\r\nContent-Type: text/dns\r\n"
+                b"Authorization: Bearer %s\r\nContent-Length: 100000\r\n\r\n")
+
+        def attack(connections):
+            for connection in connections:
+                connection.sendall(head % self.server.token.encode())
+            return self.drip(connections, b"")
+        _, left = self.while_served(attack)
+        self.assertEqual(len(left), 0, "slow bodies are still open")
+        self.assertEqual(self.server.http("GET", "/v1/zones/slow.example").status, 404)
+
+    def test_slow_readers(self):
+        """Each asks for a zone of a megabyte, and takes none of it."""
+        head = (b"GET /v1/zones/attacked.example HTTP/1.1\r\nHost: a\r\nAccept: text/dns\r\n"
+                b"Authorization: Bearer %s\r\n\r\n")
+
+        def attack(connections):
+            for connection in connections[:100]:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.sendall(head % self.server.token.encode())
+            time.sleep(SECONDS)
+            return []
+        self.while_served(attack)
+
+    def test_oversized_everything(self):
+        cases = [(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", (b"414", b"431", b"400")),
+                 (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100000 + b"\r\n\r\n", (b"431", b"400")),
+                 (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 1000 + b"\r\n", (b"431", b"400")),
+                 (b"POST /v1/zones HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                  b"Authorization: Bearer %s\r\nContent-Length: 99999999999999999999\r\n\r\n"
+                  % self.server.token.encode(), (b"413", b"400"))]
+
+        def attack(connections):
+            answers = []
+            for number, connection in enumerate(connections):
+                octets, wanted = cases[number % len(cases)]
+                try:
+                    connection.sendall(octets)
+                    answers.append((connection.recv(65536).split(b" ")[1], wanted))
+                except OSError:
+                    pass  # closed before all of it was sent, which is an answer too
+            return answers
+        answers = self.while_served(attack)
+        self.assertGreater(len(answers), 0)
+        for status, wanted in answers:
+            self.assertIn(status, wanted)
