@@ -1,12 +1,15 @@
 #include "net/udp_socket.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,17 +34,18 @@ constexpr std::size_t kReplyStride = kUdpReplyOctets + kApart;
 // A batch less full than this means that the queue is empty or nearly so: asking again costs a
 // system call that would mostly find nothing.
 constexpr std::size_t kWorthAskingAgain = kUdpBatch / 4;
-constexpr std::size_t kControlOctets =
-    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint32_t));
+constexpr std::size_t kControlOctets = CMSG_SPACE(sizeof(in6_pktinfo));
 static_assert(sizeof(in6_pktinfo) >= sizeof(in_pktinfo));
+// How often the kernel is asked what it threw away. SO_RXQ_OVFL would tell with every datagram, and
+// costs each of them 50 ns (2 % of an answer): the kernel goes through all that it might tell.
+constexpr std::chrono::milliseconds kAskAboutLost{20};
 
 struct Control {
     alignas(cmsghdr) std::array<std::uint8_t, kControlOctets> octets;
 };
 
-/// What the kernel says beside a datagram: where it was sent to, if `out` is the wildcard, and how
-/// many the socket has lost so far, if any.
-void read_control(msghdr& header, base::IpAddress& out, std::uint32_t& lost) noexcept {
+/// What the kernel says beside a datagram of a wildcard: where it was sent to.
+void read_control(msghdr& header, base::IpAddress& out) noexcept {
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             in_pktinfo info;
@@ -54,8 +58,6 @@ void read_control(msghdr& header, base::IpAddress& out, std::uint32_t& lost) noe
             in6_pktinfo info;
             std::memcpy(&info, CMSG_DATA(c), sizeof info);
             out = base::IpAddress::from_octets({info.ipi6_addr.s6_addr, 16});
-        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-            std::memcpy(&lost, CMSG_DATA(c), sizeof lost);
         }
     }
 }
@@ -85,11 +87,20 @@ std::size_t write_source(Control& control, const base::IpAddress& source,
     return CMSG_SPACE(sizeof info);
 }
 
-std::uint32_t scope_of(const sockaddr_storage& address) noexcept {
-    if (address.ss_family != AF_INET6) return 0;
-    sockaddr_in6 in{};
-    std::memcpy(&in, &address, sizeof in);
-    return in.sin6_scope_id;
+/// Large enough for both families, and no larger: a batch of them is read and written each turn.
+using Peer = sockaddr_in6;
+
+std::uint32_t scope_of(const Peer& address) noexcept {
+    return address.sin6_family == AF_INET6 ? address.sin6_scope_id : 0;
+}
+
+/// How many datagrams a socket has lost since it was made, as far as the kernel counts.
+std::uint32_t lost_by(int fd, std::uint32_t before) noexcept {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
+    socklen_t size = sizeof info;
+    const bool known = getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &size) == 0 &&
+                       size > SK_MEMINFO_DROPS * sizeof info[0];
+    return known ? info[SK_MEMINFO_DROPS] : before;
 }
 
 bool set_option(int fd, int level, int name, int value) noexcept {
@@ -106,7 +117,6 @@ base::Result<Descriptor> UdpSocket::open(const base::Endpoint& endpoint,
     if (!fd) return base::fail(system_error(where, errno));
 
     bool ok = !options.reuseport || set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-    ok = ok && set_option(fd.get(), SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (v4) {
         ok = ok && set_option(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
         if (options.freebind) ok = ok && set_option(fd.get(), IPPROTO_IP, IP_FREEBIND, 1);
@@ -148,6 +158,7 @@ struct UdpSocket::Port final : Watcher::Handler {
     base::Endpoint local;
     bool wildcard = false;
     std::uint32_t lost = 0;  // as the kernel counts, which wraps
+    base::MonoTime asked_about_lost{};
 };
 
 struct UdpSocket::State {
@@ -156,14 +167,16 @@ struct UdpSocket::State {
     // The one of `bind` first, then those added.
     std::vector<std::unique_ptr<Port>> ports;
     UdpCounters counters;
+    std::optional<bool> ready_for_wildcard;  // how `in` is restored; empty: not yet
 
     // Receiving: wired together once; a turn restores only what the kernel changed.
     std::array<mmsghdr, kUdpBatch> in{};
     std::array<iovec, kUdpBatch> in_vec{};
-    std::array<sockaddr_storage, kUdpBatch> peers{};
+    std::array<Peer, kUdpBatch> peers{};
     std::array<Control, kUdpBatch> in_control{};
     std::array<UdpDatagram, kUdpBatch> datagrams{};
-    // Sending: the first entries, in order, of the datagrams that have a reply.
+    // Sending where not all that was received is answered, or from a wildcard: the first entries,
+    // in order, of the datagrams that have a reply. Else what was received is turned around.
     std::array<mmsghdr, kUdpBatch> out{};
     std::array<iovec, kUdpBatch> out_vec{};
     std::array<Control, kUdpBatch> out_control{};
@@ -173,28 +186,38 @@ struct UdpSocket::State {
 
     void prepare() noexcept {
         for (std::size_t i = 0; i < kUdpBatch; ++i) {
-            in_vec[i] = {requests.data() + i * kRequestStride, kUdpRequestOctets};
             msghdr& m = in[i].msg_hdr;
             m.msg_iov = &in_vec[i];
             m.msg_iovlen = 1;
             m.msg_name = &peers[i];
             m.msg_control = in_control[i].octets.data();
-            restore(in[i]);
             datagrams[i].reply = {replies.data() + i * kReplyStride, kUdpReplyOctets};
             out[i].msg_hdr.msg_iov = &out_vec[i];
             out[i].msg_hdr.msg_iovlen = 1;
         }
     }
 
-    static void restore(mmsghdr& entry) noexcept {
-        entry.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-        entry.msg_hdr.msg_controllen = kControlOctets;
-        entry.msg_hdr.msg_flags = 0;
+    [[nodiscard]] std::uint8_t* request(std::size_t i) noexcept {
+        return requests.data() + i * kRequestStride;
+    }
+
+    /// Ready to be received into: the first `count`, all others are still.
+    void restore(const Port& port, std::size_t count) noexcept {
+        for (std::size_t i = 0; i < count; ++i) {
+            in_vec[i] = {request(i), kUdpRequestOctets};
+            msghdr& m = in[i].msg_hdr;
+            m.msg_namelen = sizeof(Peer);
+            m.msg_controllen = port.wildcard ? kControlOctets : 0;
+            m.msg_flags = 0;
+        }
     }
 
     [[nodiscard]] base::Result<void> serve(Descriptor bound);
 
     void receive(Port& port) {
+        if (ready_for_wildcard != port.wildcard) restore(port, kUdpBatch);
+        ready_for_wildcard = port.wildcard;
+        ask_about_lost(port);
         for (unsigned turn = 0; turn < kMaxBatchesPerWakeUp; ++turn) {
             const int got = recvmmsg(port.fd.get(), in.data(), kUdpBatch, MSG_DONTWAIT, nullptr);
             if (got < 0) {
@@ -203,35 +226,41 @@ struct UdpSocket::State {
                 return;  // an error that stays wakes us again; the loop's other work comes first
             }
             const auto count = static_cast<std::size_t>(got);
-            const std::uint32_t lost_before = port.lost;
             for (std::size_t i = 0; i < count; ++i) describe(port, i);
             counters.received += count;
-            if (port.lost != lost_before) {
-                counters.overflowed += port.lost - lost_before;
-                handler->on_overflow(port.lost - lost_before);
-            }
             handler->on_batch({datagrams.data(), count});
             send_replies(port, count);
-            for (std::size_t i = 0; i < count; ++i) restore(in[i]);
+            restore(port, count);
             if (count < kWorthAskingAgain) return;
         }
     }
 
-    void describe(Port& port, std::size_t i) noexcept {
+    void ask_about_lost(Port& port) {
+        if (loop->now() - port.asked_about_lost < kAskAboutLost) return;
+        port.asked_about_lost = loop->now();
+        const std::uint32_t lost = lost_by(port.fd.get(), port.lost);
+        const std::uint32_t more = lost - port.lost;
+        if (more == 0) return;
+        port.lost = lost;
+        counters.overflowed += more;
+        handler->on_overflow(more);
+    }
+
+    void describe(const Port& port, std::size_t i) noexcept {
         UdpDatagram& d = datagrams[i];
         msghdr& m = in[i].msg_hdr;
-        d.request = {static_cast<const std::uint8_t*>(in_vec[i].iov_base), in[i].msg_len};
+        d.request = {request(i), in[i].msg_len};
         d.reply_size = 0;
         d.truncated = (m.msg_flags & MSG_TRUNC) != 0;
         if (d.truncated) ++counters.truncated;
         d.peer = base::Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&peers[i]));
         d.interface_index = scope_of(peers[i]);
         d.local = port.local;
-        // A socket of one address that has lost nothing has no control messages.
-        if (m.msg_controllen != 0) read_control(m, d.local.address, port.lost);
+        if (port.wildcard) read_control(m, d.local.address);
     }
 
     void send_replies(const Port& port, std::size_t count) noexcept {
+        if (!port.wildcard && turn_around(count)) return send(port, in.data(), count);
         std::size_t waiting = 0;
         for (std::size_t i = 0; i < count; ++i) {
             UdpDatagram& d = datagrams[i];
@@ -250,9 +279,24 @@ struct UdpSocket::State {
             }
             ++waiting;
         }
+        send(port, out.data(), waiting);
+    }
+
+    /// Where each of a batch has a reply, the messages received become those to send: one set of
+    /// them less to go through. False: not each has one.
+    bool turn_around(std::size_t count) noexcept {
+        for (std::size_t i = 0; i < count; ++i) {
+            const UdpDatagram& d = datagrams[i];
+            if (d.reply_size == 0) return false;
+            in_vec[i] = {d.reply.data(), std::min(d.reply_size, d.reply.size())};
+        }
+        return true;
+    }
+
+    void send(const Port& port, mmsghdr* messages, std::size_t waiting) noexcept {
         std::size_t unsent = 0;
         for (std::size_t done = 0; done < waiting;) {
-            const int sent = sendmmsg(port.fd.get(), out.data() + done,
+            const int sent = sendmmsg(port.fd.get(), messages + done,
                                       static_cast<unsigned>(waiting - done), MSG_DONTWAIT);
             if (sent > 0) {
                 done += static_cast<std::size_t>(sent);
@@ -299,7 +343,7 @@ base::Result<std::unique_ptr<UdpSocket>> UdpSocket::bind(Loop& loop, const base:
                                                          UdpHandler& handler) {
     auto fd = open(endpoint, options);
     if (!fd) return base::fail(fd.error().message);
-    auto state = std::make_unique<State>();
+    auto state = base::make_huge<State>();
     state->loop = &loop;
     state->handler = &handler;
     state->prepare();
@@ -308,7 +352,7 @@ base::Result<std::unique_ptr<UdpSocket>> UdpSocket::bind(Loop& loop, const base:
     return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(state)));
 }
 
-UdpSocket::UdpSocket(std::unique_ptr<State> state) : state_(std::move(state)) {}
+UdpSocket::UdpSocket(base::HugePtr<State> state) : state_(std::move(state)) {}
 UdpSocket::~UdpSocket() = default;
 
 base::Result<void> UdpSocket::add(Descriptor bound) {

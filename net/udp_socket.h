@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 
+#include "base/huge_pages.h"
 #include "base/ip.h"
 #include "base/octets.h"
 #include "base/result.h"
@@ -35,8 +36,8 @@ class UdpHandler {
     /// A batch of at least one datagram. The replies are sent when it returns. It must not
     /// destroy the socket.
     virtual void on_batch(std::span<UdpDatagram> batch) = 0;
-    /// The kernel threw away so many more datagrams because the receive buffer was full, seen with
-    /// the next one that was not (SO_RXQ_OVFL). Never called inside `on_batch`.
+    /// The kernel threw away so many more datagrams because the receive buffer was full; seen when
+    /// others come, every 20 ms (SO_MEMINFO). Never called inside `on_batch`.
     virtual void on_overflow(std::uint64_t datagrams) { static_cast<void>(datagrams); }
     /// So many replies of the last batch were not sent: see `dropped` and `send_errors`.
     virtual void on_unsent(std::uint64_t replies) { static_cast<void>(replies); }
@@ -105,8 +106,8 @@ class UdpSocket {
   private:
     struct Port;
     struct State;
-    explicit UdpSocket(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    explicit UdpSocket(base::HugePtr<State> state);
+    base::HugePtr<State> state_;
 };
 
 /// Of the sockets that share the descriptor's address and port, the n-th bound one gets what CPU n
