@@ -1,26 +1,19 @@
 #include "zones/cache_version.h"
 
-#include <algorithm>
 #include <cstring>
 #include <new>
 
+#include "zones/node_memory.h"
+
 namespace zones {
-
-namespace {
-
-// glibc's malloc: eight octets before each block, blocks in steps of sixteen, at least 32.
-constexpr std::size_t kAllocatorOctets = 8;
-constexpr std::size_t kAllocatorStep = 16;
-constexpr std::size_t kAllocatorLeast = 32;
-
-}  // namespace
 
 CacheVersion* CacheVersion::make(Revision revision, ZoneId zone, Octets relative_owner, Octets node,
                                  CacheVersion* older) {
     const bool absent = node.empty();
     const std::size_t size = absent ? kNodeHeaderOctets + relative_owner.size() : node.size();
     const std::size_t front = older != nullptr ? sizeof(Link) : 0;
-    auto* memory = static_cast<std::uint8_t*>(::operator new(front + sizeof(CacheVersion) + size));
+    auto* memory =
+        static_cast<std::uint8_t*>(NodeMemory::take(front + sizeof(CacheVersion) + size));
     if (older != nullptr) new (memory) Link(older);
     const int flags = (absent ? kAbsent : 0) | (older != nullptr ? kChained : 0);
     auto* version =
@@ -43,15 +36,18 @@ void CacheVersion::destroy(void* pointer) {
     auto* version = static_cast<CacheVersion*>(pointer);
     const bool chained = (version->flags_ & kChained) != 0;
     void* memory = chained ? static_cast<void*>(version->link()) : pointer;
+    const std::size_t octets = version->octets();
     version->~CacheVersion();
-    ::operator delete(memory);
+    NodeMemory::give_back(memory, octets);
+}
+
+std::size_t CacheVersion::octets() const noexcept {
+    const std::size_t front = (flags_ & kChained) != 0 ? sizeof(Link) : 0;
+    return front + sizeof(CacheVersion) + node().octets().size();
 }
 
 std::size_t CacheVersion::footprint() const noexcept {
-    const std::size_t front = (flags_ & kChained) != 0 ? sizeof(Link) : 0;
-    const std::size_t size =
-        front + sizeof(CacheVersion) + node().octets().size() + kAllocatorOctets;
-    return std::max(kAllocatorLeast, (size + kAllocatorStep - 1) / kAllocatorStep * kAllocatorStep);
+    return NodeMemory::share(octets());
 }
 
 }  // namespace zones

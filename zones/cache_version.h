@@ -62,6 +62,7 @@ class CacheVersion {
         : revision_(revision), zone_(zone), flags_(flags) {}
     ~CacheVersion() = default;
 
+    [[nodiscard]] std::size_t octets() const noexcept;  // of memory
     [[nodiscard]] Link* link() const noexcept {
         auto* front = reinterpret_cast<std::uint8_t*>(const_cast<CacheVersion*>(this));
         return reinterpret_cast<Link*>(front - sizeof(Link));

@@ -1,9 +1,12 @@
 #include "zones/node_cache.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
 
 #include "base/random.h"
 #include "zones/cache_version.h"
+#include "zones/node_memory.h"
 
 namespace zones {
 
@@ -73,8 +76,26 @@ bool taken(std::uint64_t slot) noexcept {
 std::size_t after(std::size_t at, std::size_t capacity) noexcept {
     return at + 1 == capacity ? 0 : at + 1;
 }
+// In front of the slots stands how many there are: who deletes them knows nothing else.
+constexpr std::size_t kSlotsHead = 16;
+std::size_t slots_octets(std::size_t capacity) noexcept {
+    return kSlotsHead + capacity * sizeof(std::atomic<std::uint64_t>);
+}
+std::size_t slots_share(std::size_t capacity) noexcept {
+    return NodeMemory::share(slots_octets(capacity));
+}
+std::atomic<std::uint64_t>* new_slots(std::size_t capacity) {
+    auto* memory = static_cast<std::uint8_t*>(NodeMemory::take(slots_octets(capacity)));
+    std::memcpy(memory, &capacity, sizeof capacity);
+    auto* slots = reinterpret_cast<std::atomic<std::uint64_t>*>(memory + kSlotsHead);
+    for (std::size_t i = 0; i < capacity; ++i) new (slots + i) std::atomic<std::uint64_t>(kEmpty);
+    return slots;
+}
 void delete_slots(void* slots) {
-    delete[] static_cast<std::atomic<std::uint64_t>*>(slots);
+    auto* memory = static_cast<std::uint8_t*>(slots) - kSlotsHead;
+    std::size_t capacity = 0;
+    std::memcpy(&capacity, memory, sizeof capacity);
+    NodeMemory::give_back(memory, slots_octets(capacity));
 }
 
 }  // namespace
@@ -85,10 +106,10 @@ NodeCache::NodeCache(base::Qsbr& qsbr, std::size_t budget_octets)
       budget_octets_(budget_octets),
       shards_(new Shard[kShards]) {
     for (auto& entry : directory_) {
-        entry.store(reinterpret_cast<std::uint64_t>(new Slot[kCapacities[0]]()));
+        entry.store(reinterpret_cast<std::uint64_t>(new_slots(kCapacities[0])));
     }
     account(static_cast<std::ptrdiff_t>(
-        kShards * (kCapacities[0] * sizeof(Slot) + sizeof(Shard) + sizeof(std::uint64_t))));
+        kShards * (slots_share(kCapacities[0]) + sizeof(Shard) + sizeof(std::uint64_t))));
 }
 
 NodeCache::~NodeCache() {
@@ -272,7 +293,7 @@ void NodeCache::reserve(std::size_t index) {
     // By what lives, so that many dead slots alone do not make it larger.
     std::size_t size_class = 0;
     while (5 * (shard.nodes + 1) > 4 * kMostUsed(kCapacities[size_class])) ++size_class;
-    const Slots fresh{new Slot[kCapacities[size_class]](), kCapacities[size_class]};
+    const Slots fresh{new_slots(kCapacities[size_class]), kCapacities[size_class]};
     for (std::size_t i = 0; i < old.capacity; ++i) {
         const std::uint64_t slot = old.at[i].load(std::memory_order_relaxed);
         if (!taken(slot)) continue;
@@ -286,8 +307,8 @@ void NodeCache::reserve(std::size_t index) {
     }
     shard.used = shard.nodes;
     shard.hand = 0;
-    account(static_cast<std::ptrdiff_t>(fresh.capacity * sizeof(Slot)) -
-            static_cast<std::ptrdiff_t>(old.capacity * sizeof(Slot)));
+    account(static_cast<std::ptrdiff_t>(slots_share(fresh.capacity)) -
+            static_cast<std::ptrdiff_t>(slots_share(old.capacity)));
     directory_[index].store((std::uint64_t{size_class} << 48) |
                             reinterpret_cast<std::uint64_t>(fresh.at));
     qsbr_.retire(old.at, &delete_slots);
