@@ -45,7 +45,8 @@ Residency::Residency(KeyValueStore& store, base::Qsbr& qsbr, const Options& opti
     : store_(store),
       qsbr_(qsbr),
       cache_(qsbr, options.cache_octets),
-      filter_(qsbr, options.filter_octets) {}
+      filter_(qsbr, options.filter_octets),
+      chains_(qsbr, cache_, options.chain_octets) {}
 
 Residency::~Residency() {
     stop();
@@ -75,11 +76,24 @@ void Residency::before_publish(Revision revision, const std::vector<NodeCache::C
                                const std::vector<ZoneId>& detached) {
     std::vector<std::uint64_t> hashes;
     hashes.reserve(changes.size());
+    std::vector<ZoneId> with_chain;
     for (const NodeCache::Change& change : changes) {
         if (change.node.empty()) continue;
         hashes.push_back(cache_.hash(change.zone, change.relative_owner));
+        // A zone that was signed elsewhere only changes when it comes.
+        const bool apex = change.relative_owner.empty() && change.zone < kHashedIds;
+        if (apex && ChainBuilder::wanted(NodeView(change.node.data()))) {
+            with_chain.push_back(change.zone);
+        }
     }
     filter_.add(hashes);
+    if (!with_chain.empty()) {
+        const std::lock_guard lock(mutex_);
+        for (const ZoneId zone : with_chain) {
+            signed_.push_back(zone);
+            detached_.erase(zone);
+        }
+    }
     if (!attached.empty()) {
         const std::lock_guard lock(mutex_);
         for (const ZoneId zone : attached) {
@@ -122,16 +136,23 @@ void Residency::after_publish(const std::vector<ZoneId>& detached) {
     {
         const std::lock_guard lock(mutex_);
         tidy_ = true;
-        if (reading_ || !attached_.empty()) detached_.insert(detached.begin(), detached.end());
+        if (reading_ || !attached_.empty() || !signed_.empty()) {
+            detached_.insert(detached.begin(), detached.end());
+        }
     }
+    // After the lock: an index that the thread makes meanwhile is there by now, or is taken out
+    // again by drop_detached.
+    for (const ZoneId zone : detached) chains_.drop(zone);
     wake_.notify_one();
 }
 
 void Residency::reset(Revision newest) {
     filter_.forget();
     cache_.clear(newest);
+    chains_.clear();
     const std::lock_guard lock(mutex_);
     attached_.clear();
+    signed_.clear();
     missed_.clear();
     scan_wanted_ = true;
 }
@@ -155,6 +176,7 @@ void Residency::drop_detached(ZoneId read) {
     const auto drop = [this](ZoneId zone) {
         cache_.drop_zone(zone);
         cache_.drop_zone(hashed_id(zone));
+        chains_.drop(zone);
         tidy_ = true;
     };
     if (read == 0) {
@@ -162,15 +184,16 @@ void Residency::drop_detached(ZoneId read) {
     } else if (detached_.erase(read) != 0) {
         drop(read);
     }
-    if (attached_.empty()) detached_.clear();
+    if (attached_.empty() && signed_.empty()) detached_.clear();
 }
 
 /// Sleeps until there is something to do. False: stop.
 bool Residency::wait() {
     std::unique_lock lock(mutex_);
     const auto interval = tidy_ ? kBusyInterval : kIdleInterval;
-    wake_.wait_for(lock, interval,
-                   [this] { return stopping_ || scan_wanted_ || !attached_.empty(); });
+    wake_.wait_for(lock, interval, [this] {
+        return stopping_ || scan_wanted_ || !attached_.empty() || !signed_.empty();
+    });
     return !stopping_;
 }
 
@@ -187,6 +210,7 @@ void Residency::run() {
         const bool memory_left = qsbr_.reclaim() > 0;
         bool scan_now = false;
         ZoneId zone = 0;
+        bool index_only = false;
         {
             const std::lock_guard lock(mutex_);
             tidy_ = tidy_ || tidy_left || memory_left || filter_paused_.load();
@@ -197,9 +221,12 @@ void Residency::run() {
             if (scan_now) {
                 scan_wanted_ = false;
                 attached_.clear();
-            } else if (!attached_.empty()) {
-                zone = attached_.front();
-                attached_.pop_front();
+                signed_.clear();
+            } else if (std::deque<ZoneId>& next = attached_.empty() ? signed_ : attached_;
+                       !next.empty()) {
+                index_only = attached_.empty();
+                zone = next.front();
+                next.pop_front();
             }
             reading_ = scan_now || zone != 0;
         }
@@ -207,7 +234,7 @@ void Residency::run() {
         if (scan_now) {
             step = scan_all();
         } else if (zone != 0) {
-            step = scan_zone(zone);
+            step = index_only ? index_zone(zone) : scan_zone(zone);
         }
         if (scan_now || zone != 0) drop_detached(zone);
         charge_filter();
@@ -280,6 +307,29 @@ Residency::Step Residency::scan_zone(ZoneId zone) {
     return Step::Done;
 }
 
+Residency::Step Residency::index_zone(ZoneId zone) {
+    Published at;
+    hooks_.on_committer([&] { at = hooks_.current(); });  // as in scan_zone
+    ChainBuilder chain(store_, chains_);
+    const auto cursor = store_.scan(Family::Nodes, at.snapshot);
+    std::size_t breath = 0;
+    for (const KeyRange& range : zone_ranges(zone, zone + 1)) {
+        cursor->seek(range.from);
+        for (; cursor->valid() && cursor->key() < range.to; cursor->next()) {
+            const auto node = NodeView::check(base::as_octets(cursor->value()));
+            if (!node) {
+                store_.damage().report_key(cursor->key());
+                return Step::Done;
+            }
+            chain.see(at, zone_of(cursor->key()), cursor->key(), *node);
+            if (++breath % kBreath == 0 && stopping()) return Step::Stopped;
+        }
+        if (cursor->status() != KeyValueStore::Read::Found) return Step::Failed;
+        chain.end(at);
+    }
+    return Step::Done;
+}
+
 void Residency::complete_if_all_in(std::uint64_t token) {
     if (!all_in_ || full_ || holes_ || cache_.size().evictions != evictions_at_scan_) return;
     {
@@ -296,6 +346,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
     hashes.reserve(kChunk);
     auto cursor = store_.scan(Family::Nodes, at.snapshot);
     cursor->seek(from);
+    ChainBuilder chain(store_, chains_);
     std::size_t live_at = 0;
     bool in_hashes = false;
     std::size_t breath = 0;
@@ -309,6 +360,7 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
             const auto parts = parse_node_key(key);
             if (parts) hashes.push_back(cache_.hash(parts->zone, parts->relative_owner));
             holes_ = true;
+            chain.see_damaged(at, zone);
             cursor->next();
             continue;
         }
@@ -331,13 +383,14 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
                 continue;
             }
         }
+        if (wanted) chain.see(at, zone, key, *node);
         if (build) {
             hashes.push_back(cache_.hash(zone, node->relative_owner()));
             if (hashes.size() >= kChunk) {
                 if (!filter_.add_to_build(hashes)) return Step::GivenUp;
                 hashes.clear();
             }
-        } else if (full_) {
+        } else if (full_ && !chain.building()) {
             return Step::Done;
         }
         nodes_seen_.fetch_add(1, std::memory_order_relaxed);
@@ -350,7 +403,9 @@ Residency::Step Residency::scan(Published& at, const std::string& from, const st
         cursor->next();
     }
     if (build && !filter_.add_to_build(hashes)) return Step::GivenUp;
-    return cursor->status() == KeyValueStore::Read::Found ? Step::Done : Step::Failed;
+    if (cursor->status() != KeyValueStore::Read::Found) return Step::Failed;
+    chain.end(at);
+    return Step::Done;
 }
 
 /// Until no reader is at a revision older than the one that was scanned. False: stop.
@@ -422,6 +477,9 @@ Residency::Progress Residency::progress() const {
     out.scanning = scanning_;
     out.full = full_;
     out.filter_octets = filter_.octets();
+    const ChainIndexes::Size chains = chains_.size();
+    out.chain_octets = chains.octets;
+    out.chains = chains.zones;
     return out;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/qsbr.h"
 #include "zones/absence_filter.h"
+#include "zones/chain_index.h"
 #include "zones/kv.h"
 #include "zones/node_cache.h"
 #include "zones/published.h"
@@ -21,18 +22,20 @@
 namespace zones {
 
 /// What of the store is in memory: the node cache, the filter that knows what the store does not
-/// hold, and the one thread, of low priority, that fills them.
+/// hold, the chains of signed zones in order, and the one thread, of low priority, that fills them.
 ///
 /// After start-up the thread scans all nodes at one revision: every owner goes into the filter,
-/// every node of a served zone into the cache as long as there is room. If all had room the cache
-/// is complete. Later it loads zones that were swapped in, takes away what a commit left behind
-/// (NodeCache::tidy), reclaims memory, and builds the filter anew when it is too full. Nothing
-/// waits for it: until it is done, misses are read from the store.
+/// every node of a served zone into the cache as long as there is room, and an index is made of
+/// each chain. If all nodes had room the cache is complete. Later it loads zones that were swapped
+/// in, takes away what a commit left behind (NodeCache::tidy), reclaims memory, and builds the
+/// filter anew when it is too full. Nothing waits for it: until it is done, misses are read from
+/// the store.
 class Residency {
   public:
     struct Options {
-        std::size_t cache_octets = 0;   // the filter included
+        std::size_t cache_octets = 0;   // the filter and the indexes included
         std::size_t filter_octets = 0;  // the most that one filter takes
+        std::size_t chain_octets = 0;   // the most that all indexes of chains take
     };
     /// Both outlive this.
     Residency(KeyValueStore& store, base::Qsbr& qsbr, const Options& options);
@@ -41,6 +44,7 @@ class Residency {
     Residency& operator=(const Residency&) = delete;
 
     [[nodiscard]] NodeCache& cache() noexcept { return cache_; }
+    [[nodiscard]] const ChainIndexes& chains() const noexcept { return chains_; }
     /// True: no such owner exists. False: it may. Of a hash as NodeCache::hash makes it; the
     /// caller is online in the Qsbr.
     [[nodiscard]] bool absent(std::uint64_t hash) const noexcept {
@@ -79,6 +83,8 @@ class Residency {
         bool scanning = false;
         bool full = false;  // not all had room
         std::size_t filter_octets = 0;
+        std::size_t chain_octets = 0;
+        std::size_t chains = 0;  // that are indexed
     };
     [[nodiscard]] Progress progress() const;
 
@@ -91,6 +97,8 @@ class Residency {
     /// All nodes, with a new filter.
     Step scan_all();
     Step scan_zone(ZoneId zone);
+    /// The index of a zone that came with its change set: its nodes are in the cache already.
+    Step index_zone(ZoneId zone);
     /// Fills from the nodes between two keys; `each` is told of every owner's hash.
     Step scan(Published& at, const std::string& from, const std::string& to,
               const std::vector<ZoneId>* live, bool build);
@@ -105,11 +113,13 @@ class Residency {
     base::Qsbr& qsbr_;
     NodeCache cache_;
     AbsenceFilter filter_;
+    ChainIndexes chains_;
     Hooks hooks_;
 
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<ZoneId> attached_;              // guarded by mutex_: to be loaded
+    std::deque<ZoneId> signed_;                // guarded by mutex_: to be indexed, nothing else
     std::map<ZoneId, std::uint64_t> loading_;  // guarded by mutex_: filter's generation at begin
     // Zones that went while a scan was under way or wanted: what it reads of them after they were
     // swept out is taken out again.

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kBlockCacheShare = 8;
 constexpr std::size_t kMaxBlockCacheOctets = std::size_t{64} << 20;
 constexpr std::size_t kFilterShare = 8;
+constexpr std::size_t kChainShare = 8;
 
 std::size_t block_cache_octets(std::size_t memory_octets) {
     return std::min(memory_octets / kBlockCacheShare, kMaxBlockCacheOctets);
@@ -33,7 +34,7 @@ class StoreImpl : public Store {
           store_(std::move(store)),
           residency_(*store_, qsbr_,
                      {options_.memory_octets - block_cache_octets(options_.memory_octets),
-                      options_.memory_octets / kFilterShare}),
+                      options_.memory_octets / kFilterShare, options_.memory_octets / kChainShare}),
           committer_(*store_, residency_, qsbr_, options_, counters, std::move(first)) {
         if (!options_.resident) return;
         residency_.start(

@@ -1,5 +1,6 @@
 #include <array>
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "zones/key.h"
@@ -76,6 +77,53 @@ class StoreSource : public Store::Source {
     [[nodiscard]] NodeFound predecessor(ZoneId zone, Octets relative_owner, dns::RRType type,
                                         const dns::Nsec3Parameters* chain) override {
         if (zone == 0) return {};
+        const ChainIndex* index = residency_.chains().find(zone, published_->revision);
+        if (index != nullptr) {
+            const auto found = type == dns::RRType::NSEC3
+                                   ? by_hashes(*index, zone, relative_owner, *chain)
+                                   : by_owners(*index, zone, relative_owner);
+            if (found) return *found;
+        }
+        return search(zone, relative_owner, chain);
+    }
+
+  private:
+    /// From an index of NSEC; nothing where that does not tell.
+    std::optional<NodeFound> by_owners(const ChainIndex& index, ZoneId zone,
+                                       Octets relative_owner) {
+        const auto* owners = std::get_if<OwnerIndex>(&index.order);
+        if (owners == nullptr) return std::nullopt;
+        char key[kMaxNodeKeyOctets];
+        const std::size_t size = write_node_key(zone, relative_owner, key);
+        const std::string_view below_apex(key + sizeof(ZoneId), size - sizeof(ZoneId));
+        const auto at = owners->at_or_before(base::as_octets(below_apex));
+        if (!at) return NodeFound{};
+        std::uint8_t copy[kMaxNodeKeyOctets];
+        at->copy(copy);
+        OwnerBuffer buffer;
+        return found_there(find(zone, owner_of_key({copy, at->size()}, buffer)));
+    }
+
+    /// From an index of NSEC3, whose owners are hashes; nothing where that does not tell.
+    std::optional<NodeFound> by_hashes(const ChainIndex& index, ZoneId zone, Octets owner,
+                                       const dns::Nsec3Parameters& chain) {
+        const auto* hashes = std::get_if<HashIndex>(&index.order);
+        const auto hash = hash_of_owner(owner);
+        if (hashes == nullptr || !hash || !index.parameters().same_hashes(chain)) {
+            return std::nullopt;
+        }
+        const dns::Nsec3Hash& at = hashes->at_or_before(*hash);
+        if (at > *hash) return NodeFound{};  // around the ring: who asks goes on from its end
+        return found_there(find(zone, dns::nsec3_label(at)));
+    }
+    /// What an index names is there; should it not be, the store is asked.
+    static std::optional<NodeFound> found_there(const NodeFound& found) {
+        return found.presence == Presence::Absent ? std::nullopt : std::optional(found);
+    }
+
+    /// The last node at or before an owner that is a link of the chain (is_chain_link), looked for
+    /// in the store: where there is no index.
+    NodeFound search(ZoneId zone, Octets relative_owner, const dns::Nsec3Parameters* chain) {
         const std::string prefix = zone_prefix(zone);
         const auto cursor = store_.cursor(Family::Nodes, published_->snapshot, may_block_);
         // No label begins with 00: what comes right after the owner itself, before all below it.
@@ -89,7 +137,7 @@ class StoreSource : public Store::Source {
                 store_.damage().report_key(cursor->key());
                 return {Presence::Failed, {}};
             }
-            if (!is_link(*seen, type, chain)) continue;
+            if (!is_chain_link(*seen, chain)) continue;
             held_.emplace_back(cursor->value());
             return {Presence::Present, NodeView(base::as_octets(held_.back()).data())};
         }
@@ -99,7 +147,6 @@ class StoreSource : public Store::Source {
             {}};
     }
 
-  private:
     /// Hashes that `approach` has made, for `find` of the same octets in the same batch: until it
     /// ends no query of it changes.
     struct Approached {
@@ -121,16 +168,6 @@ class StoreSource : public Store::Source {
                           known.size == relative_owner.size() && known.zone == zone &&
                           known.batch == batch_;
         return same ? known.hash : cache_.hash(zone, relative_owner);
-    }
-
-    static bool is_link(NodeView node, dns::RRType type, const dns::Nsec3Parameters* chain) {
-        const auto entry = node.find(type);
-        if (!entry || chain == nullptr) return entry.has_value();
-        for (const Octets rdata : entry->rrset) {
-            const auto nsec3 = dns::Nsec3Parameters::read(rdata);
-            if (nsec3 && nsec3->same_hashes(*chain)) return true;
-        }
-        return false;
     }
 
     static Presence presence(KeyValueStore::Read read) {

@@ -242,7 +242,7 @@ TEST(Residency, WhatComesAndGoesInOneChangeSetIsNotSweptUnderIt) {
     ASSERT_TRUE(opened) << opened.error().message;
     base::Qsbr qsbr;
     zones::Residency residency(**opened, qsbr,
-                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16});
+                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16, 1 << 20});
     zones::NodeCache& cache = residency.cache();
     const std::vector<std::uint8_t> node = zones::NodeParts().pack();
     for (const zones::ZoneId id : {zones::ZoneId{5}, zones::hashed_id(5)}) {
@@ -270,7 +270,7 @@ TEST(Residency, AZoneIsReadAtTheRevisionThatHasIt) {
     zones::KeyValueStore& store = **opened;
     base::Qsbr qsbr;
     zones::Residency residency(store, qsbr,
-                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16});
+                               zones::Residency::Options{std::size_t{8} << 20, 1 << 16, 1 << 20});
     std::mutex mutex;
     zones::Published before;
     before.snapshot = store.snapshot();
