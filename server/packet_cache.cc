@@ -1,15 +1,33 @@
 #include "server/packet_cache.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include "base/ascii.h"
+#include "base/huge_pages.h"
 #include "dns/name.h"
 #include "dns/types.h"
 
 namespace server {
 
-PacketCache::PacketCache()
-    : seed_(dns::NameHash::seed()), entries_(std::make_unique<Entry[]>(kEntries)) {}
+PacketCache::PacketCache(std::size_t entries)
+    : seed_(dns::NameHash::seed()),
+      set_mask_(std::bit_floor(std::max(entries, kWays)) / kWays - 1) {
+    // Zeroes are empty entries and sets: memory that nobody asks for is never touched.
+    static_assert(std::is_aggregate_v<Entry> && std::is_aggregate_v<Set>);
+    entries_ = static_cast<Entry*>(base::allocate_huge(octets(set_mask_)));
+    sets_ = reinterpret_cast<Set*>(entries_ + this->entries());
+}
+
+PacketCache::~PacketCache() {
+    base::free_huge(entries_, octets(set_mask_));
+}
+
+std::size_t PacketCache::octets(std::size_t set_mask) noexcept {
+    return (set_mask + 1) * (kWays * sizeof(Entry) + sizeof(Set));
+}
 
 std::uint64_t PacketCache::hash(base::Octets query) const noexcept {
     // With the bit that tells cases apart set everywhere, more than names fall together that differ
@@ -44,16 +62,23 @@ bool PacketCache::same_query(const Entry& entry, base::Octets query) noexcept {
            std::memcmp(stored + behind, asked + behind, query.size() - behind) == 0;
 }
 
+void PacketCache::approach(std::uint64_t hash) const noexcept {
+    __builtin_prefetch(&sets_[set_of(hash)]);
+}
+
+void PacketCache::approach_entry(std::uint64_t hash) const noexcept {
+    const std::size_t place = place_of(hash);
+    if (place == entries()) return;
+    const auto* entry = reinterpret_cast<const std::uint8_t*>(&entries_[place]);
+    // What most of them fill.
+    for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(entry + line * 64);
+}
+
 std::size_t PacketCache::find(std::uint64_t hash, base::Octets query, const Scope& scope,
                               base::MutableOctets reply, const Account*& account) const noexcept {
-    const std::size_t set = set_of(hash);
-    const std::uint32_t tag = tag_of(hash);
-    std::size_t way = 0;
-    if (stored_[set][0] != tag) {
-        if (stored_[set][1] != tag) return 0;
-        way = 1;
-    }
-    const Entry& entry = entries_[set * kWays + way];
+    const std::size_t place = place_of(hash);
+    if (place == entries()) return 0;
+    const Entry& entry = entries_[place];
     if (entry.hash != hash || entry.scope != scope || !same_query(entry, query)) return 0;
     std::memcpy(reply.data(), entry.reply.data(), entry.reply_size);
     std::memcpy(reply.data(), query.data(), kIdOctets);
@@ -65,7 +90,7 @@ std::size_t PacketCache::find(std::uint64_t hash, base::Octets query, const Scop
 }
 
 bool PacketCache::seen(std::uint64_t hash) noexcept {
-    Tags& last = seen_[set_of(hash)];
+    std::array<std::uint32_t, kWays>& last = sets_[set_of(hash)].seen;
     const std::uint32_t tag = tag_of(hash);
     if (last[0] == tag || last[1] == tag) return true;
     last[1] = last[0];
@@ -76,18 +101,14 @@ bool PacketCache::seen(std::uint64_t hash) noexcept {
 void PacketCache::store(std::uint64_t hash, base::Octets query, std::size_t qname_octets,
                         const Scope& scope, base::Octets reply, const Account& account) noexcept {
     if (reply.size() > kMaxReplyOctets) return;
-    const std::size_t set = set_of(hash);
-    const std::uint32_t tag = tag_of(hash);
     // In its own place if it stands there already, or in one that is of no use any more.
-    std::size_t way = kWays;
-    for (std::size_t i = 0; i < kWays && way == kWays; ++i) {
-        if (stored_[set][i] == tag) way = i;
+    const std::size_t set = set_of(hash);
+    std::size_t place = place_of(hash);
+    for (std::size_t i = set * kWays; i < (set + 1) * kWays && place == entries(); ++i) {
+        if (entries_[i].scope.generation != scope.generation) place = i;
     }
-    for (std::size_t i = 0; i < kWays && way == kWays; ++i) {
-        if (entries_[set * kWays + i].scope.generation != scope.generation) way = i;
-    }
-    if (way == kWays) way = next_way_++ % kWays;
-    Entry& entry = entries_[set * kWays + way];
+    if (place == entries()) place = set * kWays + next_way_++ % kWays;
+    Entry& entry = entries_[place];
     entry.hash = hash;
     entry.account = account;
     entry.scope = scope;
@@ -96,7 +117,7 @@ void PacketCache::store(std::uint64_t hash, base::Octets query, std::size_t qnam
     entry.qname_size = static_cast<std::uint8_t>(qname_octets);
     std::memcpy(entry.query.data(), query.data(), query.size());
     std::memcpy(entry.reply.data(), reply.data(), reply.size());
-    stored_[set][way] = tag;
+    sets_[set].stored[place % kWays] = tag_of(hash);
 }
 
 }  // namespace server

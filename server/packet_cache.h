@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 
 #include "base/octets.h"
 #include "server/rrl.h"
@@ -22,10 +21,10 @@ namespace server {
 ///
 /// A query is stored when it is seen for the second time, so that names that nobody asks twice
 /// (random subdomains) cost no copy and push nobody out. Fixed size, sets of two under a keyed
-/// hash. One thread; no allocation after the constructor.
+/// hash, in huge pages. One thread; no allocation after the constructor.
 class PacketCache {
   public:
-    static constexpr std::size_t kEntries = 2048;  // a power of two; 1 MiB
+    static constexpr std::size_t kEntryOctets = 512;
     static constexpr std::size_t kMaxQueryOctets = 112;
     static constexpr std::size_t kMaxReplyOctets = 352;
 
@@ -46,7 +45,11 @@ class PacketCache {
         std::uint16_t name_offset = 0;
     };
 
-    PacketCache();
+    /// `entries` is rounded down to a power of two, at least kWays.
+    explicit PacketCache(std::size_t entries);
+    ~PacketCache();
+    PacketCache(const PacketCache&) = delete;
+    PacketCache& operator=(const PacketCache&) = delete;
 
     /// Could a query be stored? Then it holds a header and a question with at least a root name.
     [[nodiscard]] static bool takes(base::Octets query) noexcept {
@@ -54,6 +57,10 @@ class PacketCache {
     }
     /// Of a query that could be stored.
     [[nodiscard]] std::uint64_t hash(base::Octets query) const noexcept;
+
+    /// Bring near what `find` and `seen` will look at, and after that what `find` will read.
+    void approach(std::uint64_t hash) const noexcept;
+    void approach_entry(std::uint64_t hash) const noexcept;
 
     /// Writes the answer to `query` into `reply`, which has room for kMaxReplyOctets; its size, 0
     /// if it is not known. `account` stays valid until the next `store`.
@@ -83,25 +90,36 @@ class PacketCache {
         std::array<std::uint8_t, kMaxQueryOctets> query;  // as first seen
         std::array<std::uint8_t, kMaxReplyOctets> reply;
     };
-    static_assert(sizeof(Entry) == 512);
+    static_assert(sizeof(Entry) == kEntryOctets);
     static constexpr std::size_t kWays = 2;
-    static constexpr std::size_t kSets = kEntries / kWays;
-    using Tags = std::array<std::uint32_t, kWays>;
+    struct Set {
+        std::array<std::uint32_t, kWays> stored{};  // tags
+        std::array<std::uint32_t, kWays> seen{};    // the newest first
+    };
 
+    [[nodiscard]] static std::size_t octets(std::size_t set_mask) noexcept;
     [[nodiscard]] static bool same_query(const Entry& entry, base::Octets query) noexcept;
-    [[nodiscard]] static std::size_t set_of(std::uint64_t hash) noexcept {
-        return (hash >> 8) % kSets;  // bits that are no part of the tag
+    [[nodiscard]] std::size_t set_of(std::uint64_t hash) const noexcept {
+        return (hash >> 8) & set_mask_;  // bits that are no part of the tag
     }
+    /// Its place in `entries_`; where it is not stored, one behind the last.
+    [[nodiscard]] std::size_t place_of(std::uint64_t hash) const noexcept {
+        const std::size_t set = set_of(hash);
+        const std::uint32_t tag = tag_of(hash);
+        if (sets_[set].stored[0] == tag) return set * kWays;
+        return sets_[set].stored[1] == tag ? set * kWays + 1 : entries();
+    }
+    [[nodiscard]] std::size_t entries() const noexcept { return (set_mask_ + 1) * kWays; }
     [[nodiscard]] static std::uint32_t tag_of(std::uint64_t hash) noexcept {
         return static_cast<std::uint32_t>(hash >> 32) | 1U;  // 0: nothing
     }
 
     const std::uint64_t seed_;
-    std::unique_ptr<Entry[]> entries_;
-    // Beside the entries, so that a query that is not there touches none of them.
-    std::array<Tags, kSets> stored_{};
-    std::array<Tags, kSets> seen_{};  // the newest first
-    std::size_t next_way_ = 0;        // that is given up where both are good
+    std::size_t set_mask_;
+    Entry* entries_ = nullptr;
+    Set* sets_ =
+        nullptr;  // beside the entries, so that a query that is not there touches none of them
+    std::size_t next_way_ = 0;  // that is given up where both are good
 };
 
 }  // namespace server

@@ -44,7 +44,9 @@ Pipeline::Pipeline(const PipelineSettings& settings, zones::Store& store, resolv
       nodes_(store.make_source(may_block)),
       health_(std::make_shared<const zones::HealthSnapshot>()),
       random_(base::Random::from_entropy()),
-      packets_(may_block || !settings.packet_cache ? nullptr : std::make_unique<PacketCache>()) {}
+      packets_(may_block || settings.packet_cache == 0
+                   ? nullptr
+                   : std::make_unique<PacketCache>(settings.packet_cache)) {}
 
 void Pipeline::begin_batch(base::MonoTime now) {
     now_ = now;
@@ -124,6 +126,7 @@ void Pipeline::run_batch(std::span<const Query> queries, std::span<Reply> replie
     std::array<Parsed, kAhead> parsed;
     for (std::size_t done = 0; done < queries.size(); done += kAhead) {
         const std::size_t size = std::min(kAhead, queries.size() - done);
+        approach_packets(queries.subspan(done, size), parsed);
         for (std::size_t i = 0; i < size; ++i) {
             Reply& reply = replies[done + i];
             if (recall(queries[done + i], parsed[i], reply)) continue;

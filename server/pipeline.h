@@ -30,12 +30,12 @@ namespace server {
 struct PipelineSettings {
     std::uint16_t udp_payload = 1232;
     bool nsid = true;
-    std::string node;                // NSID and CH TXT id.server
-    std::string version_bind;        // empty: refused
-    std::optional<Cookies> cookies;  // empty: the option is ignored (RFC 7873)
-    Rrl* rrl = nullptr;              // null: answers are not limited
-    bool require_cookies = false;    // of clients that know them (RFC 7873, 5.2.3)
-    bool packet_cache = true;        // false: every answer is composed, as benchmarks may want
+    std::string node;                  // NSID and CH TXT id.server
+    std::string version_bind;          // empty: refused
+    std::optional<Cookies> cookies;    // empty: the option is ignored (RFC 7873)
+    Rrl* rrl = nullptr;                // null: answers are not limited
+    bool require_cookies = false;      // of clients that know them (RFC 7873, 5.2.3)
+    std::size_t packet_cache = 16384;  // answers that are kept; 0: each is composed
     std::vector<base::IpPrefix> ecs_trusted;
     std::vector<base::IpPrefix> recursion_allow;
 };
@@ -109,6 +109,7 @@ class Pipeline {
 
     void parse(const Query& query, Parsed& parsed) const;
     void approach(Parsed& parsed);
+    void approach_packets(std::span<const Query> queries, std::span<Parsed> parsed) const;
     bool recall(const Query& query, Parsed& parsed, Reply& reply);
     void remember(const Run& run, const Parsed& parsed, base::Octets reply);
     Step run(const Query& query, Parsed& parsed, base::MutableOctets reply, std::size_t& reply_size,

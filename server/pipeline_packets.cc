@@ -3,18 +3,30 @@
 
 namespace server {
 
+/// Who may be answered from the packet cache, and what it is to be looked for under.
+void Pipeline::approach_packets(std::span<const Query> queries, std::span<Parsed> parsed) const {
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+        parsed[i].packet = 0;
+        const Query& query = queries[i];
+        if (!packets_usable_ || query.transport != Transport::Udp ||
+            !PacketCache::takes(query.message)) {
+            continue;
+        }
+        parsed[i].packet = packets_->hash(query.message) | 1U;
+        packets_->approach(parsed[i].packet);
+    }
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+        if (parsed[i].packet != 0) packets_->approach_entry(parsed[i].packet);
+    }
+}
+
 /// Answers from the packet cache; false where that has to be done the long way.
 bool Pipeline::recall(const Query& query, Parsed& parsed, Reply& reply) {
     parsed.recalled = false;
-    parsed.packet = 0;
     parsed.judged.reset();
-    if (!packets_usable_ || query.transport != Transport::Udp ||
-        !PacketCache::takes(query.message) || reply.octets.size() < PacketCache::kMaxReplyOctets) {
-        return false;
-    }
+    if (parsed.packet == 0 || reply.octets.size() < PacketCache::kMaxReplyOctets) return false;
     const zones::ViewId view = published_->views->view_of(query.client.address);
     parsed.scope = {generation_, view, recursion_permitted(query, view)};
-    parsed.packet = packets_->hash(query.message) | 1U;
     const PacketCache::Account* account = nullptr;
     const std::size_t size =
         packets_->find(parsed.packet, query.message, parsed.scope, reply.octets, account);

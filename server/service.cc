@@ -24,6 +24,9 @@ namespace {
 
 constexpr std::size_t kReaderThreads = 2;
 constexpr int kPortTries = 20;  // for port 0: UDP and TCP must get the same number
+// Answers kept by all workers together, half a KiB each, and the least that one keeps.
+constexpr std::size_t kPacketCaches = 65536;
+constexpr std::size_t kLeastPackets = 2048;
 constexpr std::chrono::milliseconds kStopGrace{2000};
 constexpr rlim_t kDescriptorsForOthers = 2048;  // the store's files, admin, upstream queries
 
@@ -214,6 +217,8 @@ class RunningService final : public Service {
         if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
         const Worker::Shared shared{config_, settings_, *store_,       *cache_,
                                     *hints_, *readers_, *tcp_clients_, *certificates_};
+        settings_.packet_cache =
+            std::clamp(kPacketCaches / count, kLeastPackets, settings_.packet_cache);
         for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));
         for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
             ListenerConfig& listener = config_.listeners[i];

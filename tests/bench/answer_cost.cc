@@ -71,7 +71,7 @@ class Answerer {
   private:
     static server::PipelineSettings settings(bool packet_cache) {
         server::PipelineSettings out;
-        out.packet_cache = packet_cache;
+        if (!packet_cache) out.packet_cache = 0;
         return out;
     }
 

@@ -62,7 +62,7 @@ class PacketCacheTable : public testing::Test {
         EXPECT_EQ(account != nullptr, !reply.empty());
         return reply;
     }
-    PacketCache cache_;
+    PacketCache cache_{2048};
 };
 
 TEST_F(PacketCacheTable, GivesWhatWasStoredWithTheIdAndTheCaseOfNow) {
@@ -148,7 +148,7 @@ class PacketCachePipeline : public zones_test::StoreTest {
     void start() {
         pipeline_ = std::make_unique<Pipeline>(settings_, *store_, cache_, stats_, tap_, false);
         PipelineSettings plain = settings_;
-        plain.packet_cache = false;
+        plain.packet_cache = 0;
         plain_settings_ = plain;
         plain_ =
             std::make_unique<Pipeline>(plain_settings_, *store_, cache_, plain_stats_, tap_, false);
