@@ -27,7 +27,13 @@ DnsTcp::Limits tcp_limits(const Config& config) {
 class Worker::UdpListener final : public net::UdpHandler {
   public:
     UdpListener(Worker& worker, std::uint16_t index, Role role)
-        : worker_(worker), index_(index), role_(role) {}
+        : worker_(worker), index_(index) {
+        for (Query& query : queries_) {
+            query.transport = Transport::Udp;
+            query.role = role;
+            query.listener = index;
+        }
+    }
 
     base::Result<void> bind(const base::Endpoint& address) {
         auto socket = net::UdpSocket::bind(worker_.loop_, address,
@@ -43,9 +49,6 @@ class Worker::UdpListener final : public net::UdpHandler {
         for (std::size_t i = 0; i < batch.size(); ++i) {
             Query& query = queries_[i];
             query.message = batch[i].request;
-            query.transport = Transport::Udp;
-            query.role = role_;
-            query.listener = index_;
             query.client = batch[i].peer;
             query.received = now;
             replies_[i].octets = batch[i].reply;
@@ -86,7 +89,6 @@ class Worker::UdpListener final : public net::UdpHandler {
 
     Worker& worker_;
     std::uint16_t index_;
-    Role role_;
     std::unique_ptr<net::UdpSocket> socket_;
     static_assert(net::kUdpBatch <= kAnswerBatch);
     std::array<Query, net::kUdpBatch> queries_;

@@ -44,7 +44,7 @@ class Composer {
   private:
     AnswerOutcome follow_chain(NameView qname) noexcept {
         const dns::MessageWriter::Mark before = writer_.mark();
-        qname_ = qname;
+        qname_ = asked_ = qname;
         for (unsigned link = 0; link <= kMaxChainLinks; ++link) {
             if (!enter_zone(link == 0)) {
                 if (link == 0) return AnswerOutcome::NotOurs;
@@ -78,11 +78,14 @@ class Composer {
 
     bool enter_zone(bool first) noexcept {
         const ZoneTable& zones = *context_.published.zones;
+        const ZoneEntry* before = zone_;  // aliases mostly stay in their zone
         zone_ = nullptr;
         // DS lives at the parent's side of a cut; only if that is not ours the child answers.
         if (qtype_ == RRType::DS) zone_ = zones.find(qname_, *labels_, context_.view, true);
         if (zone_ == nullptr && first) zone_ = context_.zone;
-        if (zone_ == nullptr) zone_ = zones.find(qname_, *labels_, context_.view);
+        if (zone_ == nullptr) {
+            zone_ = zones.find_near(before, qname_, *labels_, context_.view);
+        }
         if (zone_ == nullptr) return false;
         layers_ = layers_of(*zone_, context_.view);
         // Where the apex stands in the question most names of the answer end.
@@ -283,8 +286,15 @@ class Composer {
     /// The next name of the chain (RFC 1034, 4.3.2, step 3a). A name that was there already ends
     /// it: nothing new would follow, and no record stands in an answer twice.
     Stage follow(NameView target) noexcept {
-        if (visited_count_ == 0) static_cast<void>(is_new(visited_, visited_count_, qname_));
-        if (!is_new(visited_, visited_count_, target)) return Stage::Done;
+        // Most chains have one link.
+        if (first_ && target.equals(qname_)) return Stage::Done;
+        if (!first_) {
+            if (visited_count_ == 0) {
+                static_cast<void>(is_new(visited_, visited_count_, asked_));
+                static_cast<void>(is_new(visited_, visited_count_, qname_));
+            }
+            if (!is_new(visited_, visited_count_, target)) return Stage::Done;
+        }
         // The target may be borrowed from a buffer that is about to change hands.
         chain_name_ = dns::Name(target);
         qname_ = chain_name_;
@@ -573,7 +583,8 @@ class Composer {
     AnswerReport& report_;
     const ZoneEntry* zone_ = nullptr;
     ZoneLayers layers_;
-    NameView qname_;
+    NameView asked_;  // the question's name
+    NameView qname_;  // the one looked for
     const dns::LabelOffsets* labels_;  // of qname_
     dns::Name chain_name_;
     dns::LabelOffsets chain_labels_;
