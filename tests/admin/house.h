@@ -65,6 +65,7 @@ class House final : public server::Service {
         return {{"sent", 3}};
     }
     std::size_t limited_prefixes() const noexcept override { return 2; }
+    server::Certificates& certificates() noexcept override { return *certificates_; }
     base::WallTime started() const noexcept override {
         return base::from_unix_us(1767614400000000);
     }
@@ -87,6 +88,8 @@ class House final : public server::Service {
     std::vector<const server::WorkerStats*> worker_stats_ = {&stats};
     resolver::Cache cache_;
     std::unique_ptr<zones::Store> store_;
+    // No tables: nothing to read, so nothing to fail.
+    std::unique_ptr<server::Certificates> certificates_ = *server::Certificates::load({});
 };
 
 }  // namespace admin::fakes
