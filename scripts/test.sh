@@ -22,7 +22,7 @@ case ${1:-} in
 esac
 
 # The test programs in which threads meet; stage 2 builds and runs these.
-thread_tests=(base net zones resolver server admin)
+thread_tests=(zones server resolver net base admin)
 program_timeout_s=600
 jobs=$(nproc)
 logs=build/logs
@@ -51,14 +51,35 @@ stage_failed() { # MESSAGE LOG
 trap 'echo; say "interrupted"; failed=$((failed + 1)); finish' INT TERM
 
 build() { # PRESET TARGET...
-    local preset=$1 log=$logs/$1-build.log from=$SECONDS
+    local preset=$1 log=$logs/$1-build.log from=$SECONDS options=() alone=() known=0 done=no
     shift
     say "building $preset ($jobs jobs; log: $log)"
-    cmake --preset "$preset" >"$log" 2>&1 &&
-        cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} >>"$log" 2>&1 || {
+    case $preset in asan | tsan) options=(-DMERIDIAN_PCH=ON -DMERIDIAN_BATCHED=ON -DMERIDIAN_ALONE=) ;; esac
+    while :; do
+        if ! cmake --preset "$preset" "${options[@]}" >"$log" 2>&1; then break; fi
+        if cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} -- -k 0 >>"$log" 2>&1; then
+            done=yes
+            break
+        fi
+        # Two sources of a batch may use one name in their unnamed namespaces, which is no fault. So
+        # those that have errors go alone; errors that stay are real.
+        [ ${#options[@]} -gt 0 ] || break
+        known=${#alone[@]}
+        mapfile -t alone < <({
+            printf '%s\n' "${alone[@]}"
+            grep -oP '(?<!tests/)(admin|base|dns|net|resolver|server|zones)/[a-z0-9_]+\.cc:[0-9]+:[0-9]+: error' "$log" |
+                cut -d: -f1
+        } | grep . | sort -u)
+        [ ${#alone[@]} -gt "$known" ] || break
+        say "building $preset again, these sources not in batches: ${alone[*]} (add them to cmake/meridian.cmake)"
+        options[2]=-DMERIDIAN_ALONE=$(IFS=';' && echo "${alone[*]}")
+    done
+    if [ $done = no ]; then
         stage_failed "the build of $preset" "$log"
         return 1
-    }
+    fi
+    # Programs that an older state of the sources had would be run as tests.
+    ninja -C "build/$preset" -t cleandead >>"$log"
     say "built $preset in $((SECONDS - from)) s"
 }
 
@@ -88,29 +109,31 @@ reason_of() { # TEST LOG
         inside && /: Skipped$/ { getline; print; exit }' "$2"
 }
 
-# The tests of the store take as long as all others together: on as many cores as there are, up to 4.
+# The tests of the store take as long as all others together: in six parts, so that no core waits
+# long for the other.
 shards_of() { # PROGRAM
-    local cores
     case $1 in
-    */zones_tests) cores=$(nproc) && echo $((cores < 4 ? cores : 4)) ;;
+    */zones_tests) echo 6 ;;
     *) echo 1 ;;
     esac
 }
 
-# Runs one test program and adds up. A crash, a sanitizer's report or a time-out is one failure more.
-run_program() { # STAGE PROGRAM
-    local name=$1-$(basename "$2") from=$SECONDS status=0 p=0 f=0 s=0
-    local log=$logs/$name.log json=$logs/$name.json shards shard running=()
-    shards=$(shards_of "$2")
-    rm -f "$json".*
-    for ((shard = 0; shard < shards; shard++)); do
-        GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$shard timeout --kill-after=10 "$program_timeout_s" \
-            "$2" --gtest_output="json:$json.$shard" --gtest_brief=0 >"$log.$shard" 2>&1 </dev/null &
-        running+=($!)
-    done
-    for shard in "${!running[@]}"; do
-        local of_this=0 lines=("0 0 0") line a b c
-        wait "${running[$shard]}" || of_this=$?
+# One part of a test program. Its end is told by a file with exit status and seconds.
+run_shard() { # STAGE PROGRAM SHARD SHARDS
+    local log=$logs/$1-$(basename "$2").log json=$logs/$1-$(basename "$2").json from=$SECONDS status=0
+    GTEST_TOTAL_SHARDS=$4 GTEST_SHARD_INDEX=$3 timeout --kill-after=10 "$program_timeout_s" \
+        "$2" --gtest_output="json:$json.$3" --gtest_brief=0 >"$log.$3" 2>&1 </dev/null || status=$?
+    echo "$status $((SECONDS - from))" >"$log.$3.end"
+}
+
+# Adds up what the parts of a program say. A crash, a sanitizer's report or a time-out is one failure
+# more.
+report_program() { # STAGE PROGRAM
+    local name=$1-$(basename "$2") status=0 p=0 f=0 s=0 took=0
+    local log=$logs/$name.log json=$logs/$name.json shard
+    for ((shard = 0; shard < $(shards_of "$2"); shard++)); do
+        local of_this lasted lines=("0 0 0") line a b c
+        read -r of_this lasted <"$log.$shard.end"
         if [ -s "$json.$shard" ]; then mapfile -t lines < <(count "$json.$shard"); fi
         read -r a b c <<<"${lines[0]}"
         for line in "${lines[@]:1}"; do
@@ -118,24 +141,58 @@ run_program() { # STAGE PROGRAM
         done
         if [ "$of_this" -ne 0 ]; then status=$of_this; fi
         if [ "$of_this" -ne 0 ] && [ "$b" -eq 0 ]; then b=1; fi
-        p=$((p + a)) f=$((f + b)) s=$((s + c))
+        p=$((p + a)) f=$((f + b)) s=$((s + c)) took=$((took + lasted))
     done
+    rm -f "$log".*.end
     cat "$log".* >"$log"
     rm -f "$log".*
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '  %-44s %5d passed, %d failed, %d skipped, %d s\n' "$name" "$p" "$f" "$s" $((SECONDS - from))
+    printf '  %-44s %5d passed, %d failed, %d skipped, %d s\n' "$name" "$p" "$f" "$s" "$took"
     if [ "$f" -ne 0 ]; then
         echo "  exit status $status (124: over $program_timeout_s s); log: $log"
         grep -E 'Failure$|\[  FAILED  \]|ERROR: |WARNING: ThreadSanitizer|runtime error' -A 12 "$log" |
             head -n 120 || tail -n 40 "$log"
     fi
 }
+
+# Runs test programs, as many parts at a time as there are cores (up to 4), and tells of each program
+# when all its parts have ended. Seconds are those of the parts added up.
 run_programs() { # STAGE PROGRAM...
-    local stage=$1 program
+    local stage=$1 program shard part running=0 slots=$((jobs < 4 ? jobs : 4)) waiting=()
     shift
-    for program in "$@"; do run_program "$stage" "$program"; done
+    report_ended() {
+        local one left=()
+        for one in "${waiting[@]}"; do
+            if [ "$(find "$logs" -name "$stage-$(basename "$one").log.*.end" | wc -l)" -eq "$(shards_of "$one")" ]; then
+                report_program "$stage" "$one"
+            else
+                left+=("$one")
+            fi
+        done
+        waiting=("${left[@]}")
+    }
+    say "running $# programs, $slots at a time"
+    for program in "$@"; do rm -f "$logs/$stage-$(basename "$program")".{json,log}*; done
+    waiting=("$@")
+    local parts=()
+    for program in "$@"; do
+        for ((shard = 0; shard < $(shards_of "$program"); shard++)); do parts+=("$program $shard"); done
+    done
+    for part in "${parts[@]}"; do
+        read -r program shard <<<"$part"
+        if [ "$running" -ge "$slots" ]; then
+            wait -n
+            running=$((running - 1))
+            report_ended
+        fi
+        run_shard "$stage" "$program" "$shard" "$(shards_of "$program")" &
+        running=$((running + 1))
+    done
+    wait
+    report_ended
 }
-programs_of() { find "build/$1/tests" -type f -name '*_tests' -perm -u+x | sort; }
+# The longest one, zones, comes first.
+programs_of() { find "build/$1/tests" -type f -name '*_tests' -perm -u+x | sort -r; }
 
 # Versions of the tool lay code out differently: only the one that .clang-format was made for counts.
 check_layout() {
@@ -175,7 +232,9 @@ if [ "$quick" = no ]; then
     if build tsan "${thread_tests[@]/%/_tests}"; then
         # Without what is the work of one thread and takes minutes there.
         export GTEST_FILTER='-StoreHistory.DiffOfMuchGoesOnFromPageToPage:StoreHistory.RandomHistoriesAreUndone:LogCheckTest.*'
-        for name in "${thread_tests[@]}"; do run_program tsan "build/tsan/tests/$name/${name}_tests"; done
+        programs=()
+        for name in "${thread_tests[@]}"; do programs+=("build/tsan/tests/$name/${name}_tests"); done
+        run_programs tsan "${programs[@]}"
         unset GTEST_FILTER
     fi
 fi
