@@ -57,6 +57,7 @@ class ViewNames {
 FeedSources feed_sources(server::Service& service, ViewNames& views) {
     FeedSources sources;
     sources.taps = service.taps();
+    sources.limits = &service.limit_events();
     sources.node = service.node();
     for (const server::ListenerInfo& info : service.listeners()) {
         sources.listeners.push_back(info.address.to_text());

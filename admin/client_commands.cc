@@ -70,6 +70,13 @@ std::string event_line(const Json& event) {
         return text_of(event, "ts") + " change " + text_of(event, "revision") + " by " +
                text_of(event, "author") + ' ' + joined(event.find("zones"), " ");
     }
+    if (topic == "limit") {
+        const Json* kind = event.find("kind");
+        return text_of(event, "ts") + " limit " + text_of(event, "limit") + ' ' +
+               text_of(event, "prefix") + ' ' +
+               (kind == nullptr || kind->is_null() ? "" : text_of(event, "kind") + ' ') +
+               text_of(event, "times");
+    }
     if (topic != "query") return topic == "heartbeat" ? std::string() : event.dump();
     const Json* client = event.find("client");
     return text_of(event, "ts") + ' ' + (client == nullptr ? "-" : text_of(*client, "addr")) + ' ' +

@@ -68,6 +68,13 @@ void Feed::switch_taps() {
         if (wanted) tap->drain(~std::size_t{0}, [](const server::TapEvent&) {});
         tap->set_active(wanted);
     }
+    if (sources_.limits == nullptr) return;
+    const bool limits_wanted =
+        std::any_of(subscribers_.begin(), subscribers_.end(),
+                    [](const auto& entry) { return entry.second.filter.wants_limits(); });
+    if (sources_.limits->active() == limits_wanted) return;
+    sources_.limits->set_active(limits_wanted);
+    limit_drops_seen_ = sources_.limits->dropped();
 }
 
 std::string Feed::next_id() const {
@@ -123,6 +130,35 @@ void Feed::take(const server::TapEvent& tap) {
     }
 }
 
+void Feed::take_limits(base::MonoTime now) {
+    if (sources_.limits == nullptr || !sources_.limits->active()) return;
+    if (now - limits_taken_ < kLimitsEvery) return;
+    limits_taken_ = now;
+    const base::WallTime time = base::wall_now();
+    for (const server::LimitEvent& event : sources_.limits->take()) {
+        const std::string id = next_id();
+        ++sequence_;
+        ++events_;
+        std::shared_ptr<const FeedMessage> message;
+        for (auto& entry : subscribers_) {
+            if (!entry.second.filter.matches(event)) continue;
+            if (!message) {
+                message = std::make_shared<const FeedMessage>(FeedMessage{
+                    id, limit_event_json(event, time,
+                                         {.id = id, .node = sources_.node, .listener = {}})});
+            }
+            push(entry.second, message);
+        }
+    }
+    const std::uint64_t drops = sources_.limits->dropped();
+    const std::uint64_t fresh = drops - limit_drops_seen_;
+    limit_drops_seen_ = drops;
+    dropped_ += fresh;
+    for (auto& entry : subscribers_) {
+        if (entry.second.filter.wants_limits()) entry.second.dropped += fresh;
+    }
+}
+
 void Feed::push(Subscription& subscription, const std::shared_ptr<const FeedMessage>& message) {
     subscription.queue.push_back(message);
     subscription.queued_octets += message->json.size();
@@ -140,6 +176,7 @@ void Feed::tick() {
     for (server::Tap* tap : sources_.taps) {
         tap->drain(kDrainPerTick, [this](const server::TapEvent& event) { take(event); });
     }
+    take_limits(base::mono_now());
     const std::uint64_t drops = tap_drops();
     const std::uint64_t fresh = drops - tap_drops_seen_;
     tap_drops_seen_ = drops;

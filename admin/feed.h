@@ -13,6 +13,7 @@
 #include "admin/feed_event.h"
 #include "admin/feed_filter.h"
 #include "net/loop.h"
+#include "server/limit_events.h"
 #include "server/tap.h"
 #include "zones/geo.h"
 
@@ -44,19 +45,22 @@ class FeedSubscriber {
 /// Where the feed's events come from; a test gives its own.
 struct FeedSources {
     std::vector<server::Tap*> taps;
+    server::LimitEvents* limits = nullptr;  // null: none come
     std::string node;
     std::vector<std::string> listeners;  // by index
     std::function<std::shared_ptr<const zones::GeoDatabases>()> geo;
     std::function<std::string(zones::ViewId)> view_name;
 };
 
-/// The fan-out of queries and changes to subscribers. The taps are switched on only while
-/// somebody subscribes to queries; DNS never waits for the feed, nor one subscriber for another.
-/// Admin loop only. Outlives the HTTP servers.
+/// The fan-out of queries, changes and what limits did to subscribers. The taps are switched on
+/// only while somebody subscribes to queries, likewise the events of limits; DNS never waits for
+/// the feed, nor one subscriber for another. Admin loop only. Outlives the HTTP servers.
 class Feed {
   public:
     static constexpr std::chrono::milliseconds kTick{50};
     static constexpr std::chrono::seconds kHeartbeat{10};
+    static constexpr std::chrono::seconds kLimitsEvery{
+        1};  // what a limit does to a prefix is one event
     static constexpr std::size_t kMaxSubscribers = 256;
     static constexpr std::size_t kQueueEvents = 4096;                  // per subscriber
     static constexpr std::size_t kQueueOctets = std::size_t{4} << 20;  // per subscriber
@@ -99,6 +103,7 @@ class Feed {
 
     void switch_taps();
     void take(const server::TapEvent& tap);
+    void take_limits(base::MonoTime now);
     void push(Subscription& subscription, const std::shared_ptr<const FeedMessage>& message);
     void flush(FeedSubscriber& subscriber, Subscription& subscription);
     [[nodiscard]] std::uint64_t tap_drops() const;
@@ -114,6 +119,8 @@ class Feed {
     std::uint64_t events_ = 0;
     std::uint64_t dropped_ = 0;
     std::uint64_t tap_drops_seen_ = 0;
+    std::uint64_t limit_drops_seen_ = 0;
+    base::MonoTime limits_taken_{};
 };
 
 }  // namespace admin

@@ -249,6 +249,23 @@ std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
     return line.take();
 }
 
+std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
+                             const FeedOrigin& origin) {
+    Line line;
+    line.begin();
+    line.number("schema", 1);
+    line.text("topic", "limit");
+    line.text("id", origin.id);
+    line.text("ts", base::format_rfc3339(time));
+    line.text("node", origin.node);
+    line.text("limit", event.limit);
+    line.text_or_null("prefix", event.prefix ? event.prefix->to_text() : std::string());
+    line.text_or_null("kind", event.kind);
+    line.number("times", event.times);
+    line.end();
+    return line.take();
+}
+
 std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& origin) {
     Line line;
     line.begin();

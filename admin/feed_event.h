@@ -10,6 +10,7 @@
 #include "dns/message.h"
 #include "dns/name.h"
 #include "dns/types.h"
+#include "server/limit_events.h"
 #include "server/tap.h"
 #include "zones/geo.h"
 #include "zones/ids.h"
@@ -52,6 +53,8 @@ struct FeedOrigin {
 /// The event in the one event model of all carriers (docs: the feed), one line.
 [[nodiscard]] std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
                                            const zones::Location& location);
+[[nodiscard]] std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
+                                           const FeedOrigin& origin);
 [[nodiscard]] std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& origin);
 
 }  // namespace admin

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 12> kKeys = {"topics", "client", "qname",
                                                     "role",   "cache",  "action", "min_latency_us"};
 
 // The topics that carry events now.
-constexpr std::array<std::string_view, 2> kTopics = {"query", "change"};
+constexpr std::array<std::string_view, 3> kTopics = {"query", "change", "limit"};
 
 std::vector<std::string> split(const std::string& text) {
     std::vector<std::string> out;
@@ -94,13 +94,15 @@ base::Result<FeedFilter> FeedFilter::parse(const Json& message) {
 
 base::Result<void> FeedFilter::set(const std::string& key, const std::string& value) {
     if (key == "topics") {
-        queries_ = changes_ = false;
+        queries_ = changes_ = limits_ = false;
         for (const std::string& topic : split(value)) {
             if (std::find(kTopics.begin(), kTopics.end(), topic) == kTopics.end()) {
-                return base::fail("there is no topic " + topic + "; topics are query, change");
+                return base::fail("there is no topic " + topic +
+                                  "; topics are query, change, limit");
             }
             queries_ = queries_ || topic == "query";
             changes_ = changes_ || topic == "change";
+            limits_ = limits_ || topic == "limit";
         }
         return {};
     }
@@ -204,6 +206,13 @@ bool FeedFilter::matches(const ChangeNotice& notice) const {
         if (name && name->view().equals(*zone_)) return true;
     }
     return false;
+}
+
+bool FeedFilter::matches(const server::LimitEvent& event) const {
+    if (!limits_) return false;
+    if (!client_) return true;
+    return event.prefix &&
+           (client_->contains(event.prefix->address) || event.prefix->contains(client_->address));
 }
 
 }  // namespace admin

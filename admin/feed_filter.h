@@ -31,14 +31,18 @@ class FeedFilter {
 
     [[nodiscard]] bool wants_queries() const noexcept { return queries_; }
     [[nodiscard]] bool wants_changes() const noexcept { return changes_; }
+    [[nodiscard]] bool wants_limits() const noexcept { return limits_; }
     [[nodiscard]] bool matches(const FeedEvent& event) const;
     [[nodiscard]] bool matches(const ChangeNotice& notice) const;
+    /// `client` matches a prefix that lies in it, or in which it lies.
+    [[nodiscard]] bool matches(const server::LimitEvent& event) const;
 
   private:
     [[nodiscard]] base::Result<void> set(const std::string& key, const std::string& value);
 
     bool queries_ = true;
     bool changes_ = true;
+    bool limits_ = true;
     std::optional<base::IpPrefix> client_;
     std::optional<dns::Name> qname_;
     bool qname_is_suffix_ = false;

@@ -89,25 +89,27 @@ void DnsTcp::accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream,
 bool DnsTcp::admit(const base::IpAddress& prefix) {
     TcpClients::Admission admission = clients_.admit(prefix);
     if (admission == TcpClients::Admission::PrefixFull) {
-        if (!make_room(table_.victim_of(prefix), LimitHit::TcpClientsPerPrefix)) return false;
+        if (!make_room(table_.victim_of(prefix), LimitHit::TcpClientsPerPrefix, &prefix))
+            return false;
         admission = clients_.admit(prefix);
     }
     if (admission == TcpClients::Admission::Full) {
-        if (!make_room(table_.victim(), LimitHit::TcpClients)) return false;
+        if (!make_room(table_.victim(), LimitHit::TcpClients, &prefix)) return false;
         admission = clients_.admit(prefix);
     }
     return admission == TcpClients::Admission::Admitted;
 }
 
-bool DnsTcp::make_room(TcpTable::Entry* victim, LimitHit why) {
-    handler_.on_limit(why);
+/// It concerns who goes, or else who may not come.
+bool DnsTcp::make_room(TcpTable::Entry* victim, LimitHit why, const base::IpAddress* newcomer) {
+    handler_.on_limit(why, victim == nullptr ? newcomer : &table_.prefix_of(*victim));
     if (victim == nullptr) return false;
     close(static_cast<Connection&>(*victim));
     return true;
 }
 
 bool DnsTcp::on_exhausted() {
-    return make_room(table_.victim(), LimitHit::Descriptors);
+    return make_room(table_.victim(), LimitHit::Descriptors, nullptr);
 }
 
 void DnsTcp::close(Connection& connection) {
@@ -164,7 +166,7 @@ void DnsTcp::expire() {
             continue;
         }
         auto& connection = static_cast<Connection&>(*oldest);
-        handler_.on_limit(connection.idled());
+        handler_.on_limit(connection.idled(), &table_.prefix_of(connection));
         close(connection);
     }
     watch_oldest();

@@ -76,7 +76,8 @@ class DnsTcp final {
                                    std::size_t& size) = 0;
         virtual void end_messages() = 0;
         virtual void on_connection(bool opened) = 0;  // for counters
-        virtual void on_limit(LimitHit limit) = 0;
+        /// `prefix`: of the client whose connection it concerns; null where there is none.
+        virtual void on_limit(LimitHit limit, const base::IpAddress* prefix) = 0;
         virtual void on_refused() = 0;  // there was no room for a client
     };
 
@@ -110,7 +111,7 @@ class DnsTcp final {
 
     [[nodiscard]] Connection* find(Ticket ticket) noexcept;
     bool admit(const base::IpAddress& prefix);
-    bool make_room(TcpTable::Entry* victim, LimitHit why);
+    bool make_room(TcpTable::Entry* victim, LimitHit why, const base::IpAddress* newcomer);
     bool on_exhausted();
     void close(Connection& connection);
     [[nodiscard]] std::chrono::milliseconds idle_limit() const noexcept;

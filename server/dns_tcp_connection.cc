@@ -85,7 +85,7 @@ std::size_t DnsTcp::Connection::answer_messages(base::Octets octets) {
         if (stop_ != Stop::More || whole == 0 || rest.size() < whole) break;
         if (outstanding_ >= owner_.limits_.outstanding) {
             stop_ = Stop::Outstanding;
-            owner_.handler_.on_limit(LimitHit::TcpOutstanding);
+            owner_.handler_.on_limit(LimitHit::TcpOutstanding, &owner_.table_.prefix_of(*this));
         } else if (stream_->queued() >= kFlushOctets) {
             stop_ = Stop::Output;
         } else if (owner_.turn_is_over()) {
@@ -153,7 +153,7 @@ void DnsTcp::Connection::resume() {
 /// What the state that was reached asks for. May destroy this.
 void DnsTcp::Connection::settle() {
     if (over_held_limit()) {
-        owner_.handler_.on_limit(LimitHit::TcpHeld);
+        owner_.handler_.on_limit(LimitHit::TcpHeld, &owner_.table_.prefix_of(*this));
         owner_.close(*this);
         return;
     }

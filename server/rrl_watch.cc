@@ -76,8 +76,9 @@ void RrlDiary::end(const base::IpPrefix& prefix, const Spell& spell) {
                     " were dropped or truncated within " + std::to_string(seconds) + " s");
 }
 
-RrlWatch::RrlWatch(Rrl& rrl)
+RrlWatch::RrlWatch(Rrl& rrl, LimitEvents& events)
     : rrl_(rrl),
+      events_(events),
       diary_(
           rrl.settings().responses_per_second,
           [](bool warning, const std::string& text) { warning ? log_warn(text) : log_info(text); }),
@@ -97,7 +98,16 @@ void RrlWatch::watch() {
     base::lower_priority(kNiceness);
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kLookEvery, [this] { return stopping_; })) {
-        diary_.note(rrl_.limited(), base::mono_now());
+        const std::vector<Rrl::Limited> limited = rrl_.limited();
+        if (events_.active()) {
+            for (const Rrl::Limited& what : limited) {
+                events_.note({.limit = kLimitRrl,
+                              .kind = to_text(what.kind),
+                              .prefix = what.prefix,
+                              .times = what.answers});
+            }
+        }
+        diary_.note(limited, base::mono_now());
         limited_prefixes_.store(diary_.limited_prefixes());
     }
 }

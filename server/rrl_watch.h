@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "server/limit_events.h"
 #include "server/rrl.h"
 
 namespace server {
@@ -56,7 +57,8 @@ class RrlDiary {
 /// the table is walked while something is limited, and no worker should wait for that.
 class RrlWatch {
   public:
-    explicit RrlWatch(Rrl& rrl);
+    /// `events` gets what was limited, for the feed.
+    RrlWatch(Rrl& rrl, LimitEvents& events);
     ~RrlWatch();
     RrlWatch(const RrlWatch&) = delete;
     RrlWatch& operator=(const RrlWatch&) = delete;
@@ -68,6 +70,7 @@ class RrlWatch {
     void watch();
 
     Rrl& rrl_;
+    LimitEvents& events_;
     RrlDiary diary_;
     std::atomic<std::size_t> limited_prefixes_{0};
     std::mutex mutex_;

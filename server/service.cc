@@ -167,6 +167,7 @@ class RunningService final : public Service {
         }
         return out;
     }
+    LimitEvents& limit_events() noexcept override { return limit_events_; }
     std::size_t limited_prefixes() const noexcept override {
         return rrl_watch_ ? rrl_watch_->limited_prefixes() : 0;
     }
@@ -208,15 +209,15 @@ class RunningService final : public Service {
         SipKey key;
         base::secure_fill(key);
         rrl_ = std::make_unique<Rrl>(std::move(settings), key);
-        rrl_watch_ = std::make_unique<RrlWatch>(*rrl_);
+        rrl_watch_ = std::make_unique<RrlWatch>(*rrl_, limit_events_);
         settings_.rrl = rrl_.get();
     }
 
     base::Result<void> start_workers() {
         unsigned count = config_.workers;
         if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
-        const Worker::Shared shared{config_, settings_, *store_,       *cache_,
-                                    *hints_, *readers_, *tcp_clients_, *certificates_};
+        const Worker::Shared shared{config_,   settings_,     *store_,        *cache_,      *hints_,
+                                    *readers_, *tcp_clients_, *certificates_, limit_events_};
         settings_.packet_cache =
             std::clamp(kPacketCaches / count, kLeastPackets, settings_.packet_cache);
         for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));
@@ -268,6 +269,7 @@ class RunningService final : public Service {
     std::unique_ptr<resolver::RootHints> hints_;
     std::unique_ptr<zones::Store> store_;
     std::unique_ptr<resolver::Cache> cache_;
+    LimitEvents limit_events_;
     std::unique_ptr<Rrl> rrl_;  // null: off
     std::unique_ptr<RrlWatch> rrl_watch_;
     std::unique_ptr<Readers> readers_;

@@ -13,6 +13,7 @@
 #include "resolver/resolver.h"
 #include "server/certificates.h"
 #include "server/config.h"
+#include "server/limit_events.h"
 #include "server/stats.h"
 #include "server/tap.h"
 #include "zones/store.h"
@@ -57,6 +58,8 @@ class Service {
         const = 0;
     /// Client prefixes whose answers are limited now (server/rrl.h).
     [[nodiscard]] virtual std::size_t limited_prefixes() const noexcept = 0;
+    /// What limits do, for the feed.
+    [[nodiscard]] virtual LimitEvents& limit_events() noexcept = 0;
     /// The certificates of all listeners, of `admin` too; to be read again at any time.
     [[nodiscard]] virtual Certificates& certificates() noexcept = 0;
     [[nodiscard]] virtual base::WallTime started() const noexcept = 0;

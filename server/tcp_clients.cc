@@ -13,6 +13,10 @@ base::IpAddress client_prefix(const base::IpAddress& client) noexcept {
     return plain.is_v4() ? plain : plain.masked(kIpv6Bits);
 }
 
+base::IpPrefix counted_prefix(const base::IpAddress& prefix) noexcept {
+    return {prefix, static_cast<std::uint8_t>(prefix.is_v4() ? 32 : kIpv6Bits)};
+}
+
 TcpClients::Shard& TcpClients::shard_of(const base::IpAddress& prefix) noexcept {
     return shards_[(prefix.hash() >> 32U) % kShards];
 }

@@ -14,6 +14,8 @@ namespace server {
 /// IPv6 address, which is what one customer gets (RFC 6177). Shorter IPv4 prefixes would make
 /// neighbours pay: unlike that of a datagram the address of a connection is not forged.
 [[nodiscard]] base::IpAddress client_prefix(const base::IpAddress& client) noexcept;
+/// The same with its length, from what `client_prefix` gave.
+[[nodiscard]] base::IpPrefix counted_prefix(const base::IpAddress& prefix) noexcept;
 
 struct ClientPrefixHash {
     std::size_t operator()(const base::IpAddress& prefix) const noexcept {

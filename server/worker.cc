@@ -128,8 +128,13 @@ class Worker::TcpHandler final : public DnsTcp::Handler {
     void on_connection(bool opened) override {
         (opened ? worker_.stats_.tcp_accepted : worker_.stats_.tcp_closed).add();
     }
-    void on_limit(LimitHit limit) override {
+    void on_limit(LimitHit limit, const base::IpAddress* prefix) override {
         worker_.stats_.limit_hits[static_cast<std::size_t>(limit)].add();
+        if (worker_.shared_.limit_events.active()) {
+            LimitEvent event{.limit = to_text(limit), .kind = {}, .prefix = {}, .times = 1};
+            if (prefix != nullptr) event.prefix = counted_prefix(*prefix);
+            worker_.shared_.limit_events.note(event);
+        }
         if (limit == LimitHit::Descriptors) tell_exhaustion();
     }
     void on_refused() override {

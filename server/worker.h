@@ -14,6 +14,7 @@
 #include "server/config.h"
 #include "server/deferred.h"
 #include "server/dns_tcp.h"
+#include "server/limit_events.h"
 #include "server/pipeline.h"
 #include "server/readers.h"
 #include "server/tcp_clients.h"
@@ -37,6 +38,7 @@ class Worker {
         Readers& readers;
         TcpClients& tcp_clients;
         const Certificates& certificates;
+        LimitEvents& limit_events;
     };
     /// Queries of one worker that wait for disk or network; what is beyond is dropped.
     static constexpr std::size_t kMaxDeferred = 20000;

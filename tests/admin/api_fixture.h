@@ -71,6 +71,7 @@ class ApiTest : public testing::Test {
     FeedSources sources() {
         FeedSources sources;
         sources.taps = house_.taps();
+        sources.limits = &house_.limit_events();
         sources.node = house_.node();
         sources.view_name = [](zones::ViewId) { return "default"; };
         return sources;

@@ -223,6 +223,7 @@ class FeedTest : public testing::Test {
     FeedSources sources() {
         FeedSources sources;
         sources.taps = {&tap_, &other_tap_};
+        sources.limits = &limits_;
         sources.node = "n";
         sources.listeners = {"127.0.0.1:5300"};
         sources.view_name = [](zones::ViewId) { return "default"; };
@@ -241,8 +242,73 @@ class FeedTest : public testing::Test {
     net::Loop loop_;
     server::Tap tap_;
     server::Tap other_tap_{4096};
+    server::LimitEvents limits_;
     Feed feed_;
 };
+
+server::LimitEvent limited(std::string_view prefix, std::uint64_t times) {
+    return {.limit = server::kLimitRrl,
+            .kind = "nxdomain",
+            .prefix = *base::IpPrefix::parse(prefix),
+            .times = times};
+}
+
+TEST_F(FeedTest, LimitsAreOneEventAPrefixAndSecond) {
+    limits_.note(limited("192.0.2.0/24", 1));  // nobody watches: forgotten
+    EXPECT_TRUE(limits_.take().empty());
+    Listener queries;
+    ASSERT_TRUE(feed_.subscribe(queries, filter({{"topics", "query"}})));
+    EXPECT_FALSE(limits_.active());
+    Listener all;
+    Listener some;
+    ASSERT_TRUE(feed_.subscribe(all, filter({{"topics", "limit"}})));
+    ASSERT_TRUE(feed_.subscribe(some, filter({{"topics", "limit"}, {"client", "192.0.2.7"}})));
+    EXPECT_TRUE(limits_.active());
+    for (int i = 0; i < 5; ++i) {
+        limits_.note(limited("192.0.2.0/24", 10));
+        limits_.note(limited("2001:db8::/56", 1));
+        limits_.note({.limit = "descriptors", .kind = {}, .prefix = {}, .times = 1});
+        feed_.tick();
+    }
+    // The first tick took what there was then, the others came within a second of it.
+    const auto events_about = [](const Listener& listener, const std::string& what) {
+        return std::count_if(listener.lines.begin(), listener.lines.end(), [&](const auto& line) {
+            return line.find(what) != std::string::npos;
+        });
+    };
+    EXPECT_EQ(all.lines.size(), 3U);
+    EXPECT_EQ(events_about(all,
+                           "\"limit\":\"responses_per_second\",\"prefix\":\"192.0.2.0/24\","
+                           "\"kind\":\"nxdomain\",\"times\":10}"),
+              1);
+    EXPECT_EQ(
+        events_about(all, "\"limit\":\"descriptors\",\"prefix\":null,\"kind\":null,\"times\":1}"),
+        1);
+    EXPECT_EQ(some.lines.size(), 1U);
+    EXPECT_EQ(events_about(some, "192.0.2.0/24"), 1);
+    EXPECT_TRUE(queries.lines.empty());
+    const std::vector<server::LimitEvent> waiting = limits_.take();
+    ASSERT_EQ(waiting.size(), 3U);
+    EXPECT_EQ(waiting[1].times + waiting[2].times,
+              44U);  // added up: four times ten, four times one
+    feed_.unsubscribe(all);
+    feed_.unsubscribe(some);
+    EXPECT_FALSE(limits_.active());
+}
+
+TEST_F(FeedTest, MorePrefixesThanFitAreCounted) {
+    Listener all;
+    ASSERT_TRUE(feed_.subscribe(all, filter({{"topics", "limit"}})));
+    const std::size_t beyond = 50;
+    for (std::size_t i = 0; i < server::LimitEvents::kMaxEntries + beyond; ++i) {
+        limits_.note(
+            limited("10." + std::to_string(i / 256) + '.' + std::to_string(i % 256) + ".0/24", 1));
+    }
+    feed_.tick();
+    EXPECT_EQ(all.lines.size(), server::LimitEvents::kMaxEntries);
+    EXPECT_EQ(all.dropped, beyond);
+    feed_.unsubscribe(all);
+}
 
 TEST_F(FeedTest, TapsAreOnOnlyWhileQueriesAreWanted) {
     EXPECT_FALSE(tap_.active());

@@ -59,6 +59,7 @@ class House final : public server::Service {
         return worker_stats_;
     }
     std::vector<net::Loop::Turns> loop_turns() const override { return {turns}; }
+    server::LimitEvents& limit_events() noexcept override { return limits; }
     std::shared_ptr<const zones::GeoDatabases> geo() const override { return nullptr; }
     resolver::Cache& resolver_cache() noexcept override { return cache_; }
     std::vector<std::pair<std::string, std::uint64_t>> upstream_counts() const override {
@@ -72,6 +73,7 @@ class House final : public server::Service {
     std::vector<std::string> not_ready() const override { return reasons; }
 
     server::Tap tap;
+    server::LimitEvents limits;
     server::WorkerStats stats;
     net::Loop::Turns turns;
     std::vector<std::string> reasons;  // before the admin thread runs

@@ -104,7 +104,10 @@ class DnsTcpTest : public testing::Test, public DnsTcp::Handler {
     void begin_messages() override { bracket_ = true; }
     void end_messages() override { bracket_ = false; }
     void on_connection(bool opened) override { open_ += opened ? 1 : -1; }
-    void on_limit(LimitHit limit) override { ++hits_[static_cast<std::size_t>(limit)]; }
+    void on_limit(LimitHit limit, const base::IpAddress* prefix) override {
+        ++hits_[static_cast<std::size_t>(limit)];
+        limited_.push_back(prefix == nullptr ? "-" : prefix->to_text());
+    }
     void on_refused() override { ++refused_; }
 
     void make(std::uint32_t clients = 100, std::uint32_t per_prefix = 0) {
@@ -154,6 +157,7 @@ class DnsTcpTest : public testing::Test, public DnsTcp::Handler {
     int open_ = 0;
     int refused_ = 0;
     std::array<int, static_cast<std::size_t>(LimitHit::kCount)> hits_{};
+    std::vector<std::string> limited_;  // whom each hit concerned
 };
 
 TEST_F(DnsTcpTest, AllAnswersOfAReadLeaveInOneWrite) {
@@ -393,6 +397,7 @@ TEST_F(DnsTcpTest, WhenFullTheGreediestMakesRoom) {
     connect(c_, "192.0.2.3");  // all hold one: the longest idle
     EXPECT_EQ(a_, nullptr);
     EXPECT_EQ(hits(LimitHit::TcpClients), 2);
+    EXPECT_EQ(limited_, (std::vector<std::string>{"192.0.2.9", "192.0.2.1"}));
     EXPECT_EQ(refused_, 0);
     EXPECT_EQ(open_, 3);
     EXPECT_EQ(tcp_->connections(), 3U);
@@ -409,6 +414,7 @@ TEST_F(DnsTcpTest, APrefixAtItsLimitMakesRoomForItself) {
     EXPECT_NE(c_, nullptr);
     EXPECT_NE(d_, nullptr);
     EXPECT_EQ(hits(LimitHit::TcpClientsPerPrefix), 1);
+    EXPECT_EQ(limited_, std::vector<std::string>{"2001:db8::"});
     EXPECT_EQ(open_, 3);
 }
 
@@ -419,6 +425,7 @@ TEST_F(DnsTcpTest, WhereOtherWorkersHoldAllPlacesTheNewcomerIsTurnedAway) {
     connect(a_);
     EXPECT_EQ(a_, nullptr);
     EXPECT_EQ(refused_, 1);
+    EXPECT_EQ(limited_, std::vector<std::string>{"192.0.2.1"});
     EXPECT_EQ(clients_->used(), 1U);
 }
 

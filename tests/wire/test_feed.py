@@ -2,10 +2,12 @@
 import http.client
 import json
 import re
+import socket
 import subprocess
 import threading
 import time
 
+import dnsclient
 import harness
 from harness import rrset_path
 from websocket import Refused, WebSocket
@@ -21,7 +23,7 @@ mail IN A   192.0.2.2
 """
 
 
-class Feed(harness.WireTest):
+class Subscribing(harness.WireTest):
     zones = {"feed.example": ZONE}
 
     def connect(self, query="topics=query", headers=None):
@@ -34,6 +36,53 @@ class Feed(harness.WireTest):
             json.loads(socket.receive())  # "subscribed"
         return socket
 
+
+class Limits(Subscribing):
+    """What limits do is told once a second for each client prefix, however often they do it."""
+
+    config = "[limits]\nresponses_per_second = 5\ntcp_clients_per_prefix = 2\n"
+
+    def test_limited_answers(self):
+        subscriber = self.connect("topics=limit")
+        asked = 0
+        queries = [dnsclient.make_query("www.feed.example.", "A")[1] for _ in range(100)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind(("127.0.5.1", 0))
+            client.connect(self.server.address)
+            begin = time.monotonic()
+            while time.monotonic() < begin + 2.5:
+                for query in queries:
+                    client.send(query)
+                asked += len(queries)
+                time.sleep(0.05)
+        time.sleep(2.5)  # the last of it is told within two seconds
+        told = []
+        for event in subscriber.events(1):
+            self.assertEqual((event["topic"], event["limit"], event["prefix"]),
+                             ("limit", "responses_per_second", "127.0.5.0/24"))
+            self.assertIn(event["kind"], ("answer", "all"))
+            told.append(event)
+        self.assertGreaterEqual(len(told), 1)
+        self.assertLessEqual(len(told), 2 * 6)  # two kinds, six seconds
+        limited = sum(event["times"] for event in told)
+        self.assertLessEqual(limited, asked)
+        self.assertGreater(limited, asked / 2)
+
+    def test_connections_beyond_the_limit_of_a_prefix(self):
+        subscriber = self.connect("topics=limit&client=127.0.6.0/24")
+        for address in ("127.0.7.1", "127.0.6.1"):
+            for _ in range(6):
+                client = socket.create_connection(self.server.address, 5, (address, 0))
+                self.addCleanup(client.close)
+        times = 0
+        while times < 4:
+            event = subscriber.wait_for(lambda e: e["limit"] == "tcp_clients_per_prefix")
+            self.assertEqual((event["topic"], event["prefix"], event["kind"]), ("limit", "127.0.6.1/32", None))
+            times += event["times"]
+        self.assertEqual(times, 4)
+
+
+class Feed(Subscribing):
     def test_each_query_appears(self):
         socket = self.connect()
         self.assertEqual(socket.subprotocol, "meridian.v1.json")

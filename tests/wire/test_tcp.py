@@ -2,9 +2,11 @@
 import socket
 import struct
 import time
+import unittest
 
 import dnsclient
 import harness
+import namespace
 
 ZONE = """$ORIGIN tcp.example.
 $TTL 300
@@ -107,3 +109,55 @@ class Tcp(harness.WireTest):
             self.ask(self.connect("127.0.1.%d" % (1 + i)))
         self.assertGreaterEqual(self.hits("tcp_clients"), before + 40)
         self.assertLessEqual(self.server.metrics()["meridian_dns_tcp_connections"], 40)
+
+
+class FastOpen(unittest.TestCase):
+    """RFC 7413 in a network namespace of its own, whose kernel is told to allow it to servers."""
+
+    FASTOPEN_CONNECT = 30  # Linux: connect() waits for what is sent first, which goes with the SYN
+
+    @classmethod
+    def setUpClass(cls):
+        try:
+            cls.space = namespace.Namespace()
+        except namespace.Unavailable as why:
+            raise unittest.SkipTest(str(why)) from why
+        cls.addClassCleanup(cls.space.close)
+        with cls.space.inside():
+            try:
+                with open("/proc/sys/net/ipv4/tcp_fastopen", "w", encoding="ascii") as switch:
+                    switch.write("3")
+            except OSError as why:
+                raise unittest.SkipTest("net.ipv4.tcp_fastopen cannot be set: %s" % why) from why
+            cls.server = harness.Server()
+            cls.addClassCleanup(cls.server.stop)
+            cls.server.start()
+            cls.server.import_zone("tcp.example", ZONE)
+
+    def taken_with_a_syn(self):
+        """How many connections of this namespace's servers had data in their SYN."""
+        with self.space.inside(), open("/proc/thread-self/net/netstat", encoding="ascii") as file:
+            names, values = [line.split() for line in file if line.startswith("TcpExt:")]
+        return int(values[names.index("TCPFastOpenPassive")])
+
+    def ask(self):
+        ident, query = dnsclient.make_query("www.tcp.example.", "A")
+        with self.space.inside(), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            sock.settimeout(5)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, self.FASTOPEN_CONNECT, 1)
+            except OSError as why:
+                raise unittest.SkipTest("the kernel knows no TCP_FASTOPEN_CONNECT: %s" % why) from why
+            sock.connect(self.server.address)
+            sock.sendall(framed(query))
+            size = struct.unpack("!H", dnsclient.read_exactly(sock, 2))[0]
+            response = dnsclient.Response(dnsclient.read_exactly(sock, size))
+        self.assertEqual((response.id, response.data()), (ident, ["192.0.2.1"]))
+
+    def test_a_question_comes_with_the_syn_of_who_was_here_before(self):
+        before = self.taken_with_a_syn()
+        self.ask()  # brings the cookie
+        self.assertEqual(self.taken_with_a_syn(), before)
+        for number in range(3):
+            self.ask()
+            self.assertEqual(self.taken_with_a_syn(), before + number + 1)
