@@ -265,18 +265,33 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         last->cancel();
     }
 
+    /// `frame` begins with a frame's head (RFC 9113, 4.1), as all that nghttp2 gives to send.
+    static bool ends_stream(base::Octets frame) {
+        return frame.size() >= 9 && (frame[3] == NGHTTP2_DATA || frame[3] == NGHTTP2_HEADERS) &&
+               (frame[4] & NGHTTP2_FLAG_END_STREAM) != 0;
+    }
+
     void flush() {
         std::string block;
+        bool wrote = false;
+        const auto write = [&] {
+            if (block.empty()) return;
+            guard_.sent(block.size());
+            connection_.write(base::as_octets(block));
+            block.clear();
+            wrote = true;
+        };
         while (connection_.stream().queued() + block.size() < kSendWater) {
             const std::uint8_t* data = nullptr;
             const auto size = nghttp2_session_mem_send(session_, &data);
             if (size < 0) broken_ = true;
             if (size <= 0) break;
-            block.append(base::as_text({data, static_cast<std::size_t>(size)}));
+            const base::Octets frame(data, static_cast<std::size_t>(size));
+            block.append(base::as_text(frame));
+            if (!shared_.limits.join_responses && ends_stream(frame)) write();
         }
-        if (block.empty()) return;
-        guard_.sent(block.size());
-        connection_.write(base::as_octets(block));
+        write();
+        if (!wrote) return;
         again_ = connection_.stream().queued() < kSendWater;  // the kernel took it: ask for more
     }
 

@@ -37,23 +37,36 @@ class HttpServer::State final {
     }
 
     struct Entrance final : AcceptHandler {
-        Entrance(State& of, std::shared_ptr<const TlsContext> with)
-            : state(of), tls(std::move(with)) {}
+        Entrance(State& of, HttpListen with)
+            : state(of), how(std::make_shared<const HttpListen>(std::move(with))) {}
         void on_accept(std::unique_ptr<Stream> stream) override {
-            state.accept(std::move(stream), tls);
+            state.accept(std::move(stream), how);
         }
         State& state;
-        std::shared_ptr<const TlsContext> tls;
+        const std::shared_ptr<const HttpListen> how;
         std::unique_ptr<Listener> listener;
+    };
+
+    /// What a connection takes of a limit that is shared with others; given back when it goes.
+    struct Place {
+        Place(std::shared_ptr<const HttpListen> from, Peer of)
+            : how(std::move(from)), peer(std::move(of)) {}
+        ~Place() { how->left(peer); }
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+
+        const std::shared_ptr<const HttpListen> how;
+        const Peer peer;
     };
 
     struct Entry {
         std::unique_ptr<HttpConnection> connection;
         base::IpAddress client;
         bool counted = false;  // in per_client
+        std::unique_ptr<Place> place;
     };
 
-    void accept(std::unique_ptr<Stream> stream, const std::shared_ptr<const TlsContext>& tls) {
+    void accept(std::unique_ptr<Stream> stream, const std::shared_ptr<const HttpListen>& how) {
         const Peer& peer = stream->peer();
         const base::IpAddress client = peer.remote.address;
         const bool counted = !peer.local_socket;
@@ -62,18 +75,26 @@ class HttpServer::State final {
             ++shared.counters.connections_refused;
             return;
         }
+        std::unique_ptr<Place> place;
+        if (how->admit) {
+            if (!how->admit(peer)) {
+                ++shared.counters.connections_refused;
+                return;
+            }
+            place = std::make_unique<Place>(how, peer);
+        }
         ++shared.counters.connections;
         if (counted) ++per_client[client];
         std::function<std::string()> alpn;
-        if (tls) {
-            auto secure = TlsStream::create(std::move(stream), tls);
+        if (how->tls) {
+            auto secure = TlsStream::create(std::move(stream), how->tls(), how->observer);
             alpn = [raw = secure.get()] { return raw->alpn(); };
             stream = std::move(secure);
         }
         auto connection =
             std::make_unique<HttpConnection>(shared, std::move(stream), std::move(alpn));
         HttpConnection& started = *connection;
-        entries.emplace(&started, Entry{std::move(connection), client, counted});
+        entries.emplace(&started, Entry{std::move(connection), client, counted, std::move(place)});
         started.start();
     }
 
@@ -138,9 +159,16 @@ HttpServer::~HttpServer() = default;
 
 base::Result<base::Endpoint> HttpServer::listen(const base::Endpoint& endpoint,
                                                 std::shared_ptr<const TlsContext> tls) {
-    auto entrance = std::make_unique<State::Entrance>(*state_, std::move(tls));
+    HttpListen how;
+    if (tls) how.tls = [tls = std::move(tls)] { return tls; };
+    return listen(endpoint, std::move(how));
+}
+
+base::Result<base::Endpoint> HttpServer::listen(const base::Endpoint& endpoint, HttpListen how) {
+    auto entrance = std::make_unique<State::Entrance>(*state_, std::move(how));
     TcpOptions options;
-    options.reuseport = false;  // one loop: a second server must be told that the address is taken
+    options.reuseport = entrance->how->reuseport;
+    options.backlog = entrance->how->backlog;
     options.limits = state_->stream_limits();
     auto listener = Listener::tcp(state_->shared.loop, endpoint, options, *entrance);
     if (!listener) return base::fail(listener.error().message);
@@ -151,7 +179,7 @@ base::Result<base::Endpoint> HttpServer::listen(const base::Endpoint& endpoint,
 }
 
 base::Result<void> HttpServer::listen_unix(const std::string& path, unsigned mode) {
-    auto entrance = std::make_unique<State::Entrance>(*state_, nullptr);
+    auto entrance = std::make_unique<State::Entrance>(*state_, HttpListen{});
     auto listener =
         Listener::unix_socket(state_->shared.loop, path, mode, state_->stream_limits(), *entrance);
     if (!listener) return base::fail(listener.error().message);

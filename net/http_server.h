@@ -34,6 +34,9 @@ struct HttpLimits {
     std::size_t hard_limit = 16 * 1024 * 1024;  // queued per connection before it is dropped
     std::size_t max_websocket_message = 1024 * 1024;
     std::uint32_t max_concurrent_streams = 128;  // HTTP/2
+    /// HTTP/2 over TLS: responses that end together share records, which is cheapest. False: each
+    /// ends one, for clients that expect no more than one response of a read (dnsperf 2.10).
+    bool join_responses = true;
     std::size_t max_connections = 10000;
     std::size_t max_connections_per_client = 256;  // per remote address; not on Unix sockets
 };
@@ -55,6 +58,20 @@ struct HttpCounters {
     HttpCounters& operator+=(const HttpCounters& other) noexcept;
 };
 
+/// What a listener of an HttpServer has beside its address.
+struct HttpListen {
+    /// The certificates of the moment, asked for with each connection. Empty: plain.
+    std::function<std::shared_ptr<const TlsContext>()> tls;
+    TlsObserver* observer = nullptr;  // of handshakes; outlives the server
+    /// Other loops accept on the same address. Else a second server is told that it is taken.
+    bool reuseport = false;
+    int backlog = 4096;
+    /// For a limit that is shared with others: may refuse a connection. Whom it admits is told to
+    /// `left` when the connection is gone. Either both or none.
+    std::function<bool(const Peer&)> admit;
+    std::function<void(const Peer&)> left;
+};
+
 /// Serves HTTP/1.1 (RFC 9112), HTTP/2 (RFC 9113) and WebSocket (RFC 6455) on any number of
 /// listeners of one loop. The version is chosen by ALPN under TLS, and without TLS by the
 /// HTTP/2 preface (prior knowledge).
@@ -71,6 +88,8 @@ class HttpServer {
     /// Returns the address bound, with the real port for port 0. Without `tls`: plain.
     [[nodiscard]] base::Result<base::Endpoint> listen(const base::Endpoint& endpoint,
                                                       std::shared_ptr<const TlsContext> tls = {});
+    [[nodiscard]] base::Result<base::Endpoint> listen(const base::Endpoint& endpoint,
+                                                      HttpListen how);
     [[nodiscard]] base::Result<void> listen_unix(const std::string& path, unsigned mode);
     /// The port of the first TCP listener; 0 without one.
     [[nodiscard]] std::uint16_t port() const noexcept;
