@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# encrypted.sh [--rounds N] [--transport tcp|dot|doh]... [--stream hot|mix|nxdomain] [--peers "NAME..."]
+#              [--queries N] [--names N] [--connections N] [--outstanding N] [--svg FILE] [--keep FILE]:
+# CPU per query of authoritative answers over TCP, DNS over TLS and DNS over HTTPS, Meridian beside
+# Debian's NSD (TCP, TLS), BIND, Unbound and dnsdist (all three).
+#
+# All run with one worker, one certificate (P-256) and the same zone; Unbound serves it as an
+# auth-zone, dnsdist asks the NSD beside it and keeps the answers in its cache, and only its own CPU
+# is charged. dnsperf asks over 10 connections that stay, with 200 questions outstanding, DoH by GET.
+# Each of N (9) rounds measures each of them once on each transport, and the medians of the per-round
+# ratios count. The bar: at most half of the best of them; exit status 1 when it is missed.
+set -euo pipefail
+rounds=9 transports=() stream=hot peers="nsd bind unbound dnsdist" queries=200000 names=131570 connections=10
+outstanding=200 svg= keep=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --rounds) rounds=${2:?} && shift ;;
+    --transport) transports+=("${2:?}") && shift ;;
+    --stream) stream=${2:?} && shift ;;
+    --peers) peers=${2?} && shift ;;
+    --queries) queries=${2:?} && shift ;;
+    --names) names=${2:?} && shift ;;
+    --connections) connections=${2:?} && shift ;;
+    --outstanding) outstanding=${2:?} && shift ;;
+    --svg) svg=$(realpath "${2:?}") && shift ;;
+    --keep) keep=$(realpath "${2:?}") && shift ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+    shift
+done
+[ "$rounds" -ge 1 ] && [ "$queries" -ge 1 ] && [ "$names" -ge 100 ] && [ "$connections" -ge 1 ] && [ "$outstanding" -ge 1 ] ||
+    { echo "encrypted.sh: --rounds, --queries, --names (at least 100), --connections, --outstanding want numbers" >&2; exit 2; }
+[ ${#transports[@]} -gt 0 ] || transports=(tcp dot doh)
+for transport in "${transports[@]}"; do
+    case $transport in tcp | dot | doh) ;; *) echo "encrypted.sh: no transport $transport" >&2; exit 2 ;; esac
+done
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. tests/bench/peers.sh
+package_of+=([unbound]=unbound [dnsdist]=dnsdist)
+program_of+=([unbound]=unbound [dnsdist]=dnsdist)
+all_peers+=(unbound dnsdist)
+
+prepare meridian
+scripts/install-packages.sh bench || echo "going on with what is installed"
+command -v dnsperf >/dev/null || { echo "encrypted.sh: dnsperf is not installed" >&2; exit 1; }
+peers=$(installed_peers $peers)
+
+python3 tests/bench/make_zone.py "$work" --names "$names" --queries 100000
+questions=$work/$stream.txt
+[ -f "$questions" ] || { echo "encrypted.sh: no stream $stream" >&2; exit 2; }
+lines=$(wc -l <"$questions")
+origin=bench.example zone_file=$work/bench.zone
+certificate=$work/server.pem key=$work/server.key
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$key" -out "$certificate" -days 2 \
+    -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+
+# Where each listens, beside port_of for UDP and TCP; empty: it does not speak that.
+dot_port() { echo $((port_of[$1] + 200)); }
+doh_port() { case $1 in nsd) ;; *) echo $((port_of[$1] + 300)) ;; esac; }
+port_for() { # TRANSPORT NAME
+    case $1 in tcp) echo "${port_of[$2]}" ;; *) "$1_port" "$2" ;; esac
+}
+
+start_meridian() {
+    fill_meridian meridian
+    web=$((port_of[meridian] + 100))
+    cat >"$work/meridian.toml" <<TOML
+data_dir = "$work/meridian"
+workers = 1
+[[listener]]
+address = "127.0.0.1:${port_of[meridian]}"
+[[listener]]
+address = "127.0.0.1:$(dot_port meridian)"
+protocols = ["dot"]
+tls = "bench"
+[[listener]]
+address = "127.0.0.1:$(doh_port meridian)"
+protocols = ["doh"]
+tls = "bench"
+[[admin.listener]]
+address = "127.0.0.1:$web"
+[tls.bench]
+certificates = [{ certificate = "$certificate", key = "$key" }]
+TOML
+    launch meridian "$meridian" serve --config "$work/meridian.toml"
+}
+start_nsd() {
+    mkdir -p "$work/nsd"
+    cat >"$work/nsd.conf" <<CONF
+server:
+  server-count: 1
+  ip-address: 127.0.0.1@${port_of[nsd]}
+  ip-address: 127.0.0.1@$(dot_port nsd)
+  tls-port: $(dot_port nsd)
+  tls-service-key: "$key"
+  tls-service-pem: "$certificate"
+  username: ""
+  chroot: ""
+  database: ""
+  pidfile: "$work/nsd/pid"
+  xfrdfile: ""
+  xfrdir: "$work/nsd"
+  zonelistfile: "$work/nsd/list"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: "$origin"
+  zonefile: "$zone_file"
+CONF
+    launch nsd nsd -d -c "$work/nsd.conf"
+}
+start_bind() {
+    mkdir -p "$work/bind"
+    cat >"$work/bind/named.conf" <<CONF
+tls bench { key-file "$key"; cert-file "$certificate"; };
+http bench { endpoints { "/dns-query"; }; };
+options {
+  directory "$work/bind";
+  pid-file none;
+  session-keyfile none;
+  listen-on port ${port_of[bind]} { 127.0.0.1; };
+  listen-on port $(dot_port bind) tls bench { 127.0.0.1; };
+  listen-on port $(doh_port bind) tls bench http bench { 127.0.0.1; };
+  listen-on-v6 { none; };
+  recursion no;
+  dnssec-validation no;
+  notify no;
+  querylog no;
+};
+controls { };
+logging { category default { null; }; };
+zone "$origin" { type primary; file "$zone_file"; check-names ignore; };
+CONF
+    launch bind named -f -n 1 -c "$work/bind/named.conf"
+}
+start_unbound() {
+    cat >"$work/unbound.conf" <<CONF
+server:
+  num-threads: 1
+  username: ""
+  chroot: ""
+  directory: "$work"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  interface: 127.0.0.1@${port_of[unbound]}
+  interface: 127.0.0.1@$(dot_port unbound)
+  interface: 127.0.0.1@$(doh_port unbound)
+  tls-port: $(dot_port unbound)
+  https-port: $(doh_port unbound)
+  tls-service-key: "$key"
+  tls-service-pem: "$certificate"
+  access-control: 127.0.0.0/8 allow
+  incoming-num-tcp: 1000
+  module-config: "iterator"
+auth-zone:
+  name: "$origin"
+  zonefile: "$zone_file"
+  for-downstream: yes
+  for-upstream: no
+CONF
+    launch unbound unbound -d -c "$work/unbound.conf"
+}
+start_dnsdist() {
+    cat >"$work/dnsdist.lua" <<CONF
+setLocal('127.0.0.1:${port_of[dnsdist]}')
+addTLSLocal('127.0.0.1:$(dot_port dnsdist)', '$certificate', '$key')
+addDOHLocal('127.0.0.1:$(doh_port dnsdist)', '$certificate', '$key', '/dns-query')
+newServer({address='127.0.0.1:${port_of[nsd]}', checkName='$origin'})
+getPool(''):setCache(newPacketCache(1000000, {maxTTL=86400}))
+CONF
+    launch dnsdist dnsdist --supervised --disable-syslog -C "$work/dnsdist.lua"
+}
+
+contenders=(meridian $peers)
+# dnsdist asks the NSD, which is there for it even where nobody measures it.
+case " $peers " in
+*" dnsdist "*) case " $peers " in *" nsd "*) start_contenders "${contenders[@]}" ;; *) start_contenders nsd "${contenders[@]}" ;; esac ;;
+*) start_contenders "${contenders[@]}" ;;
+esac
+
+# CPU time in nanoseconds of a server, its children and their threads.
+cpu_ns() { # PID
+    local each
+    for each in $(family "$1"); do cat "/proc/$each/task/"*/schedstat 2>/dev/null || true; done |
+        awk '{ sum += $1 } END { printf "%.0f", sum }'
+}
+ask() { # TRANSPORT NAME: prints CPU microseconds per query
+    local before after answered
+    before=$(cpu_ns "${process_of[$2]}")
+    dnsperf -s 127.0.0.1 -p "$(port_for "$1" "$2")" -m "$1" -O doh-uri=https://localhost/dns-query -c "$connections" \
+        -q "$outstanding" -d "$questions" -n "$(((queries + lines - 1) / lines))" -t 5 >"$work/dnsperf.log" 2>&1
+    after=$(cpu_ns "${process_of[$2]}")
+    answered=$(sed -n 's/^ *Queries completed: *\([0-9]*\).*/\1/p' "$work/dnsperf.log")
+    if [ "${answered:-0}" -lt $((queries * 99 / 100)) ]; then
+        echo "$2 answered too little of $queries over $1:" >&2
+        cat "$work/dnsperf.log" >&2
+        return 1
+    fi
+    awk -v ns="$((after - before))" -v queries="$answered" 'BEGIN { printf "%.3f", ns / 1000 / queries }'
+}
+
+echo "$rounds rounds of $queries queries ($stream), CPU microseconds per query:"
+printf '%-6s%-10s' round transport; printf '%11s' "${contenders[@]}"; echo
+for ((round = 0; round <= rounds; round++)); do # the first warms caches and is not counted
+    for transport in "${transports[@]}"; do
+        [ "$round" -eq 0 ] || printf '%-6s%-10s' "$round" "$transport"
+        for name in "${contenders[@]}"; do
+            if [ -z "$(port_for "$transport" "$name")" ]; then
+                [ "$round" -eq 0 ] || printf '%11s' -
+                continue
+            fi
+            figure=$(ask "$transport" "$name")
+            [ "$round" -gt 0 ] || continue
+            printf '%11s' "$figure"
+            echo "$transport $name $figure" >>"$work/figures"
+        done
+        [ "$round" -eq 0 ] || echo
+    done
+done
+[ -z "$keep" ] || cp "$work/figures" "$keep"
+python3 tests/bench/ratios.py "$work/figures" --at-most 0.5 \
+    --title "CPU of the server per query over TCP, TLS and HTTPS, microseconds" ${svg:+--svg "$svg"}
