@@ -243,7 +243,9 @@ void read_listener(TableReader& reader, Config& config) {
                 listener->tcp = true;
             } else if (protocol == "dot") {
                 listener->dot = true;
-            } else if (protocol == "doh" || protocol == "doq") {
+            } else if (protocol == "doh") {
+                listener->doh = true;
+            } else if (protocol == "doq") {
                 return reader.fail(table, "listener.protocols: \"" + protocol +
                                               "\" is not built yet in this version");
             } else {

@@ -13,10 +13,12 @@ namespace server {
 /// way back to its client. Made on a worker; `reply` is called on that worker, once at most.
 struct DeferredQuery {
     std::vector<std::uint8_t> message;
-    Query query;  // its `message` points into the vector above
-    std::function<void(base::Octets)> reply;
+    Query query;            // its `message` points into the vector above
+    bool personal = false;  // Pipeline::personal of the answer
+    /// The answer, empty if there is none, and whether it is personal.
+    std::function<void(base::Octets, bool)> reply;
 
-    DeferredQuery(const Query& from, std::function<void(base::Octets)> reply_to)
+    DeferredQuery(const Query& from, std::function<void(base::Octets, bool)> reply_to)
         : message(from.message.begin(), from.message.end()),
           query(from),
           reply(std::move(reply_to)) {

@@ -475,6 +475,8 @@ std::size_t Pipeline::finish(Run& run) {
     if (run.unknown_key) write_tsig(run);
     run.writer.set_flags(static_cast<std::uint16_t>(run.flags | (rcode & dns::kRCodeMask)));
     const std::size_t size = run.writer.finish();
+    personal_ = run.view != zones::kDefaultView || !run.report.policy_rule.empty() ||
+                run.scope_length.value_or(0) != 0;
     record(run, size);
     return size;
 }

@@ -95,6 +95,10 @@ class Pipeline {
     /// After DeferResolve: what the resolver is to find out. Good until the next `run`.
     [[nodiscard]] const resolver::Question& wanted() const noexcept { return wanted_; }
 
+    /// After Answered: did view, client subnet or policy shape the answer? Then it is for nobody
+    /// else. Good until the next `run`.
+    [[nodiscard]] bool personal() const noexcept { return personal_; }
+
     /// Answers each of at most kAnswerBatch queries as `run` does. Faster than one by one: what
     /// they will read of the zones is brought near while others are still parsed.
     /// `on_deferred` is told which query was deferred, at once: `wanted` is good until it returns.
@@ -160,6 +164,7 @@ class Pipeline {
     std::pair<const zones::Published*, zones::Revision> last_published_{};
     std::uint64_t recalled_in_batch_ = 0;
     resolver::Question wanted_;
+    bool personal_ = false;
 };
 
 }  // namespace server

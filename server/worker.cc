@@ -1,12 +1,15 @@
 #include "server/worker.h"
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include "base/thread.h"
+#include "net/http_server.h"
 #include "server/address_sockets.h"
+#include "server/doh.h"
 #include "server/log.h"
 
 namespace server {
@@ -26,8 +29,7 @@ DnsTcp::Limits tcp_limits(const Config& config) {
 
 class Worker::UdpListener final : public net::UdpHandler {
   public:
-    UdpListener(Worker& worker, std::uint16_t index, Role role)
-        : worker_(worker), index_(index) {
+    UdpListener(Worker& worker, std::uint16_t index, Role role) : worker_(worker), index_(index) {
         for (Query& query : queries_) {
             query.transport = Transport::Udp;
             query.role = role;
@@ -78,8 +80,8 @@ class Worker::UdpListener final : public net::UdpHandler {
         const base::Endpoint local = datagram.local;
         const std::uint32_t interface_index = datagram.interface_index;
         worker_.defer(
-            step, std::make_shared<DeferredQuery>(query, [this, peer, local,
-                                                          interface_index](base::Octets reply) {
+            step, std::make_shared<DeferredQuery>(query, [this, peer, local, interface_index](
+                                                             base::Octets reply, bool) {
                 if (reply.empty() || !socket_) return;
                 if (!socket_->send(peer, local, reply, interface_index)) {
                     worker_.stats_.dropped[static_cast<std::size_t>(DropReason::SendFailed)].add();
@@ -119,10 +121,10 @@ class Worker::TcpHandler final : public DnsTcp::Handler {
         if (step == Step::Answered) return DnsTcp::Outcome::Answered;
         if (step == Step::Dropped) return DnsTcp::Outcome::Dropped;
         const DnsTcp::Ticket ticket = message.ticket;
-        worker_.defer(step,
-                      std::make_shared<DeferredQuery>(query, [this, ticket](base::Octets reply) {
-                          worker_.tcp_.reply(ticket, reply);
-                      }));
+        worker_.defer(
+            step, std::make_shared<DeferredQuery>(query, [this, ticket](base::Octets reply, bool) {
+                worker_.tcp_.reply(ticket, reply);
+            }));
         return DnsTcp::Outcome::Deferred;
     }
     void on_connection(bool opened) override {
@@ -175,6 +177,95 @@ class Worker::Handshakes final : public net::TlsObserver {
     const Transport transport_;
 };
 
+/// One DoH listener: HTTP on the worker's loop, whose connections count with those of TCP.
+class Worker::DohListener final : public Doh::Handler {
+  public:
+    DohListener(Worker& worker, std::uint16_t index)
+        : worker_(worker),
+          index_(index),
+          handshakes_(worker.stats_, Transport::Doh),
+          doh_(*this, worker.scratch_),
+          server_(worker.loop_, doh_, limits(worker.shared_.config)) {}
+
+    base::Result<base::Endpoint> bind(const base::Endpoint& address,
+                                      const ListenerConfig& listener) {
+        net::HttpListen how;
+        how.tls = [this, table = listener.tls] {
+            return worker_.shared_.certificates.context(table, Certificates::Use::Http);
+        };
+        how.observer = &handshakes_;
+        how.reuseport = true;
+        how.backlog = static_cast<int>(worker_.shared_.config.tcp_backlog);
+        how.admit = [this](const net::Peer& peer) { return admit(peer); };
+        how.left = [this](const net::Peer& peer) {
+            worker_.shared_.tcp_clients.leave(client_prefix(peer.remote.address));
+            worker_.stats_.tcp_closed.add();
+        };
+        return server_.listen(address, std::move(how));
+    }
+    void drain() {
+        server_.drain([] {});
+    }
+
+    Doh::Outcome on_message(const Doh::Message& message, base::MutableOctets room,
+                            Doh::Answer& answer) override {
+        worker_.begin_batch();
+        Query query;
+        query.message = message.octets;
+        query.transport = Transport::Doh;
+        query.role = worker_.shared_.config.listeners[index_].role;
+        query.listener = index_;
+        query.client = message.client;
+        query.received = base::mono_now();
+        const Step step = worker_.pipeline_.run(query, room, answer.size);
+        answer.personal = worker_.pipeline_.personal();
+        Doh::Outcome outcome =
+            step == Step::Answered ? Doh::Outcome::Answered : Doh::Outcome::Dropped;
+        if (step == Step::DeferRead || step == Step::DeferResolve) {
+            outcome = Doh::Outcome::Deferred;
+            const Doh::Ticket ticket = message.ticket;
+            worker_.defer(step, std::make_shared<DeferredQuery>(
+                                    query, [this, ticket](base::Octets reply, bool personal) {
+                                        doh_.reply(ticket, reply, personal);
+                                    }));
+        }
+        worker_.end_batch();
+        return outcome;
+    }
+
+  private:
+    /// A connection may idle, and a client be slow, as long as over TCP; how many there are is
+    /// counted with those of TCP, in `admit`.
+    static net::HttpLimits limits(const Config& config) {
+        const std::chrono::milliseconds idle(config.tcp_idle_ms);
+        net::HttpLimits out;
+        out.head_timeout = out.body_timeout = out.idle_timeout = out.write_timeout = idle;
+        out.max_connections = out.max_connections_per_client = SIZE_MAX;
+        out.join_responses = false;  // DNS clients ask much at once, and not all read it so
+        return out;
+    }
+
+    bool admit(const net::Peer& peer) {
+        const TcpClients::Admission admission =
+            worker_.shared_.tcp_clients.admit(client_prefix(peer.remote.address));
+        if (admission == TcpClients::Admission::Admitted) {
+            worker_.stats_.tcp_accepted.add();
+            return true;
+        }
+        worker_.tcp_handler_->on_limit(admission == TcpClients::Admission::Full
+                                           ? LimitHit::TcpClients
+                                           : LimitHit::TcpClientsPerPrefix);
+        worker_.tcp_handler_->on_refused();
+        return false;
+    }
+
+    Worker& worker_;
+    const std::uint16_t index_;
+    Handshakes handshakes_;
+    Doh doh_;
+    net::HttpServer server_;
+};
+
 Worker::Worker(const Shared& shared)
     : shared_(shared),
       qsbr_(shared.store.qsbr().add_reader()),
@@ -189,6 +280,7 @@ Worker::Worker(const Shared& shared)
 Worker::~Worker() {
     stop(std::chrono::milliseconds(0));
     tcp_listeners_.clear();
+    doh_.clear();
     udp_.clear();
     shared_.store.qsbr().remove_reader(qsbr_);
 }
@@ -202,21 +294,33 @@ base::Result<base::Endpoint> Worker::bind(std::uint16_t index, const ListenerCon
         address.port = udp->local().port;
         udp_.push_back(std::move(udp));
     }
-    if (listener.tcp || listener.dot) {
-        net::TcpOptions options;
-        options.backlog = static_cast<int>(shared_.config.tcp_backlog);
-        options.fast_open_queue = options.backlog;
-        options.limits = DnsTcp::stream_limits();
-        auto bound =
-            net::Listener::tcp(loop_, address, options, tcp_.door(index, wrap_of(listener)));
+    if (listener.tcp || listener.dot || listener.doh) {
+        auto bound = bind_tcp(index, address, listener);
         if (!bound) {
             if (listener.udp) udp_.pop_back();
             return base::fail(bound.error().message);
         }
-        address.port = (*bound)->local().port;
-        tcp_listeners_.push_back(std::move(*bound));
+        address = *bound;
     }
     return address;
+}
+
+base::Result<base::Endpoint> Worker::bind_tcp(std::uint16_t index, const base::Endpoint& address,
+                                              const ListenerConfig& listener) {
+    if (listener.doh) {
+        auto doh = std::make_unique<DohListener>(*this, index);
+        auto bound = doh->bind(address, listener);
+        if (bound) doh_.push_back(std::move(doh));
+        return bound;
+    }
+    net::TcpOptions options;
+    options.backlog = static_cast<int>(shared_.config.tcp_backlog);
+    options.fast_open_queue = options.backlog;
+    options.limits = DnsTcp::stream_limits();
+    auto bound = net::Listener::tcp(loop_, address, options, tcp_.door(index, wrap_of(listener)));
+    if (!bound) return base::fail(bound.error().message);
+    tcp_listeners_.push_back(std::move(*bound));
+    return tcp_listeners_.back()->local();
 }
 
 /// TLS with the certificates of the moment, where the listener speaks it.
@@ -283,6 +387,7 @@ void Worker::drain() {
     // UDP sockets stay open for the answers still owed; what arrives on them is answered too.
     tcp_listeners_.clear();
     tcp_.drain();
+    for (const auto& doh : doh_) doh->drain();
 }
 
 void Worker::begin_batch() {
@@ -298,7 +403,7 @@ void Worker::end_batch() {
 void Worker::defer(Step step, std::shared_ptr<DeferredQuery> query) {
     if (deferred_ >= kMaxDeferred) {
         stats_.dropped[static_cast<std::size_t>(DropReason::QueueFull)].add();
-        query->reply({});
+        query->reply({}, false);
         return;
     }
     ++deferred_;
@@ -316,6 +421,7 @@ void Worker::read_later(std::shared_ptr<DeferredQuery> query) {
         auto reply = std::make_shared<std::vector<std::uint8_t>>(dns::kMaxMessageOctets);
         std::size_t size = 0;
         const Step step = pipeline.run(query->query, *reply, size);
+        query->personal = pipeline.personal();
         if (step == Step::DeferResolve) {
             const resolver::Question question = pipeline.wanted();
             loop_.post([this, query, question] { resolve_later(query, question); });
@@ -336,6 +442,7 @@ void Worker::resolve_later(std::shared_ptr<DeferredQuery> query,
         begin_batch();
         std::size_t size = 0;
         const Step step = pipeline_.run(query->query, scratch_, size, &outcome);
+        query->personal = pipeline_.personal();
         end_batch();
         if (step == Step::DeferRead) return read_later(query);  // the zones changed meanwhile
         complete(*query, base::Octets(scratch_).first(size));
@@ -344,7 +451,7 @@ void Worker::resolve_later(std::shared_ptr<DeferredQuery> query,
 
 void Worker::complete(DeferredQuery& query, base::Octets reply) {
     --deferred_;
-    query.reply(reply);
+    query.reply(reply, query.personal);
     if (draining_ && deferred_ == 0) loop_.stop();
 }
 

@@ -73,9 +73,14 @@ class Worker {
     class UdpListener;
     class TcpHandler;
     class Handshakes;
+    class DohListener;
+    friend class DohListener;
     friend class UdpListener;
     friend class TcpHandler;
 
+    [[nodiscard]] base::Result<base::Endpoint> bind_tcp(std::uint16_t index,
+                                                        const base::Endpoint& address,
+                                                        const ListenerConfig& listener);
     [[nodiscard]] DnsTcp::Wrap wrap_of(const ListenerConfig& listener);
     [[nodiscard]] UdpListener* udp_listener(std::uint16_t index) const noexcept;
     void begin_batch();
@@ -100,6 +105,7 @@ class Worker {
     DnsTcp tcp_;
     std::vector<std::unique_ptr<UdpListener>> udp_;
     std::vector<std::unique_ptr<net::Listener>> tcp_listeners_;
+    std::vector<std::unique_ptr<DohListener>> doh_;
     std::size_t deferred_ = 0;
     bool draining_ = false;
     net::Timer drain_timer_;

@@ -1,0 +1,190 @@
+"""DNS over HTTPS of a running server (RFC 8484): over HTTP/1.1 by Python, over HTTP/2 by curl, and by
+kdig, dig and dnsperf."""
+import base64
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+
+import certificates
+import dnsclient
+import harness
+
+ZONE = """$ORIGIN web.example.
+$TTL 300
+@    IN SOA ns1 hostmaster 1 7200 900 1209600 60
+@    IN NS  ns1
+ns1  IN A   192.0.2.53
+www  IN A   192.0.2.1
+www  IN AAAA 2001:db8::1
+brief 20 IN A 192.0.2.2
+"""
+TYPE = "application/dns-message"
+
+
+def base64url(octets):
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+
+
+class Doh(harness.WireTest):
+    zones = {"web.example": ZONE}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.files = certificates.Directory()
+        cls.addClassCleanup(cls.files.remove)
+        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.port = harness.free_port()
+        cls.config = """[limits]
+tcp_clients_per_prefix = 6
+tcp_idle_ms = 3000
+[[listener]]
+address = "127.0.0.1:%d"
+protocols = ["doh"]
+tls = "default"
+[tls.default]
+certificates = [%s]
+""" % (cls.port, cls.files.entry("dns.test"))
+        super().setUpClass()
+
+    def connect(self):
+        context = ssl.create_default_context(cafile=self.files.root)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+        self.addCleanup(connection.close)
+        return connection
+
+    def exchange(self, connection, method, target, body=None, headers=None):
+        connection.request(method, target, body, headers or {})
+        response = connection.getresponse()
+        return response, response.read()
+
+    def get(self, connection, query):
+        return self.exchange(connection, "GET", "/dns-query?dns=" + base64url(query), None, {"Accept": TYPE})
+
+    def metric(self, line):
+        for each in self.server.must("GET", "/metrics").body.decode().splitlines():
+            if each.startswith(line + " "):
+                return float(each.rsplit(" ", 1)[1])
+        return 0.0
+
+    def test_get_and_post_over_http1(self):
+        counted = 'meridian_dns_queries_total{role="auth",transport="doh",qtype="A",rcode="NOERROR"}'
+        before = self.metric(counted)
+        connection = self.connect()
+        for method in ("GET", "POST"):
+            ident, query = dnsclient.make_query("www.web.example.", "A")
+            if method == "GET":
+                response, body = self.get(connection, query)
+            else:
+                response, body = self.exchange(connection, "POST", "/dns-query", query, {"Content-Type": TYPE})
+            self.assertEqual((response.status, response.getheader("Content-Type")), (200, TYPE))
+            self.assertEqual(response.getheader("Cache-Control"), "max-age=300")
+            answer = dnsclient.Response(body)
+            self.assertEqual((answer.id, answer.data()), (ident, ["192.0.2.1"]))
+        self.assertEqual(self.metric(counted), before + 2)
+
+    def test_freshness_is_that_of_the_answer(self):
+        connection = self.connect()
+        for name, qtype, seconds in (("brief.web.example.", "A", 20), ("none.web.example.", "A", 60),
+                                     ("www.web.example.", "MX", 60), ("www.elsewhere.", "A", 0)):
+            response, _ = self.get(connection, dnsclient.make_query(name, qtype)[1])
+            self.assertEqual(response.getheader("Cache-Control"), "max-age=%d" % seconds, name)
+
+    def test_what_is_no_question_is_refused(self):
+        query = dnsclient.make_query("www.web.example.", "A")[1]
+        post = {"Content-Type": TYPE}
+        for method, target, body, headers, status in (
+                ("GET", "/dns-query", None, {}, 400),
+                ("GET", "/dns-query?dns=!!!", None, {}, 400),
+                ("GET", "/elsewhere?dns=" + base64url(query), None, {}, 404),
+                ("POST", "/dns-query", b"short", post, 400),
+                ("POST", "/dns-query", query, {"Content-Type": "application/dns-json"}, 415),
+                ("POST", "/dns-query", b"\0" * 70000, post, 413),
+                ("DELETE", "/dns-query", None, {}, 405)):
+            with self.subTest(method + " " + target[:20] + " " + str(status)):
+                connection = self.connect()
+                response, _ = self.exchange(connection, method, target, body, headers)
+                connection.close()
+                self.assertEqual(response.status, status)
+                if status == 405:
+                    self.assertEqual(response.getheader("Allow"), "GET, POST")
+
+    def test_connections_count_with_those_of_tcp(self):
+        held = [socket.create_connection(self.server.address, 5) for _ in range(6)]
+        for sock in held:
+            self.addCleanup(sock.close)
+            harness.wait_for(lambda s=sock: self.asked(s), "the connection is served")
+        with self.assertRaises(OSError):
+            self.get(self.connect(), dnsclient.make_query("www.web.example.", "A")[1])
+        for sock in held:
+            sock.close()
+        harness.wait_for(self.answers, "there is room again")
+
+    def asked(self, sock):
+        query = dnsclient.make_query("www.web.example.", "A")[1]
+        sock.sendall(len(query).to_bytes(2, "big") + query)
+        return dnsclient.read_exactly(sock, int.from_bytes(dnsclient.read_exactly(sock, 2), "big"))
+
+    def answers(self):
+        try:
+            return self.get(self.connect(), dnsclient.make_query("www.web.example.", "A")[1])[0].status == 200
+        except OSError:
+            return False
+
+    def run_client(self, command):
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    def test_curl_over_both_versions(self):
+        curl = self.need_program("curl")
+        question = os.path.join(self.server.dir, "question")
+        with open(question, "wb") as out:
+            out.write(dnsclient.make_query("www.web.example.", "A")[1])
+        for version, number in (("--http2", "2"), ("--http1.1", "1.1")):
+            done = subprocess.run([curl, "-sS", version, "--cacert", self.files.root, "--noproxy", "*", "-H",
+                                   "Content-Type: " + TYPE, "--data-binary", "@" + question, "-w",
+                                   "%{stderr}%{http_version} %{http_code}",
+                                   "https://127.0.0.1:%d/dns-query" % self.port],
+                                  capture_output=True, timeout=30, check=False)
+            self.assertEqual(done.stderr.decode(), number + " 200")
+            self.assertEqual(dnsclient.Response(done.stdout).data(), ["192.0.2.1"])
+
+    def test_curl_resolves_by_it(self):
+        curl = self.need_program("curl")
+        done = self.run_client([curl, "-sv", "--cacert", self.files.root, "--noproxy", "*", "--doh-url",
+                                "https://127.0.0.1:%d/dns-query" % self.port, "--connect-timeout", "1",
+                                "http://www.web.example:9/"])
+        # Nobody is at the address, but that it is tried tells that it was found.
+        self.assertRegex(done.stderr, r"192\.0\.2\.1|2001:db8::1")
+
+    def test_kdig(self):
+        kdig = self.need_program("kdig")
+        for method in ("+https", "+https-get"):
+            done = self.run_client([kdig, "@127.0.0.1", "-p", str(self.port), "+https", method,
+                                    "+tls-ca=" + self.files.root, "+tls-hostname=dns.test", "+padding",
+                                    "www.web.example.", "A"])
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("status: NOERROR", done.stdout)
+            self.assertRegex(done.stdout, r"www\.web\.example\.\s+300\s+IN\s+A\s+192\.0\.2\.1")
+            self.assertIn("Received 468 B", done.stdout)  # RFC 8467
+
+    def test_dig(self):
+        dig = self.need_program("dig")
+        for method in ("+https", "+https-get"):
+            done = self.run_client([dig, "@127.0.0.1", "-p", str(self.port), method, "+tls-ca=" + self.files.root,
+                                    "+tls-hostname=dns.test", "+tries=1", "www.web.example.", "A"])
+            if "Invalid option" in done.stderr + done.stdout:
+                self.skipTest("this dig does not know +https")
+            self.assertIn("status: NOERROR", done.stdout, done.stderr)
+            self.assertIn("(HTTPS", done.stdout)
+
+    def test_dnsperf(self):
+        dnsperf = self.need_program("dnsperf")
+        questions = os.path.join(self.server.dir, "questions")
+        with open(questions, "w", encoding="ascii") as out:
+            out.write("www.web.example. A\nno.web.example. A\n")
+        for method in ("GET", "POST"):
+            done = self.run_client([dnsperf, "-m", "doh", "-O", "doh-method=" + method, "-O",
+                                    "doh-uri=https://localhost/dns-query", "-s", "127.0.0.1", "-p", str(self.port),
+                                    "-d", questions, "-n", "2000", "-c", "4", "-q", "100"])
+            self.assertRegex(done.stdout, r"Queries completed: +4000 \(100\.00%\)", done.stdout + done.stderr)
