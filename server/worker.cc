@@ -246,15 +246,16 @@ class Worker::DohListener final : public Doh::Handler {
     }
 
     bool admit(const net::Peer& peer) {
-        const TcpClients::Admission admission =
-            worker_.shared_.tcp_clients.admit(client_prefix(peer.remote.address));
+        const base::IpAddress prefix = client_prefix(peer.remote.address);
+        const TcpClients::Admission admission = worker_.shared_.tcp_clients.admit(prefix);
         if (admission == TcpClients::Admission::Admitted) {
             worker_.stats_.tcp_accepted.add();
             return true;
         }
         worker_.tcp_handler_->on_limit(admission == TcpClients::Admission::Full
                                            ? LimitHit::TcpClients
-                                           : LimitHit::TcpClientsPerPrefix);
+                                           : LimitHit::TcpClientsPerPrefix,
+                                       &prefix);
         worker_.tcp_handler_->on_refused();
         return false;
     }
