@@ -223,18 +223,6 @@ class Composer {
         return true;
     }
 
-    static bool covers(base::Octets signature, RRType type) noexcept {
-        return dns::signature_head(signature).covered == type;
-    }
-    static bool is_signed(const OwnerNode& node, RRType type) noexcept {
-        const NodeEntry signatures = node.find(RRType::RRSIG);
-        if (!signatures.rrset) return false;
-        for (const base::Octets rdata : signatures.rrset) {
-            if (covers(rdata, type)) return true;
-        }
-        return false;
-    }
-
     /// Round robin is for name servers and their addresses too: many ask the first alone.
     bool write_rotated(Section section, NameView owner, dns::RRsetView rrset,
                        std::uint32_t ttl) noexcept {
@@ -583,8 +571,8 @@ class Composer {
     AnswerReport& report_;
     const ZoneEntry* zone_ = nullptr;
     ZoneLayers layers_;
-    NameView asked_;  // the question's name
-    NameView qname_;  // the one looked for
+    NameView asked_;                   // the question's name
+    NameView qname_;                   // the one looked for
     const dns::LabelOffsets* labels_;  // of qname_
     dns::Name chain_name_;
     dns::LabelOffsets chain_labels_;

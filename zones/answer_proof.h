@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dns/nsec3.h"
+#include "dns/rdata.h"
 #include "zones/answer_node.h"
 #include "zones/zone_table.h"
 
@@ -18,6 +19,19 @@ struct Denial {
 };
 /// NSEC3 where the apex says that there is such a chain; no name of such a zone needs an NSEC.
 [[nodiscard]] Denial denial_of(const OwnerNode& apex) noexcept;
+
+/// Is this RRSIG one for the type (RFC 4034, 3.1.1)?
+[[nodiscard]] inline bool covers(base::Octets signature, dns::RRType type) noexcept {
+    return dns::signature_head(signature).covered == type;
+}
+[[nodiscard]] inline bool is_signed(const OwnerNode& node, dns::RRType type) noexcept {
+    const NodeEntry signatures = node.find(dns::RRType::RRSIG);
+    if (!signatures.rrset) return false;
+    for (const base::Octets rdata : signatures.rrset) {
+        if (covers(rdata, type)) return true;
+    }
+    return false;
+}
 
 /// What a proof is about: a name in one zone as one client sees it. Borrowed.
 struct Denied {
