@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 
+import chain_zone
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILE = os.path.join(HERE, "answer_cost.txt")
 TOLERANCE = 0.03
@@ -40,6 +42,9 @@ FORMS = {"": [], " DO": ["-d"]}
 # From the packet cache: a few names, so that none makes another one's place its own.
 AGAIN = ["hit", "NXDOMAIN"]
 NAMES_AGAIN = 20
+# The same zone with a chain of NSEC or NSEC3, asked with DO.
+CHAINS = ["nsec", "nsec3"]
+SIGNED = ["hit", "referral", "wildcard", "NODATA", "NXDOMAIN"]
 
 
 def run(arguments, **options):
@@ -49,30 +54,41 @@ def run(arguments, **options):
     return done.stdout
 
 
+def load(build, zone_file, data):
+    run([os.path.join(build, "server", "meridian"), "zone", "import", ORIGIN, zone_file, "--offline", "--data-dir", data])
+
+
 def prepare(build, place):
+    """What is to be asked: (suffix of the kinds, options, data directory, files by kind)."""
     run([sys.executable, os.path.join(HERE, "make_zone.py"), place, "--names", str(NAMES), "--queries", "1"])
-    data = os.path.join(place, "data")
-    run([os.path.join(build, "server", "meridian"), "zone", "import", ORIGIN, os.path.join(place, "bench.zone"),
-         "--offline", "--data-dir", data])
+    zone_file, data = os.path.join(place, "bench.zone"), os.path.join(place, "data")
+    load(build, zone_file, data)
     files = {}
     for kind, pattern in KINDS.items():
         files[kind] = os.path.join(place, kind.replace(" ", "-") + ".txt")
         with open(files[kind], "w", encoding="ascii") as out:
             for number in range(0, NAMES, STEP):
                 out.write(pattern.format(ORIGIN) % number + "\n")
-    return data, files
-
-
-def count(build, place, data, files):
-    """Instructions a query, by kind."""
-    figures = {}
     again = {}
     for kind in AGAIN:
         again[kind] = files[kind] + ".again"
         with open(files[kind], encoding="ascii") as lines, open(again[kind], "w", encoding="ascii") as out:
             out.writelines(lines.readlines()[:NAMES_AGAIN])
-    forms = [(suffix, options, files) for suffix, options in FORMS.items()] + [(" again", ["-p"], again)]
-    for suffix, options, asked in forms:
+    forms = [(suffix, options, data, files) for suffix, options in FORMS.items()] + [(" again", ["-p"], data, again)]
+    with open(zone_file, encoding="ascii") as lines:
+        zone = lines.read().splitlines()
+    for chain in CHAINS:
+        with open(zone_file + "." + chain, "w", encoding="ascii") as out:
+            out.writelines(line + "\n" for line in chain_zone.signed(zone, ORIGIN, chain))
+        load(build, zone_file + "." + chain, data + "." + chain)
+        forms.append((" " + chain.upper(), ["-d"], data + "." + chain, {kind: files[kind] for kind in SIGNED}))
+    return forms
+
+
+def count(build, place, forms):
+    """Instructions a query, by kind."""
+    figures = {}
+    for suffix, options, data, asked in forms:
         dump = os.path.join(place, "dump" + suffix.strip())
         run(["valgrind", "--tool=callgrind", "--toggle-collect=server::Pipeline::run_batch*",
              "--callgrind-out-file=" + dump, os.path.join(build, "tests", "bench", "answer_cost"),
@@ -87,7 +103,7 @@ def count(build, place, data, files):
             total = re.search(r"^(?:totals|summary): (\d+)$", text, re.M)
             if kind and total:
                 figures[kind.group(1) + suffix] = int(total.group(1)) / QUERIES
-    missing = [kind + suffix for suffix, _, asked in forms for kind in asked if kind + suffix not in figures]
+    missing = [kind + suffix for suffix, _, _, asked in forms for kind in asked if kind + suffix not in figures]
     if missing:
         sys.exit("answer_cost.py: no figures for " + ", ".join(missing))
     return figures
@@ -131,8 +147,8 @@ def main():
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="meridian-cost-") as place:
-        data, files = prepare(arguments.build, place)
-        runs = [count(arguments.build, place, data, files) for _ in range(RUNS)]
+        forms = prepare(arguments.build, place)
+        runs = [count(arguments.build, place, forms) for _ in range(RUNS)]
     figures = {kind: statistics.median(each[kind] for each in runs) for kind in runs[0]}
     if arguments.update:
         write_file(figures)
