@@ -52,15 +52,14 @@ void Pipeline::begin_batch(base::MonoTime now) {
     now_ = now;
     published_ = store_.published();
     nodes_->use(*published_);
-    last_zone_ = nullptr;
     unix_time_s_.reset();
     // What is remembered is good while what is published stays the same. A batch that meets
     // something new stores no packets: under steady commits most of it would be for nothing.
-    const std::pair now_published(published_, published_->revision);
-    const bool new_to_us = now_published != last_published_;
+    const bool new_to_us = last_publication_ != published_->publication;
     if (new_to_us) {
-        last_published_ = now_published;
+        last_publication_ = published_->publication;
         apexes_.follow(++generation_);
+        last_zone_ = nullptr;
     }
     // Who watches wants to see each query.
     packets_usable_ = packets_ != nullptr && !new_to_us && !tap_.active();
@@ -101,13 +100,29 @@ void Pipeline::parse(const Query& query, Parsed& parsed) const {
     }
 }
 
+/// The zone of the query before, where it is the same; else where it will be looked up.
+void Pipeline::approach_zone(Parsed& parsed) const {
+    const dns::Request& request = parsed.request;
+    parsed.zone_slot = 0;
+    if (parsed.outcome != dns::RequestOutcome::Answer || request.qclass != RRClass::IN) return;
+    const zones::ZoneTable& zones = *published_->zones;
+    if (last_zone_ != nullptr &&
+        zones.is_nearest(*last_zone_, request.qname, request.labels, parsed.view)) {
+        parsed.zone = last_zone_;
+    } else {
+        parsed.zone_slot = zones.approach(request.qname, request.labels);
+    }
+}
+
 /// Looks the zone up, and lets the processor fetch the slots of the qname and of the first name
 /// below the apex, where a cut would be.
-void Pipeline::approach(Parsed& parsed) {
+void Pipeline::approach_nodes(Parsed& parsed) {
     const dns::Request& request = parsed.request;
     if (parsed.outcome != dns::RequestOutcome::Answer || request.qclass != RRClass::IN) return;
-    parsed.zone =
-        published_->zones->find_near(last_zone_, request.qname, request.labels, parsed.view);
+    if (parsed.zone == nullptr) {
+        parsed.zone =
+            published_->zones->find_near(last_zone_, request.qname, request.labels, parsed.view);
+    }
     if (parsed.zone != nullptr) last_zone_ = parsed.zone;
     if (parsed.zone == nullptr || parsed.zone->base() == 0) return;
     const base::Octets owner =
@@ -131,7 +146,15 @@ void Pipeline::run_batch(std::span<const Query> queries, std::span<Reply> replie
             Reply& reply = replies[done + i];
             if (recall(queries[done + i], parsed[i], reply)) continue;
             parse(queries[done + i], parsed[i]);
-            approach(parsed[i]);
+            approach_zone(parsed[i]);
+        }
+        for (std::size_t i = 0; i < size; ++i) {
+            if (!parsed[i].recalled && parsed[i].zone_slot != 0) {
+                published_->zones->approach_zone(parsed[i].zone_slot);
+            }
+        }
+        for (std::size_t i = 0; i < size; ++i) {
+            if (!parsed[i].recalled) approach_nodes(parsed[i]);
         }
         for (std::size_t i = 0; i < size; ++i) {
             if (parsed[i].recalled) continue;

@@ -112,7 +112,8 @@ class Pipeline {
     struct Run;     // everything one query gathers on its way
 
     void parse(const Query& query, Parsed& parsed) const;
-    void approach(Parsed& parsed);
+    void approach_zone(Parsed& parsed) const;
+    void approach_nodes(Parsed& parsed);
     void approach_packets(std::span<const Query> queries, std::span<Parsed> parsed) const;
     bool recall(const Query& query, Parsed& parsed, Reply& reply);
     void remember(const Run& run, const Parsed& parsed, base::Octets reply);
@@ -149,7 +150,7 @@ class Pipeline {
     Tap& tap_;
     std::unique_ptr<zones::Store::Source> nodes_;
     const zones::Published* published_ = nullptr;
-    const zones::ZoneEntry* last_zone_ = nullptr;  // of this batch
+    const zones::ZoneEntry* last_zone_ = nullptr;  // of what is published now
     std::shared_ptr<const zones::HealthSnapshot> health_;
     base::Random random_;
     std::uint16_t rotation_ = 0;
@@ -161,7 +162,7 @@ class Pipeline {
     zones::ApexMemo apexes_;
     // What is published, numbered by this thread: the memories hold for one generation.
     std::uint32_t generation_ = 0;
-    std::pair<const zones::Published*, zones::Revision> last_published_{};
+    std::optional<std::uint64_t> last_publication_;
     std::uint64_t recalled_in_batch_ = 0;
     resolver::Question wanted_;
     bool personal_ = false;

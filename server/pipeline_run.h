@@ -29,6 +29,7 @@ struct Pipeline::Parsed {
     dns::RequestOutcome outcome{};
     zones::ViewId view = zones::kDefaultView;
     const zones::ZoneEntry* zone = nullptr;  // of the qname, not looked for in rare cases
+    std::uint64_t zone_slot = 0;             // where it is approached; 0: nowhere
     std::array<std::uint64_t, 2> nodes{};    // where it is approached; 0: nothing
     std::uint64_t packet = 0;                // hash in the packet cache; 0: has no business there
     bool recalled = false;                   // answered from there

@@ -560,6 +560,7 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
 }
 
 void Committer::publish(Published next) {
+    next.publication = ++publications_;
     const auto* fresh = new Published(next);
     {
         const std::lock_guard lock(current_mutex_);

@@ -112,6 +112,7 @@ class Committer {
     bool trim_more_ = false;       // history is beyond its limits
 
     std::atomic<const Published*> published_;
+    std::uint64_t publications_ = 0;  // of the committer's thread
     mutable std::mutex current_mutex_;
     Published current_;  // guarded by current_mutex_
 

@@ -8,7 +8,7 @@
 
 namespace zones {
 
-/// Memory for the node cache, in huge pages: what is read at random all over it would miss the
+/// Memory for the node cache and the table of zones, in huge pages: what is read at random all over it would miss the
 /// processor's table of small pages at every step. Blocks have no header of their own, so a node
 /// also takes less than from malloc.
 ///
@@ -25,7 +25,7 @@ class NodeMemory {
     NodeMemory(const NodeMemory&) = delete;
     NodeMemory& operator=(const NodeMemory&) = delete;
 
-    /// The one of all node caches of the process. In builds with sanitizers malloc stands behind
+    /// The one of the process. In builds with sanitizers malloc stands behind
     /// it, so that they see each block.
     [[nodiscard]] static void* take(std::size_t octets);
     static void give_back(void* block, std::size_t octets) noexcept;
@@ -89,6 +89,22 @@ class NodeMemory {
     std::array<Slab*, kClasses> with_room_{};  // heads of lists
     std::size_t empty_regions_ = 0;
     std::size_t own_pages_octets_ = 0;
+};
+
+/// For containers that are read at random.
+template <class T>
+struct NodeAllocator {
+    using value_type = T;
+    NodeAllocator() noexcept = default;
+    template <class Other>
+    explicit NodeAllocator(const NodeAllocator<Other>&) noexcept {}
+    [[nodiscard]] T* allocate(std::size_t count) {
+        return static_cast<T*>(NodeMemory::take(count * sizeof(T)));
+    }
+    void deallocate(T* block, std::size_t count) noexcept {
+        NodeMemory::give_back(block, count * sizeof(T));
+    }
+    friend bool operator==(NodeAllocator, NodeAllocator) noexcept { return true; }
 };
 
 }  // namespace zones

@@ -17,6 +17,9 @@ class StoreSnapshot;  // a RocksDB snapshot, released with its last owner (store
 /// next quiescent state.
 struct Published {
     Revision revision = 0;
+    /// Counts what is published, which may change within a revision (a snapshot, policies after new
+    /// location data). What a thread remembers of one publication holds for no other.
+    std::uint64_t publication = 0;
     std::shared_ptr<const StoreSnapshot> snapshot;
     std::shared_ptr<const ZoneTable> zones;
     std::shared_ptr<const ViewTable> views;

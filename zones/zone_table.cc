@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::uint32_t kPlaceMask = 0x00ffffff;  // of words: entries of 64 MiB a shard
 constexpr std::size_t kWord = sizeof(std::uint32_t);
+// From so many zones on a look-up misses the processor's caches.
+constexpr std::size_t kFarFrom = 1024;
+// A zone that stands farther from where it belongs is fetched when it is looked for.
+constexpr unsigned kApproachLooks = 8;
 
 std::uint64_t hash_of(dns::NameView name) noexcept {
     return name.hash(dns::NameHash::seed());
@@ -37,8 +41,8 @@ bool ZoneRow::same_ids(const ZoneEntry& entry) const noexcept {
                                               entry.variants().begin(), entry.variants().end());
 }
 
-const ZoneEntry* ZoneTable::entry_at(const Shard& shard, std::uint32_t slot) noexcept {
-    return reinterpret_cast<const ZoneEntry*>(&shard.entries[(slot & kPlaceMask) - 1]);
+const ZoneEntry* ZoneTable::entry_at(const std::uint32_t* entries, std::uint32_t slot) noexcept {
+    return reinterpret_cast<const ZoneEntry*>(entries + (slot & kPlaceMask) - 1);
 }
 
 void ZoneTable::append(Shard& shard, dns::NameView apex, ZoneId base,
@@ -80,7 +84,13 @@ void ZoneTable::count_labels(dns::NameView apex) noexcept {
     label_counts_[labels / 64] |= std::uint64_t{1} << (labels % 64);
 }
 
-ZoneTable::ZoneTable() : shards_(kShards) {
+void ZoneTable::put(std::size_t shard, Shard made) {
+    auto shared = std::make_shared<const Shard>(std::move(made));
+    places_[shard] = {shared->slots.data(), shared->entries.data(), shared->slots.size()};
+    shards_[shard] = std::move(shared);
+}
+
+ZoneTable::ZoneTable() : shards_(kShards), places_(kShards) {
     const auto empty = std::make_shared<const Shard>();
     std::fill(shards_.begin(), shards_.end(), empty);
 }
@@ -91,7 +101,7 @@ const ZoneEntry* ZoneTable::find(dns::NameView qname, const dns::LabelOffsets& l
     // From the whole name upward: the first apex met is the longest.
     for (std::size_t skip = above_apex ? 1 : 0; skip <= labels.count; ++skip) {
         const std::size_t count = labels.count - skip;
-        if (((label_counts_[count / 64] >> (count % 64)) & 1) == 0) continue;
+        if (!has_apex_of(count)) continue;
         const std::size_t start = skip < labels.count ? labels.offset[skip] : qname.size() - 1;
         const dns::NameView candidate(qname.octets().subspan(start));
         const ZoneEntry* entry = find_exact(candidate);
@@ -100,37 +110,70 @@ const ZoneEntry* ZoneTable::find(dns::NameView qname, const dns::LabelOffsets& l
     return nullptr;
 }
 
+bool ZoneTable::is_nearest(const ZoneEntry& hint, dns::NameView qname,
+                           const dns::LabelOffsets& labels, ViewId view) const noexcept {
+    const dns::NameView apex = hint.apex();
+    if (labels.count >= 63 || apex.size() > qname.size()) return false;
+    const std::size_t above = qname.size() - apex.size();
+    const std::size_t depth = hint.depth_of(qname, labels);
+    // No apex has as many labels as a longer name above the qname has.
+    const std::uint64_t longer = ((std::uint64_t{2} << labels.count) - 1) &
+                                 ~((std::uint64_t{2} << (labels.count - depth)) - 1);
+    const bool at_label = depth == labels.count ? apex.is_root() : labels.offset[depth] == above;
+    return (label_counts_[0] & longer) == 0 && at_label &&
+           base::equal_ignoring_case(qname.data() + above, apex.data(), apex.size()) &&
+           hint.visible_in(view);
+}
+
 const ZoneEntry* ZoneTable::find_near(const ZoneEntry* hint, dns::NameView qname,
                                       const dns::LabelOffsets& labels, ViewId view) const noexcept {
-    if (hint != nullptr && labels.count < 63 && hint->apex().size() <= qname.size()) {
-        const dns::NameView apex = hint->apex();
-        const std::size_t above = qname.size() - apex.size();
-        const std::size_t depth = hint->depth_of(qname, labels);
-        // No apex has as many labels as a longer name above the qname has.
-        const std::uint64_t longer = ((std::uint64_t{2} << labels.count) - 1) &
-                                     ~((std::uint64_t{2} << (labels.count - depth)) - 1);
-        const bool at_label =
-            depth == labels.count ? apex.is_root() : labels.offset[depth] == above;
-        if ((label_counts_[0] & longer) == 0 && at_label &&
-            base::equal_ignoring_case(qname.data() + above, apex.data(), apex.size()) &&
-            hint->visible_in(view)) {
-            return hint;
+    const bool near = hint != nullptr && is_nearest(*hint, qname, labels, view);
+    return near ? hint : find(qname, labels, view);
+}
+
+std::uint64_t ZoneTable::approach(dns::NameView qname,
+                                  const dns::LabelOffsets& labels) const noexcept {
+    if (size_ < kFarFrom) return 0;
+    std::size_t skip = 0;
+    while (skip <= labels.count && !has_apex_of(labels.count - skip)) ++skip;
+    if (skip >= labels.count) return 0;
+    const std::uint64_t hash =
+        dns::NameView(qname.octets().subspan(labels.offset[skip])).hash(seed_);
+    const Place& place = places_[shard_of(hash)];
+    if (place.capacity == 0) return 0;
+    __builtin_prefetch(place.slots + start_of(hash, place.capacity));
+    return hash | 1U;
+}
+
+void ZoneTable::approach_zone(std::uint64_t approached) const noexcept {
+    const Place& place = places_[shard_of(approached)];
+    const std::uint32_t tag = tag_of(approached);
+    std::size_t at = start_of(approached, place.capacity);
+    for (unsigned looks = 0; looks < kApproachLooks; ++looks) {
+        const std::uint32_t slot = place.slots[at];
+        if (slot == 0) return;
+        if ((slot & ~kPlaceMask) == tag) {
+            const auto* entry = entry_at(place.entries, slot);
+            __builtin_prefetch(entry);
+            // It may begin at the end of a line.
+            __builtin_prefetch(reinterpret_cast<const std::uint8_t*>(entry) + 32);
+            return;
         }
+        at = at + 1 == place.capacity ? 0 : at + 1;
     }
-    return find(qname, labels, view);
 }
 
 const ZoneEntry* ZoneTable::find_exact(dns::NameView apex) const noexcept {
     const std::uint64_t hash = apex.hash(seed_);
-    const Shard& shard = *shards_[shard_of(hash)];
-    const std::size_t capacity = shard.slots.size();
+    const Place& place = places_[shard_of(hash)];
+    const std::size_t capacity = place.capacity;
     if (capacity == 0) return nullptr;
     const std::uint32_t tag = tag_of(hash);
     for (std::size_t at = start_of(hash, capacity);; at = at + 1 == capacity ? 0 : at + 1) {
-        const std::uint32_t slot = shard.slots[at];
+        const std::uint32_t slot = place.slots[at];
         if (slot == 0) return nullptr;
         if ((slot & ~kPlaceMask) != tag) continue;
-        const ZoneEntry* entry = entry_at(shard, slot);
+        const ZoneEntry* entry = entry_at(place.entries, slot);
         if (entry->apex().equals(apex)) return entry;
     }
 }
@@ -142,7 +185,7 @@ std::shared_ptr<const ZoneTable> ZoneTable::edited(const std::vector<Edit>& edit
     for (const Edit& edit : edits) by_shard[shard_of(hash_of(edit.row.apex))].push_back(&edit);
     for (const auto& touched : by_shard) {
         const Shard& old = *shards_[touched.first];
-        auto fresh = std::make_shared<Shard>();
+        Shard fresh;
         for (auto last = touched.second.rbegin(); last != touched.second.rend(); ++last) {
             const ZoneRow& row = (*last)->row;
             const bool later = std::any_of(touched.second.rbegin(), last, [&row](const Edit* edit) {
@@ -151,22 +194,22 @@ std::shared_ptr<const ZoneTable> ZoneTable::edited(const std::vector<Edit>& edit
             if (later) continue;
             if (find_exact(row.apex) != nullptr) --table->size_;
             if ((*last)->remove) continue;
-            append(*fresh, row.apex, row.base, row.variants);
+            append(fresh, row.apex, row.base, row.variants);
             table->count_labels(row.apex);
             ++table->size_;
         }
         for (const std::uint32_t slot : old.slots) {
             if (slot == 0) continue;
-            const ZoneEntry& entry = *entry_at(old, slot);
+            const ZoneEntry& entry = *entry_at(old.entries.data(), slot);
             const bool replaced = std::any_of(
                 touched.second.begin(), touched.second.end(),
                 [&entry](const Edit* edit) { return edit->row.apex.view().equals(entry.apex()); });
-            if (!replaced) append(*fresh, entry.apex(), entry.base(), entry.variants());
+            if (!replaced) append(fresh, entry.apex(), entry.base(), entry.variants());
         }
         // The bits of label counts stay: another apex may have as many, and one too many costs but
         // a look-up.
-        index(*fresh);
-        table->shards_[touched.first] = std::move(fresh);
+        index(fresh);
+        table->put(touched.first, std::move(fresh));
     }
     return table;
 }
@@ -197,7 +240,7 @@ std::shared_ptr<const ZoneTable> ZoneTable::Builder::finish() {
     for (std::size_t i = 0; i < kShards; ++i) {
         if (shards_[i].entries.empty()) continue;
         index(shards_[i]);
-        table_->shards_[i] = std::make_shared<const Shard>(std::move(shards_[i]));
+        table_->put(i, std::move(shards_[i]));
     }
     return std::move(table_);
 }

@@ -8,6 +8,7 @@
 
 #include "dns/name.h"
 #include "zones/ids.h"
+#include "zones/node_memory.h"
 
 namespace zones {
 
@@ -99,6 +100,14 @@ class ZoneTable {
     [[nodiscard]] const ZoneEntry* find_near(const ZoneEntry* hint, dns::NameView qname,
                                              const dns::LabelOffsets& labels,
                                              ViewId view) const noexcept;
+    /// Is `hint`, an entry of this table, what `find` gives? False also where that is not plain.
+    [[nodiscard]] bool is_nearest(const ZoneEntry& hint, dns::NameView qname,
+                                  const dns::LabelOffsets& labels, ViewId view) const noexcept;
+    /// Brings near what `find` will read, of the longest apex that a name may have; with what it
+    /// gives, not 0, as a second step the zone itself. Not where the whole table is near anyhow.
+    [[nodiscard]] std::uint64_t approach(dns::NameView qname,
+                                         const dns::LabelOffsets& labels) const noexcept;
+    void approach_zone(std::uint64_t approached) const noexcept;
     [[nodiscard]] const ZoneEntry* find_exact(dns::NameView apex) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -107,7 +116,7 @@ class ZoneTable {
     void for_each(const Each& each) const {
         for (const auto& shard : shards_) {
             for (const std::uint32_t slot : shard->slots) {
-                if (slot != 0) each(*entry_at(*shard, slot));
+                if (slot != 0) each(*entry_at(shard->entries.data(), slot));
             }
         }
     }
@@ -129,16 +138,28 @@ class ZoneTable {
     /// Entries one after the other, found through a table of slots: the place of the entry in words
     /// of four octets plus one, and eight bits of the hash on top; 0 is empty.
     struct Shard {
-        std::vector<std::uint32_t> slots;
-        std::vector<std::uint32_t> entries;
+        std::vector<std::uint32_t, NodeAllocator<std::uint32_t>> slots;
+        std::vector<std::uint32_t, NodeAllocator<std::uint32_t>> entries;
     };
-    [[nodiscard]] static const ZoneEntry* entry_at(const Shard& shard, std::uint32_t slot) noexcept;
+    /// Where a shard's slots and entries are, for all shards side by side: one step less.
+    struct Place {
+        const std::uint32_t* slots = nullptr;
+        const std::uint32_t* entries = nullptr;
+        std::size_t capacity = 0;
+    };
+    [[nodiscard]] static const ZoneEntry* entry_at(const std::uint32_t* entries,
+                                                   std::uint32_t slot) noexcept;
+    void put(std::size_t shard, Shard made);
+    [[nodiscard]] bool has_apex_of(std::size_t labels) const noexcept {
+        return ((label_counts_[labels / 64] >> (labels % 64)) & 1) != 0;
+    }
     static void append(Shard& shard, dns::NameView apex, ZoneId base,
                        std::span<const ZoneEntry::Variant> variants);
     static void index(Shard& shard);
     void count_labels(dns::NameView apex) noexcept;
 
     std::vector<std::shared_ptr<const Shard>> shards_;
+    std::vector<Place> places_;
     std::uint64_t seed_ = dns::NameHash::seed();
     std::size_t size_ = 0;
     std::uint64_t label_counts_[2] = {};  // bit n: some apex has n labels; skips hopeless look-ups

@@ -94,9 +94,8 @@ class AnswerTest : public StoreTest {
         const zones::AnswerContext context{
             published, *source_, health_,   random_, published.views->view_of(client_),
             client_,   subnet_,  rotation_, nullptr, apexes};
-        const std::pair now_published(&published, published.revision);
-        if (now_published != last_published_) apexes_.follow(++generation_);
-        last_published_ = now_published;
+        if (last_publication_ != published.publication) apexes_.follow(++generation_);
+        last_publication_ = published.publication;
         std::vector<std::uint8_t> buffer(65535);
         dns::MessageWriter writer(buffer);
         writer.set_limit(limit_);
@@ -143,7 +142,7 @@ class AnswerTest : public StoreTest {
   private:
     zones::ApexMemo apexes_;
     std::uint32_t generation_ = 0;
-    std::pair<const zones::Published*, zones::Revision> last_published_{};
+    std::optional<std::uint64_t> last_publication_;
 
     static void read(base::Octets message, Answered& out) {
         auto reader = dns::MessageReader::open(message);
