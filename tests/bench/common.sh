@@ -74,13 +74,15 @@ PY
 metric() { # NAME
     curl -sf "http://127.0.0.1:$web/metrics" | sed -n "s/^$1 //p"
 }
-# Waits until the store has been read into memory, as far as there is room for it.
+# Waits until the store has been read into memory, as far as there is room for it: the thread that
+# does it stands behind all others, so it may seem to stand still for a while.
 loaded() {
-    local i nodes before=-1
+    local i nodes before=-1 still=0
     for ((i = 0; i < 1200; i++)); do
         [ "$(metric meridian_node_cache_complete)" = 1 ] && return 0
         nodes=$(metric meridian_node_cache_nodes)
-        if [ "$nodes" = "$before" ] && [ "$nodes" != 0 ]; then return 0; fi
+        if [ "$nodes" = "$before" ] && [ "$nodes" != 0 ]; then still=$((still + 1)); else still=0; fi
+        if [ "$still" -ge 10 ]; then return 0; fi
         before=$nodes
         sleep 1
     done
