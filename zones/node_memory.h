@@ -8,9 +8,9 @@
 
 namespace zones {
 
-/// Memory for the node cache and the table of zones, in huge pages: what is read at random all over it would miss the
-/// processor's table of small pages at every step. Blocks have no header of their own, so a node
-/// also takes less than from malloc.
+/// Memory for the node cache and the table of zones, in huge pages: what is read at random all over
+/// it would miss the processor's table of small pages at every step. Blocks have no header of their
+/// own, so a node also takes less than from malloc.
 ///
 /// Regions of one huge page are cut into 32 slabs. A slab holds blocks of one size, or is part of
 /// the run of a long one; what is longer still gets pages of its own. A slab without blocks can be
