@@ -71,6 +71,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     ~Http2Connection() override { nghttp2_session_del(session_); }
 
     void receive(base::Octets octets) override {
+        const base::MonoTime now = base::mono_now();
+        bool guilty = false;
+        heads_.feed(octets, [&](std::uint8_t type, std::uint8_t flags, std::size_t length) {
+            guilty |= judge(guard_.frame(type, flags, length, now));
+        });
+        if (guilty) return;  // nothing more is read
         const auto used = nghttp2_session_mem_recv(session_, octets.data(), octets.size());
         if (used < 0) {
             // What nghttp2 can answer (GOAWAY with a reason) it has queued.
@@ -147,12 +153,6 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     static void set_callbacks(nghttp2_session_callbacks* callbacks) {
-        nghttp2_session_callbacks_set_on_begin_frame_callback(
-            callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) noexcept {
-                self(user).judge(self(user).guard_.frame(head->type, head->flags, head->length,
-                                                         base::mono_now()));
-                return 0;
-            });
         nghttp2_session_callbacks_set_on_begin_headers_callback(
             callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
                 self(user).begin_headers(*frame);
@@ -383,6 +383,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     std::optional<base::MonoTime> head_started_;  // of the header block being received
     std::optional<base::MonoTime> drained_at_;
     Http2Guard guard_;
+    Http2FrameHeads heads_;
     bool goaway_sent_ = false;
     bool again_ = false;
     bool broken_ = false;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "base/octets.h"
 #include "base/time.h"
 
 namespace net {
@@ -59,6 +61,39 @@ class Http2Guard {
     std::size_t continuations_ = 0;  // of the head that is being received
     std::size_t expanded_ = 0;
     bool guilty_ = false;
+};
+
+/// The heads of frames in what a client sends, however it comes in pieces. nghttp2 tells of some
+/// frames only: none of unknown types, and no DATA of a stream that is gone.
+class Http2FrameHeads {
+  public:
+    /// `visit(type, flags, length)` for each head that ends in these octets, which come right after
+    /// those of the call before. The first octets are the preface (RFC 9113, 3.4).
+    template <class Visit>
+    void feed(base::Octets octets, Visit visit) {
+        while (!octets.empty()) {
+            if (skip_ > 0) {
+                const std::size_t part = std::min(skip_, octets.size());
+                skip_ -= part;
+                octets = octets.subspan(part);
+                continue;
+            }
+            head_[have_++] = octets[0];
+            octets = octets.subspan(1);
+            if (have_ < kHeadOctets) continue;
+            have_ = 0;
+            skip_ = base::load_be32(head_.data()) >> 8;
+            visit(head_[3], head_[4], skip_);
+        }
+    }
+
+  private:
+    static constexpr std::size_t kPrefaceOctets = 24;
+    static constexpr std::size_t kHeadOctets = 9;  // RFC 9113, 4.1
+
+    std::size_t skip_ = kPrefaceOctets;
+    std::size_t have_ = 0;
+    std::array<std::uint8_t, kHeadOctets> head_{};
 };
 
 }  // namespace net

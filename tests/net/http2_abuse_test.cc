@@ -27,14 +27,17 @@ std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream,
 
 constexpr std::uint8_t kEndHeaders = 4;
 constexpr std::uint8_t kEndStream = 1;
-// GET / of http, without :authority, by the static table (RFC 7541, appendix A).
-const std::string kHead("\x82\x86\x84", 3);
+// GET / of http and "a", by the static table (RFC 7541, appendix A).
+const std::string kHead("\x82\x86\x84\x01\x01\x61", 6);
 
 struct Attack {
     const char* name;
     Http2Abuse abuse;
     // The octets of one round; `round` begins with 0. Streams are odd and grow.
     std::function<std::string(std::uint32_t round)> octets;
+    // Streams that the server resets in each round: waited for, because more of them at a time than
+    // it allows would be another fault.
+    std::size_t resets = 0;
 };
 
 const Attack kAttacks[] = {
@@ -48,17 +51,18 @@ const Attack kAttacks[] = {
          }
          return out;
      }},
-    // The server is made to reset the streams itself, by a window update of nothing
-    // (CVE-2025-8671).
+    // The server is made to reset the streams itself (CVE-2025-8671): a request without :authority
+    // is malformed (RFC 9113, 8.3.1).
     {"ProvokedReset", Http2Abuse::Reset,
      [](std::uint32_t round) {
          std::string out;
          for (std::uint32_t i = 0; i < 50; ++i) {
              const std::uint32_t id = 2 * (round * 50 + i) + 1;
-             out += frame(1, kEndHeaders, id, kHead) + frame(8, 0, id, std::string(4, '\0'));
+             out += frame(1, kEndHeaders, id, kHead.substr(0, 3));
          }
          return out;
-     }},
+     },
+     50},
     {"Settings", Http2Abuse::Settings,
      [](std::uint32_t) {
          std::string out;
@@ -115,26 +119,105 @@ const Attack kAttacks[] = {
      }},
 };
 
+/// Speaks octets: a library would not go along with what the attacks make the server say.
+class Attacker {
+  public:
+    explicit Attacker(std::uint16_t port) : client_(port) {}
+
+    /// The preface, and SETTINGS of both sides acknowledged.
+    [[nodiscard]] bool begin() {
+        if (!send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))) return false;
+        bool answered = false;
+        return until([&] {
+                   answered |= has([](std::uint8_t type, std::uint8_t flags) {
+                       return type == 4 && (flags & 1) == 0;
+                   });
+                   return answered;
+               }) &&
+               send(frame(4, 1, 0)) && until([&] {
+                   return has([](std::uint8_t type, std::uint8_t flags) {
+                       return type == 4 && (flags & 1) != 0;
+                   });
+               });
+    }
+    bool send(const std::string& octets) { return client_.send(octets); }
+    void read(std::chrono::milliseconds wait) {
+        client_.read_some(wait);
+        received_ += client_.take_received();
+    }
+    /// Error codes of the GOAWAYs that came.
+    [[nodiscard]] std::vector<std::uint32_t> goaways() const {
+        std::vector<std::uint32_t> codes;
+        each_frame([&](std::uint8_t type, std::uint8_t, std::string_view payload) {
+            if (type != 7 || payload.size() < 8) return;
+            codes.push_back(base::load_be32(base::as_octets(payload).data() + 4));
+        });
+        return codes;
+    }
+    [[nodiscard]] std::size_t resets() const {
+        std::size_t count = 0;
+        each_frame([&count](std::uint8_t type, std::uint8_t, std::string_view) {
+            count += type == 3 ? 1 : 0;
+        });
+        return count;
+    }
+    /// Reads until it holds, for at most 5 s.
+    template <class Condition>
+    bool until(Condition holds) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+        while (!holds() && std::chrono::steady_clock::now() < end && !client_.ended()) {
+            read(std::chrono::milliseconds(20));
+        }
+        return holds();
+    }
+
+  private:
+    template <class Visit>
+    void each_frame(Visit visit) const {
+        for (std::size_t at = 0; at + 9 <= received_.size();) {
+            const auto* head = base::as_octets(received_).data() + at;
+            const std::size_t size = base::load_be32(head) >> 8;
+            if (at + 9 + size > received_.size()) return;
+            visit(head[3], head[4], std::string_view(received_).substr(at + 9, size));
+            at += 9 + size;
+        }
+    }
+    template <class Is>
+    [[nodiscard]] bool has(Is is) const {
+        bool found = false;
+        each_frame([&](std::uint8_t type, std::uint8_t flags, std::string_view) {
+            found |= is(type, flags);
+        });
+        return found;
+    }
+
+    RawClient client_;
+    std::string received_;
+};
+
 class Http2Attack : public ::testing::TestWithParam<Attack> {};
 
 TEST_P(Http2Attack, IsCalmedAndHarmsNobody) {
     TestServer server;
     Http2Client honest(server.port());
-    Http2Client attacker(server.port());
-    ASSERT_TRUE(attacker.run([&] { return attacker.settled; }));
+    Attacker attacker(server.port());
+    ASSERT_TRUE(attacker.begin());
     int served = 0;
-    for (std::uint32_t round = 0; round < 400 && attacker.goaways.empty(); ++round) {
-        if (!attacker.client.send(GetParam().octets(round))) break;
-        attacker.run([n = 0]() mutable { return ++n > 1; });
+    for (std::uint32_t round = 0; round < 400 && attacker.goaways().empty(); ++round) {
+        if (!attacker.send(GetParam().octets(round))) break;
+        attacker.read(std::chrono::milliseconds(5));
+        attacker.until([&] {
+            return attacker.resets() >= GetParam().resets * (round + 1) ||
+                   !attacker.goaways().empty();
+        });
         if (round % 10 != 0) continue;
         const std::int32_t id = honest.request("GET", "/hello");
         ASSERT_TRUE(honest.finish(id));
         ASSERT_EQ(honest.streams[id].body, "hello");
         ++served;
     }
-    EXPECT_TRUE(attacker.run([&] { return !attacker.goaways.empty(); }));
-    ASSERT_FALSE(attacker.goaways.empty());
-    EXPECT_EQ(attacker.goaways.back(), static_cast<std::uint32_t>(NGHTTP2_ENHANCE_YOUR_CALM));
+    ASSERT_TRUE(attacker.until([&] { return !attacker.goaways().empty(); }));
+    EXPECT_EQ(attacker.goaways().back(), static_cast<std::uint32_t>(NGHTTP2_ENHANCE_YOUR_CALM));
     EXPECT_TRUE(server.eventually([](HttpServer& s) { return s.connections() == 1; }));
     EXPECT_GT(served, 0);
     const HttpCounters counters = server.counters();
@@ -193,6 +276,24 @@ TEST(Http2Guard, AllowancesGrowBack) {
     int told = 0;
     for (int i = 0; i < 5000; ++i) told += guard.frame(6, 0, 8, now) ? 1 : 0;
     EXPECT_EQ(told, 1);
+}
+
+TEST(Http2Guard, HeadsAreFoundHoweverTheyAreCut) {
+    std::string octets(24, 'p');
+    octets += frame(4, 0, 0) + frame(0, 8, 1, std::string(300, 'x')) + frame(0x77, 3, 0, "y") +
+              frame(9, 4, 5);
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, octets.size()}) {
+        Http2FrameHeads heads;
+        std::string seen;
+        for (std::size_t at = 0; at < octets.size(); at += piece) {
+            heads.feed(base::as_octets(std::string_view(octets).substr(at, piece)),
+                       [&seen](std::uint8_t type, std::uint8_t flags, std::size_t length) {
+                           seen += std::to_string(type) + "," + std::to_string(flags) + "," +
+                                   std::to_string(length) + " ";
+                       });
+        }
+        EXPECT_EQ(seen, "4,0,0 0,8,300 119,3,1 9,4,0 ") << piece;
+    }
 }
 
 TEST(Http2Guard, UploadsPayForThemselves) {

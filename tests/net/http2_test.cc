@@ -181,6 +181,7 @@ TEST(Http2, FloodOfEmptyFramesEndsTheConnection) {
     Http2Client client(server.port());
     client.request("POST", "/forget", "x", {}, true);
     EXPECT_TRUE(client.run([&] { return client.settled; }));
+    ASSERT_TRUE(server.eventually([](HttpServer& s) { return s.counters().requests == 1; }));
     // Empty DATA frames of stream 1, without an end.
     const std::string empty("\0\0\0\0\0\0\0\0\1", 9);
     std::string flood;

@@ -68,6 +68,8 @@ class Http2Client {
             });
         nghttp2_option* option = nullptr;
         nghttp2_option_new(&option);
+        nghttp2_option_set_max_send_header_block_length(option,
+                                                        1U << 20);  // heads that are too long
         if (!auto_window) nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_session_client_new2(&session, callbacks, this, option);
         nghttp2_option_del(option);
