@@ -44,6 +44,10 @@ if(MERIDIAN_SANITIZE)
         -fsanitize=${MERIDIAN_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(meridian_options INTERFACE -fsanitize=${MERIDIAN_SANITIZE})
 endif()
+# With its calls in between GCC 12 believes in copies past the end of a std::string's own octets.
+if(MERIDIAN_SANITIZE MATCHES "thread")
+    target_compile_options(meridian_options INTERFACE -Wno-array-bounds)
+endif()
 
 # The code of the tests itself is not optimised: gtest's macros make so much of it that with the
 # sanitizers' checks the optimiser took two thirds of all compiling, and each line runs but once. Its

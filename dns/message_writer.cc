@@ -294,7 +294,8 @@ bool MessageWriter::prepared(Section section, const PreparedSection& what) noexc
         base::store_be16(at + pointer.at, static_cast<std::uint16_t>(0xc000U | target));
     }
     used_ += what.size_;
-    ++counts_[static_cast<std::size_t>(section)];
+    std::uint16_t& count = counts_[static_cast<std::size_t>(section)];
+    count = static_cast<std::uint16_t>(count + what.records_);
     return true;
 }
 

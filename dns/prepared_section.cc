@@ -7,6 +7,12 @@
 
 namespace dns {
 
+namespace {
+
+constexpr std::size_t kFixedOctets = 10;  // type, class, TTL, length
+
+}  // namespace
+
 bool PreparedSection::prepare(NameView owner, RRType type, std::uint32_t ttl,
                               Octets rdata) noexcept {
     // As it stands behind a question for the owner itself.
@@ -27,22 +33,48 @@ bool PreparedSection::prepare(NameView owner, RRType type, std::uint32_t ttl,
             const std::size_t target = base::load_be16(&message[at]) & 0x3fffU;
             const bool in_question = target < name_end;
             pointers_[pointer_count_++] = {
-                static_cast<std::uint8_t>(at - from), in_question,
+                static_cast<std::uint16_t>(at - from), in_question,
                 static_cast<std::uint16_t>(in_question ? name_end - target : target - from)};
             return at + 2;
         }
         return at + 1;
     };
-    static_assert(kMaxOctets <= 255);
-    std::size_t at = take_name(from) + 10;
+    std::size_t at = take_name(from);
+    owner_octets_ = static_cast<std::uint8_t>(at - from);
+    at += kFixedOctets;
     const RdataNames layout = rdata_names(type);
     if (layout.compress) {
         if (1U + layout.names > kMaxPointers) return false;
         at += layout.fixed;
         for (unsigned i = 0; i < layout.names; ++i) at = take_name(at);
     }
-    size_ = static_cast<std::uint8_t>(writer.size() - from);
+    size_ = static_cast<std::uint16_t>(writer.size() - from);
+    records_ = 1;
     std::memcpy(octets_.data(), &message[from], size_);
+    return true;
+}
+
+bool PreparedSection::append(RRType type, std::uint32_t ttl, Octets rdata) noexcept {
+    const std::size_t more = owner_octets_ + kFixedOctets + rdata.size();
+    const bool pointer = owner_octets_ == 2;  // the first there is; the root has none
+    if (size_ == 0 || more > kMaxOctets - size_ || rdata_names(type).compress ||
+        (pointer && pointer_count_ == kMaxPointers)) {
+        return false;
+    }
+    std::uint8_t* at = &octets_[size_];
+    std::memcpy(at, octets_.data(), owner_octets_);
+    if (pointer) {
+        pointers_[pointer_count_] = pointers_[0];
+        pointers_[pointer_count_++].at = size_;
+    }
+    at += owner_octets_;
+    base::store_be16(at, static_cast<std::uint16_t>(type));
+    base::store_be16(at + 2, static_cast<std::uint16_t>(RRClass::IN));
+    base::store_be32(at + 4, ttl);
+    base::store_be16(at + 8, static_cast<std::uint16_t>(rdata.size()));
+    std::memcpy(at + kFixedOctets, rdata.data(), rdata.size());
+    size_ = static_cast<std::uint16_t>(size_ + more);
+    ++records_;
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "dns/rdata.h"
 #include "zones/answer_proof.h"
 #include "zones/answer_walk.h"
+#include "zones/chain_names.h"
 #include "zones/key.h"
 #include "zones/weights.h"
 
@@ -173,8 +174,7 @@ class Composer {
 
     /// What proves NXDOMAIN or NODATA, or at a referral that there is no DS; false if it could not
     /// be found.
-    bool prove_absence(const Walk& walk, const OwnerNode& apex) noexcept {
-        const Denial denial = denial_of(apex);
+    bool prove_absence(const Walk& walk, const Denial& denial) noexcept {
         const Denied what = denied(walk, denial);
         const NodeView own = walk.node.base ? walk.node.base : walk.node.overlay;
         if (walk.end == WalkEnd::Absent) return settled(proofs().name_error(what));
@@ -277,11 +277,11 @@ class Composer {
         // Most chains have one link.
         if (first_ && target.equals(qname_)) return Stage::Done;
         if (!first_) {
-            if (visited_count_ == 0) {
-                static_cast<void>(is_new(visited_, visited_count_, asked_));
-                static_cast<void>(is_new(visited_, visited_count_, qname_));
+            if (visited_.empty()) {
+                visited_.add(asked_);
+                visited_.add(qname_);
             }
-            if (!is_new(visited_, visited_count_, target)) return Stage::Done;
+            if (!visited_.add(target)) return Stage::Done;
         }
         // The target may be borrowed from a buffer that is about to change hands.
         chain_name_ = dns::Name(target);
@@ -291,21 +291,11 @@ class Composer {
         return Stage::Again;
     }
 
-    /// Names by their seeded hashes: two that collide would only end a chain early.
-    using Seen = std::array<std::uint64_t, kMaxChainLinks + 2>;
-    static bool is_new(Seen& seen, std::size_t& count, NameView name) noexcept {
-        const std::uint64_t hash = name.hash(dns::NameHash::seed());
-        const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
-        if (std::find(seen.begin(), end, hash) != end || count == seen.size()) return false;
-        seen[count++] = hash;
-        return true;
-    }
-
     /// RFC 6672, 3.2: the DNAME, and a CNAME synthesized from it.
     Stage redirect(const Walk& walk) noexcept {
         const dns::RRsetView dname = walk.survey.dname.rrset;
         const NameView owner = qname_.parent(labels_->count - walk.owner_labels);
-        if (is_new(dnames_, dname_count_, owner) &&
+        if (dnames_.add(owner) &&
             !write_signed(Section::Answer, owner, walk.node, dname, dname.ttl())) {
             close();
         }
@@ -342,7 +332,7 @@ class Composer {
                 }
             } else {
                 OwnerNode apex;
-                if (!at_apex(apex) || !prove_absence(walk, apex)) {
+                if (!at_apex(apex) || !prove_absence(walk, denial_of(apex))) {
                     return blocked_ ? Stage::Blocked : fail();
                 }
             }
@@ -380,15 +370,24 @@ class Composer {
         const ApexNotes* notes = first_ && context_.apexes != nullptr
                                      ? context_.apexes->of(context_.nodes, *zone_, layers_)
                                      : nullptr;
-        if (notes != nullptr && (!dnssec_ || notes->plain)) {
+        if (notes != nullptr && !dnssec_) {
             return writer_.prepared(Section::Authority, notes->soa) ? Stage::Done : truncate();
+        }
+        if (notes != nullptr && !notes->signed_soa.empty() &&
+            notes->denial != Denial::Kind::Nsec3) {  // whose parameters stand at the apex
+            if (notes->denial != Denial::Kind::None && !prove_absence(walk, {notes->denial, {}})) {
+                return blocked_ ? Stage::Blocked : fail();
+            }
+            const bool fits =
+                writer_.prepared(Section::Authority, notes->signed_soa) && write_proofs();
+            return fits ? Stage::Done : truncate();
         }
         OwnerNode apex;
         if (!at_apex(apex)) return blocked_ ? Stage::Blocked : fail();
         const NodeEntry soa = apex.find(RRType::SOA);
         if (!soa.rrset || soa.rrset.count() == 0) return fail();
         const std::uint32_t minimum = dns::soa_numbers(*soa.rrset.begin()).minimum;
-        if (dnssec_ && !prove_absence(walk, apex)) {
+        if (dnssec_ && !prove_absence(walk, denial_of(apex))) {
             return blocked_ ? Stage::Blocked : fail();
         }
         if (!write_signed(Section::Authority, apex_in_qname(), apex, soa.rrset,
@@ -577,10 +576,8 @@ class Composer {
     dns::Name chain_name_;
     dns::LabelOffsets chain_labels_;
     std::optional<Proofs> proofs_;  // of who wants them
-    Seen visited_;
-    std::size_t visited_count_ = 0;
-    Seen dnames_;
-    std::size_t dname_count_ = 0;
+    ChainNames visited_;
+    ChainNames dnames_;
     bool first_ = true;  // the name looked for is the question's
     bool blocked_ = false;
     bool failed_ = false;

@@ -8,6 +8,7 @@
 #include "dns/message.h"
 #include "dns/message_writer.h"
 #include "zones/apex_memo.h"
+#include "zones/chain_names.h"
 #include "zones/node_source.h"
 #include "zones/published.h"
 
@@ -58,7 +59,6 @@ struct AnswerReport {
 /// question stand in the writer already, its limit and reserve are set; writes answer, authority
 /// and additional sections by whole RRsets. Bounded work: at most kMaxChainLinks CNAME or DNAME
 /// links, kMaxGlueNames address look-ups. No allocation.
-inline constexpr unsigned kMaxChainLinks = 16;
 inline constexpr unsigned kMaxGlueNames = 32;
 [[nodiscard]] AnswerOutcome answer(const dns::Request& request, const AnswerContext& context,
                                    dns::MessageWriter& writer, AnswerReport& report) noexcept;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "dns/rdata.h"
-#include "zones/answer_proof.h"
 
 namespace zones {
 
@@ -23,9 +22,20 @@ bool ApexMemo::note(NodeSource& nodes, const ZoneEntry& zone, const ZoneLayers& 
     out.dname = static_cast<bool>(apex.find(dns::RRType::DNAME).rrset);
     out.wildcard_in_overlay = apex.overlay && apex.overlay.has(kNodeWildcardChild);
     out.wildcard_in_base = apex.base && apex.base.has(kNodeWildcardChild);
-    out.plain = denial_of(apex).kind == Denial::Kind::None && !apex.find(dns::RRType::RRSIG).rrset;
-    return out.soa.prepare(zone.apex(), dns::RRType::SOA,
-                           std::min(soa.rrset.ttl(), dns::soa_numbers(rdata).minimum), rdata);
+    out.denial = denial_of(apex).kind;
+    const std::uint32_t ttl = std::min(soa.rrset.ttl(), dns::soa_numbers(rdata).minimum);
+    if (!out.soa.prepare(zone.apex(), dns::RRType::SOA, ttl, rdata)) return false;
+    out.signed_soa = out.soa;
+    const NodeEntry signatures = apex.find(dns::RRType::RRSIG);
+    if (!signatures.rrset) return true;
+    for (const base::Octets signature : signatures.rrset) {
+        if (dns::signature_head(signature).covered != dns::RRType::SOA) continue;
+        // Their TTL is that of what they cover (RFC 4034, 3).
+        if (out.signed_soa.append(dns::RRType::RRSIG, ttl, signature)) continue;
+        out.signed_soa.clear();
+        break;
+    }
+    return true;
 }
 
 const ApexNotes* ApexMemo::of(NodeSource& nodes, const ZoneEntry& zone,

@@ -5,6 +5,7 @@
 
 #include "dns/prepared_section.h"
 #include "zones/answer_node.h"
+#include "zones/answer_proof.h"
 #include "zones/zone_table.h"
 
 namespace zones {
@@ -15,9 +16,10 @@ struct ApexNotes {
     // Of each layer: has the apex a wildcard child?
     bool wildcard_in_overlay = false;
     bool wildcard_in_base = false;
-    /// Nothing is proved or signed here: `soa` is all that a negative answer holds, DO or not.
-    bool plain = false;
-    dns::PreparedSection soa;  // with the TTL for negative answers (RFC 2308, 5)
+    Denial::Kind denial = Denial::Kind::None;
+    // With the TTL for negative answers (RFC 2308, 5).
+    dns::PreparedSection soa;
+    dns::PreparedSection signed_soa;  // for who sets DO; empty where it is too long
 };
 
 /// The apexes that one worker answers from, looked at once and remembered while nothing new is

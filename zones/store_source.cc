@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <optional>
@@ -77,6 +78,41 @@ class StoreSource : public Store::Source {
     [[nodiscard]] NodeFound predecessor(ZoneId zone, Octets relative_owner, dns::RRType type,
                                         const dns::Nsec3Parameters* chain) override {
         if (zone == 0) return {};
+        const bool of_wildcard =
+            type == dns::RRType::NSEC && relative_owner.size() >= 2 && relative_owner[1] == '*';
+        if (of_wildcard && wildcard_.is(zone, batch_, relative_owner)) return wildcard_.found;
+        const NodeFound found = link_before(zone, relative_owner, type, chain);
+        if (of_wildcard && found.presence == Presence::Present) {
+            wildcard_.keep(zone, batch_, relative_owner, found);
+        }
+        return found;
+    }
+
+  private:
+    /// What covers a wildcard, for the names of one batch that its encloser does not have.
+    struct WildcardCover {
+        ZoneId zone = 0;
+        std::uint32_t batch = 0;
+        std::size_t size = 0;
+        std::array<std::uint8_t, 64> owner;
+        NodeFound found;
+
+        [[nodiscard]] bool is(ZoneId of, std::uint32_t now, Octets wildcard) const noexcept {
+            return zone == of && batch == now && size == wildcard.size() &&
+                   std::equal(wildcard.begin(), wildcard.end(), owner.begin());
+        }
+        void keep(ZoneId of, std::uint32_t now, Octets wildcard, const NodeFound& node) noexcept {
+            if (wildcard.size() > owner.size()) return;
+            zone = of;
+            batch = now;
+            size = wildcard.size();
+            std::copy(wildcard.begin(), wildcard.end(), owner.begin());
+            found = node;
+        }
+    };
+
+    NodeFound link_before(ZoneId zone, Octets relative_owner, dns::RRType type,
+                          const dns::Nsec3Parameters* chain) {
         const ChainIndex* index = residency_.chains().find(zone, published_->revision);
         if (index != nullptr) {
             const auto found = type == dns::RRType::NSEC3
@@ -87,7 +123,6 @@ class StoreSource : public Store::Source {
         return search(zone, relative_owner, chain);
     }
 
-  private:
     /// From an index of NSEC; nothing where that does not tell.
     std::optional<NodeFound> by_owners(const ChainIndex& index, ZoneId zone,
                                        Octets relative_owner) {
@@ -210,6 +245,7 @@ class StoreSource : public Store::Source {
     const Published* published_ = nullptr;
     std::uint32_t batch_ = 0;
     std::array<Approached, kApproached> approached_;
+    WildcardCover wildcard_;
     std::deque<std::string> held_;  // nodes read since `release`; a deque keeps them in place
     SourceCounters::Own own_;
 };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -122,13 +123,60 @@ TEST(PreparedSection, WhatDoesNotFitIsNotWritten) {
     const Written cut = write(prepared, "www.example.", whole - 1);
     EXPECT_FALSE(cut.done);
     EXPECT_EQ(cut.size, 12U + 13U + 4U);
-    // Two names of 255 octets are more than is kept.
+    // More than is kept: an rdata that is not compressed.
+    PreparedSection long_rdata;
+    const std::vector<std::uint8_t> octets(PreparedSection::kMaxOctets, 1);
+    EXPECT_FALSE(long_rdata.prepare(name("example."), RRType::TXT, 300, octets));
+    EXPECT_TRUE(long_rdata.empty());
+    EXPECT_FALSE(write(long_rdata, "www.example.").done);
+    // The longest names there are fit.
     const std::string label(63, 'x');
     const std::string most = label + "." + label + "." + label + "." + std::string(61, 'y') + ".";
-    PreparedSection too_long;
-    EXPECT_FALSE(too_long.prepare(name("example."), RRType::SOA, 300,
-                                  soa(most, std::string(61, 'z') + "." + most.substr(64))));
-    EXPECT_FALSE(write(too_long, "www.example.").done);
+    PreparedSection longest;
+    EXPECT_TRUE(longest.prepare(name("example."), RRType::SOA, 300,
+                                soa(most, std::string(61, 'z') + "." + most.substr(64))));
+    EXPECT_TRUE(write(longest, "www.example.", 4096).done);
+}
+
+TEST(PreparedSection, MoreRecordsOfTheOwnerFollow) {
+    const std::vector<std::uint8_t> signature(100, 0x5a);
+    for (const std::string apex : {"example.", "."}) {
+        PreparedSection prepared;
+        ASSERT_TRUE(prepared.prepare(name(apex), RRType::SOA, 300, soa("ns1.test.", "host.test.")));
+        // Names of these types are compressed: nobody could move their pointers.
+        EXPECT_FALSE(prepared.append(RRType::NS, 300, name("ns1.test.").octets()));
+        int appended = 0;
+        while (prepared.append(RRType::RRSIG, 200U + static_cast<unsigned>(appended), signature)) {
+            ++appended;
+        }
+        ASSERT_GE(appended, 3);
+        const std::string qname = apex == "." ? "www." : "www." + apex;
+        const std::vector<std::uint8_t> question = question_of(name(qname));
+        std::vector<std::uint8_t> buffer(4096);
+        MessageWriter writer(buffer);
+        writer.header(1, kFlagQR);
+        ASSERT_TRUE(writer.question(question));
+        ASSERT_TRUE(writer.prepared(Section::Authority, prepared));
+        EXPECT_EQ(writer.count(Section::Authority), 1 + appended);
+        const Octets message = Octets(buffer).first(writer.finish());
+        auto reader = MessageReader::open(message);
+        ASSERT_TRUE(reader);
+        ASSERT_TRUE(reader->next()->has_value());  // the SOA
+        for (int i = 0; i < appended; ++i) {
+            const auto next = reader->next();
+            ASSERT_TRUE(next && *next);
+            const Record& record = **next;
+            EXPECT_TRUE(record.owner.view().equals(name(apex)));
+            EXPECT_EQ(record.type, RRType::RRSIG);
+            EXPECT_EQ(record.ttl, 200U + static_cast<unsigned>(i));
+            const Octets rdata = message.subspan(record.rdata_offset, record.rdlength);
+            EXPECT_TRUE(std::equal(rdata.begin(), rdata.end(), signature.begin(), signature.end()));
+        }
+        EXPECT_FALSE(reader->next()->has_value());
+        prepared.clear();
+        EXPECT_TRUE(prepared.empty());
+        EXPECT_FALSE(prepared.append(RRType::RRSIG, 1, signature));
+    }
 }
 
 }  // namespace
