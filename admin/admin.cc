@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "admin/audit.h"
 #include "admin/context.h"
 #include "admin/feed.h"
 #include "admin/front.h"
@@ -131,11 +132,13 @@ class Running final : public Admin {
         Idempotency idempotency;
         Imports imports;
         HttpCounters counters;
+        std::unique_ptr<Audit> audit;
         net::Timer drain_timer(loop);
         drain_timer_ = &drain_timer;
         feed_ = &feed;
         {
             auto background = std::make_unique<Background>();
+            audit = std::make_unique<Audit>(config_.data_dir, *background);
             Context context{.service = service_,
                             .loop = loop,
                             .mailbox = mailbox_,
@@ -148,7 +151,9 @@ class Running final : public Admin {
                             .idempotency = idempotency,
                             .imports = imports,
                             .counters = counters,
-                            .addresses = {}};
+                            .audit = *audit,
+                            .addresses = {},
+                            .served = [this] { return served(); }};
             const auto bound = bind(loop, context);
             if (!bound) {
                 servers_.clear();
@@ -167,6 +172,13 @@ class Running final : public Admin {
             mailbox_->close();
             background.reset();
         }
+    }
+
+    // What all servers have counted.
+    [[nodiscard]] net::HttpCounters served() const {
+        net::HttpCounters sum;
+        for (const auto& server : servers_) sum += server->counters();
+        return sum;
     }
 
     base::Result<void> bind(net::Loop& loop, Context& context) {

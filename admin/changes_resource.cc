@@ -1,16 +1,22 @@
 // /v1/changes: the journal of everything that was written.
 #include <algorithm>
-#include <chrono>
 
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "admin/router.h"
+#include "admin/timestamp.h"
 #include "server/service.h"
 
 namespace admin {
 
 namespace {
 
-Json entry_json(const zones::JournalEntry& entry) {
+bool may_read_zone(const Rights& rights, const std::string& zone) {
+    const auto apex = dns::Name::parse(zone);
+    return apex && rights.zone(Verb::Read, *apex);
+}
+
+Json entry_json(const zones::JournalEntry& entry, const Rights& rights) {
     Json out = Json::object();
     out.set("revision", entry.revision);
     out.set("time", base::format_rfc3339(entry.time));
@@ -18,70 +24,11 @@ Json entry_json(const zones::JournalEntry& entry) {
     out.set("request_id", entry.request_id);
     out.set("message", entry.message);
     Json zones = Json::array();
-    for (const std::string& zone : entry.zones) zones.push(zone);
+    for (const std::string& zone : entry.zones) {
+        if (may_read_zone(rights, zone)) zones.push(zone);
+    }
     out.set("zones", std::move(zones));
     return out;
-}
-
-// "2026-01-05T12:00:00Z", with fractions and offsets as RFC 3339, 5.6 has them.
-std::optional<base::WallTime> parse_time(std::string_view text) {
-    const auto number = [&text](std::size_t digits) -> std::optional<int> {
-        if (text.size() < digits) return std::nullopt;
-        int value = 0;
-        for (const char c : text.substr(0, digits)) {
-            if (c < '0' || c > '9') return std::nullopt;
-            value = value * 10 + (c - '0');
-        }
-        text.remove_prefix(digits);
-        return value;
-    };
-    const auto skip = [&text](std::string_view any) {
-        if (text.empty() || any.find(text.front()) == std::string_view::npos) return false;
-        text.remove_prefix(1);
-        return true;
-    };
-    const auto year = number(4);
-    if (!year || !skip("-")) return std::nullopt;
-    const auto month = number(2);
-    if (!month || !skip("-")) return std::nullopt;
-    const auto day = number(2);
-    if (!day || !skip("Tt ")) return std::nullopt;
-    const auto hour = number(2);
-    if (!hour || !skip(":")) return std::nullopt;
-    const auto minute = number(2);
-    if (!minute || !skip(":")) return std::nullopt;
-    const auto second = number(2);
-    const std::chrono::year_month_day date(std::chrono::year(*year),
-                                           std::chrono::month(static_cast<unsigned>(*month)),
-                                           std::chrono::day(static_cast<unsigned>(*day)));
-    // Beyond these years a count of nanoseconds overflows.
-    if (!second || !date.ok() || *year < 1970 || *year > 2261 || *hour > 23 || *minute > 59 ||
-        *second > 60) {
-        return std::nullopt;
-    }
-    std::int64_t us = 0;
-    if (skip(".")) {
-        std::int64_t unit = 1000000;
-        if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
-        while (const auto digit = number(1)) {
-            unit /= 10;
-            us += unit * *digit;
-        }
-    }
-    std::chrono::minutes offset{0};
-    if (!skip("Zz")) {
-        const bool west = !text.empty() && text.front() == '-';
-        if (!skip("+-")) return std::nullopt;
-        const auto hours = number(2);
-        if (!hours || !skip(":")) return std::nullopt;
-        const auto minutes = number(2);
-        if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-        offset = std::chrono::minutes(*hours * 60 + *minutes) * (west ? -1 : 1);
-    }
-    if (!text.empty()) return std::nullopt;
-    return base::WallTime(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
-           std::chrono::minutes(*minute) + std::chrono::seconds(*second) +
-           std::chrono::microseconds(us) - offset;
 }
 
 // The path of an RRset, a policy or a document, or of a zone, which is another filter.
@@ -181,10 +128,21 @@ void show_change(Context& context, const Request& request, zones::Revision revis
         return respond(
             problem(404, "there is no change with revision " + std::to_string(revision)));
     }
-    Json document = entry_json(**entry);
+    const Rights& rights = *request.principal.rights;
+    Json document = entry_json(**entry, rights);
     auto operations = Json::parse((*entry)->json);
     if (!operations) {
         return respond(problem(500, "the journal entry is damaged: " + operations.error().message));
+    }
+    const bool shown =
+        rights.everything(Verb::Read) ||
+        std::all_of(operations->items().begin(), operations->items().end(), [&](const Json& one) {
+            const Json* zone = one.find("zone");
+            return zone != nullptr && zone->as_string() != nullptr &&
+                   may_read_zone(rights, *zone->as_string());
+        });
+    if (!shown) {
+        return respond(forbidden(request, "read all that this change is about"));
     }
     document.set("operations", std::move(*operations));
     respond(representation(request, document, revision));
@@ -197,6 +155,11 @@ void list_changes(Context& context, const Request& request, const Respond& respo
     if (!page) return respond(std::move(page.error()));
     const auto filter = filter_of(request);
     if (!filter) return respond(filter.error());
+    const Rights& rights = *request.principal.rights;
+    if (!rights.everything(Verb::Read) &&
+        !(filter->zone && rights.zone(Verb::Read, *filter->zone))) {
+        return respond(forbidden(request, "read changes but those of its zones: ?zone="));
+    }
     zones::Revision before = 0;
     if (!page->position.empty()) {
         const auto revision = parse_revision(page->position);
@@ -208,7 +171,7 @@ void list_changes(Context& context, const Request& request, const Respond& respo
     const auto changes = page->reader->changes(before, page->limit, *filter);
     if (!changes) return respond(problem(503, changes.error().message));
     Json items = Json::array();
-    for (const zones::JournalEntry& entry : changes->entries) items.push(entry_json(entry));
+    for (const zones::JournalEntry& entry : changes->entries) items.push(entry_json(entry, rights));
     std::string next;
     if (changes->before != 0) next = std::to_string(changes->before);
     respond(page_reply(context, request, std::move(*page), std::move(items), next));

@@ -198,6 +198,10 @@ int ClientCommands::write(std::string_view method, const std::string& path,
     } else if (const Json* operations = answer->find("operations"); operations != nullptr) {
         std::cout << diff_text(*operations) << std::flush;  // of a dry run
     }
+    // Of a new token: it is not shown again.
+    if (const Json* secret = answer->find("secret"); secret != nullptr && !options_.json) {
+        std::cout << text_of(*answer, "secret") << std::endl;
+    }
     if (const Json* warnings = answer->find("warnings")) {
         for (const Json& warning : warnings->items()) {
             std::cerr << "meridian: " << subject << ": warning: "

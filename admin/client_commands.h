@@ -60,8 +60,8 @@ class ClientCommands {
                       const std::vector<std::string>& rdata);
     int record_delete(const std::string& zone, const std::string& name, const std::string& type);
 
-    /// `kind` is views, networks, maps, pools or monitors. `file` holds JSON, `-` is standard
-    /// input, empty: nothing but the name (and the view, for a network).
+    /// `kind` is views, networks, maps, pools, monitors or tokens. `file` holds JSON, `-` is
+    /// standard input, empty: nothing but the name (and the view, for a network).
     int document_list(const std::string& kind);
     int document_show(const std::string& kind, const std::string& id);
     int document_set(const std::string& kind, const std::string& id, const std::string& file);

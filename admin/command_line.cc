@@ -246,7 +246,7 @@ class Parser {
         for (const Kind& kind :
              {Kind{"view", "views", "NAME", false}, Kind{"network", "networks", "PREFIX", false},
               Kind{"map", "maps", "ID", true}, Kind{"pool", "pools", "ID", true},
-              Kind{"monitor", "monitors", "ID", true}}) {
+              Kind{"monitor", "monitors", "ID", true}, Kind{"token", "tokens", "NAME", true}}) {
             CLI::App* parent = group(kind.command, kind.resource);
             const std::string resource = kind.resource;
             command(parent, "list", "all of them",

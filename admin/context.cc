@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "admin/access.h"
 #include "admin/feed.h"
 #include "base/octets.h"
 #include "base/random.h"
@@ -132,6 +133,7 @@ Submission submission_of(const Request& request) {
     return {.author = request.principal.name,
             .request_id = request.id,
             .message = std::string(request.header("meridian-message").value_or("")),
+            .rights = request.principal.rights,
             .dry_run = request.query.flag("dry_run"),
             .receipt = request.receipt};
 }
@@ -143,6 +145,15 @@ void submit(Context& context, const Request& request, std::vector<zones::Operati
 
 void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,
             std::function<void(Outcome)> then) {
+    Refused forbidden;
+    forbidden.forbidden = true;
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+        if (submission.rights && submission.rights->covers(operations[i])) continue;
+        forbidden.faults.push_back({zones::ChangeFault::Kind::Invalid, i, "",
+                                    "the token " + submission.author + " may not write this"});
+    }
+    if (!forbidden.faults.empty()) return then(base::fail(std::move(forbidden)));
+
     ChangeNotice notice{.revision = 0,
                         .time = base::wall_now(),
                         .author = submission.author,
@@ -161,22 +172,28 @@ void submit(Context& context, Submission submission, std::vector<zones::Operatio
 
     // `done` runs on the committer's thread. It holds the mailbox, not the context: the context
     // lives on the admin loop, and whatever the mailbox still delivers finds it alive.
-    context.service.store().submit(std::move(changes),
-                                   [&context, mailbox = context.mailbox, notice = std::move(notice),
-                                    then = std::move(then), tell](Outcome outcome) mutable {
-                                       auto shared = std::make_shared<Outcome>(std::move(outcome));
-                                       mailbox->post([&context, shared, notice = std::move(notice),
-                                                      then = std::move(then), tell]() mutable {
-                                           if (tell && shared->has_value() && (*shared)->changed) {
-                                               notice.revision = (*shared)->revision;
-                                               for (const dns::Name& zone : (*shared)->zones) {
-                                                   notice.zones.push_back(zone.to_text());
-                                               }
-                                               context.feed.publish(notice);
-                                           }
-                                           then(std::move(*shared));
-                                       });
-                                   });
+    using Stored = base::Result<zones::Committed, zones::ChangeError>;
+    auto done = [&context, mailbox = context.mailbox, notice = std::move(notice),
+                 then = std::move(then), tell](Stored stored) mutable {
+        auto shared = std::make_shared<Stored>(std::move(stored));
+        mailbox->post(
+            [&context, shared, notice = std::move(notice), then = std::move(then), tell]() mutable {
+                if (!*shared) {
+                    Refused refused;
+                    refused.faults = std::move(shared->error().faults);
+                    return then(base::fail(std::move(refused)));
+                }
+                if (tell && (*shared)->changed) {
+                    notice.revision = (*shared)->revision;
+                    for (const dns::Name& zone : (*shared)->zones) {
+                        notice.zones.push_back(zone.to_text());
+                    }
+                    context.feed.publish(notice);
+                }
+                then(std::move(**shared));
+            });
+    };
+    context.service.store().submit(std::move(changes), std::move(done));
 }
 
 }  // namespace admin

@@ -15,9 +15,11 @@
 #include <tuple>
 #include <vector>
 
+#include "admin/problem.h"
 #include "admin/request.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "net/http_server.h"
 #include "net/loop.h"
 #include "zones/change_set.h"
 #include "zones/store.h"
@@ -28,6 +30,7 @@ class Service;
 
 namespace admin {
 
+class Audit;
 class Feed;
 class Idempotency;
 class Sessions;
@@ -172,19 +175,23 @@ struct Context {
     Idempotency& idempotency;
     Imports& imports;
     HttpCounters& counters;
+    Audit& audit;
     std::vector<base::Endpoint> addresses;  // of the admin listeners
+    /// What the HTTP servers have counted, all together; may be empty.
+    std::function<net::HttpCounters()> served = {};
 };
 
-using Outcome = base::Result<zones::Committed, zones::ChangeError>;
+using Outcome = base::Result<zones::Committed, Refused>;
 
 /// Submits a change set in the name of a request; `then` comes back on the admin loop. The feed
-/// is told of what was committed. Admin loop.
+/// is told of what was committed. What the author's rights do not cover is refused. Admin loop.
 void submit(Context& context, const Request& request, std::vector<zones::Operation> operations,
             std::function<void(Outcome)> then);
 
 /// The same with author and request id taken down earlier, for requests that are gone by then.
 struct Submission {
     std::string author, request_id, message;
+    std::shared_ptr<const Rights> rights;  // which have to cover every operation
     bool dry_run = false;
     std::optional<zones::Receipt> receipt = {};
 };

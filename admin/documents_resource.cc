@@ -148,6 +148,32 @@ void put_document(Context& context, const Request& request, const Respond& respo
         before->has_value(), false);
 }
 
+void patch_document(Context& context, const Request& request, const Respond& respond) {
+    const Kind& kind = kind_of(request);
+    auto condition = write_condition(request);
+    if (!condition) return respond(problem(400, condition.error().message));
+    auto body = parse_body(request);
+    if (!body) return respond(std::move(body.error()));
+    const std::string& id = request.path[0];
+    const auto before = context.service.store().read()->document(kind.name, id);
+    if (!before) return respond(problem(503, before.error().message));
+    if (!*before) {
+        return respond(problem(404, "there is no " + id + " in " + std::string(kind.name)));
+    }
+    const auto stored = document_json(kind, **before);
+    if (!stored) return respond(problem(500, stored.error().message));
+    Faults faults;
+    if (!body->is_object()) faults.add("", "an object is wanted");
+    Json document = parse_document(merge_patch(*stored, *body), kind.name, id, "", faults);
+    if (!faults.none()) {
+        return respond(problem(422, "the patch is not valid", std::move(faults.list)));
+    }
+    // Without a condition of the client's, somebody else's write in between is a conflict (409).
+    const bool asked = condition->if_match.has_value();
+    put(context, request, respond, kind, id, std::move(document),
+        since_read(std::move(*condition), (*before)->revision), true, !asked);
+}
+
 void delete_document(Context& context, const Request& request, const Respond& respond) {
     const Kind& kind = kind_of(request);
     auto condition = write_condition(request);

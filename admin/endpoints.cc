@@ -39,6 +39,26 @@ constexpr Endpoint creating(std::string_view pattern,
     return endpoint;
 }
 
+constexpr Endpoint producing(std::string_view type, Endpoint endpoint) {
+    endpoint.produces = type;
+    return endpoint;
+}
+
+constexpr Endpoint negotiating(Endpoint endpoint) {
+    endpoint.negotiates = true;
+    return endpoint;
+}
+
+constexpr Endpoint reaching(Reach reach, Endpoint endpoint) {
+    endpoint.reach = reach;
+    return endpoint;
+}
+
+constexpr Endpoint showing_secret(Endpoint endpoint) {
+    endpoint.secret = true;
+    return endpoint;
+}
+
 constexpr Endpoint streamed(std::string_view method, std::string_view pattern,
                             std::unique_ptr<BodySink> (*stream)(Context&, Request, Respond)) {
     Endpoint endpoint = api(method, pattern, nullptr);
@@ -55,71 +75,86 @@ constexpr Endpoint taken(std::string_view method, std::string_view pattern,
 }
 
 constexpr Endpoint kEndpoints[] = {
-    api("GET", "/v1/zones", list_zones),
-    creating("/v1/zones", create_zone),
-    api("GET", "/v1/zones/{zone}", get_zone),
-    streamed("PUT", "/v1/zones/{zone}", put_zone),
-    api("PATCH", "/v1/zones/{zone}", patch_zone),
-    api("DELETE", "/v1/zones/{zone}", delete_zone),
-    api("GET", "/v1/zones/{zone}/rrsets", list_rrsets),
-    api("PATCH", "/v1/zones/{zone}/rrsets", patch_rrsets),
-    api("GET", "/v1/zones/{zone}/rrsets/{name}/{type}", get_rrset),
-    api("PUT", "/v1/zones/{zone}/rrsets/{name}/{type}", put_rrset),
-    api("DELETE", "/v1/zones/{zone}/rrsets/{name}/{type}", delete_rrset),
-    api("GET", "/v1/zones/{zone}/diff", get_zone_diff),
-    api("POST", "/v1/zones/{zone}/revert", revert_zone),
-    api("GET", "/v1/zones/{zone}/policies", list_policies),
-    api("GET", "/v1/zones/{zone}/policies/{name}/{type}", get_policy),
-    api("PUT", "/v1/zones/{zone}/policies/{name}/{type}", put_policy),
-    api("DELETE", "/v1/zones/{zone}/policies/{name}/{type}", delete_policy),
+    reaching(Reach::Some, api("GET", "/v1/zones", list_zones)),
+    reaching(Reach::Some, creating("/v1/zones", create_zone)),
+    reaching(Reach::InZone, negotiating(api("GET", "/v1/zones/{zone}", get_zone))),
+    reaching(Reach::Zone, streamed("PUT", "/v1/zones/{zone}", put_zone)),
+    reaching(Reach::Zone, api("PATCH", "/v1/zones/{zone}", patch_zone)),
+    reaching(Reach::Zone, api("DELETE", "/v1/zones/{zone}", delete_zone)),
+    reaching(Reach::InZone, api("GET", "/v1/zones/{zone}/rrsets", list_rrsets)),
+    reaching(Reach::InZone, api("PATCH", "/v1/zones/{zone}/rrsets", patch_rrsets)),
+    reaching(Reach::RRset, api("GET", "/v1/zones/{zone}/rrsets/{name}/{type}", get_rrset)),
+    reaching(Reach::RRset, api("PUT", "/v1/zones/{zone}/rrsets/{name}/{type}", put_rrset)),
+    reaching(Reach::RRset, api("DELETE", "/v1/zones/{zone}/rrsets/{name}/{type}", delete_rrset)),
+    reaching(Reach::Zone, api("GET", "/v1/zones/{zone}/diff", get_zone_diff)),
+    reaching(Reach::Zone, api("POST", "/v1/zones/{zone}/revert", revert_zone)),
+    reaching(Reach::InZone, api("GET", "/v1/zones/{zone}/policies", list_policies)),
+    reaching(Reach::Policy, api("GET", "/v1/zones/{zone}/policies/{name}/{type}", get_policy)),
+    reaching(Reach::Policy, api("PUT", "/v1/zones/{zone}/policies/{name}/{type}", put_policy)),
+    reaching(Reach::Policy,
+             api("DELETE", "/v1/zones/{zone}/policies/{name}/{type}", delete_policy)),
 
     api("GET", "/v1/views", list_documents),
     creating("/v1/views", create_document),
     api("GET", "/v1/views/{id}", get_document),
     api("PUT", "/v1/views/{id}", put_document),
+    api("PATCH", "/v1/views/{id}", patch_document),
     api("DELETE", "/v1/views/{id}", delete_document),
     api("GET", "/v1/networks", list_documents),
     creating("/v1/networks", create_document),
     api("GET", "/v1/networks/{id}", get_document),
     api("PUT", "/v1/networks/{id}", put_document),
+    api("PATCH", "/v1/networks/{id}", patch_document),
     api("DELETE", "/v1/networks/{id}", delete_document),
     api("GET", "/v1/maps", list_documents),
     creating("/v1/maps", create_document),
     api("GET", "/v1/maps/{id}", get_document),
     api("PUT", "/v1/maps/{id}", put_document),
+    api("PATCH", "/v1/maps/{id}", patch_document),
     api("DELETE", "/v1/maps/{id}", delete_document),
     api("GET", "/v1/pools", list_documents),
     creating("/v1/pools", create_document),
     api("GET", "/v1/pools/{id}", get_document),
     api("PUT", "/v1/pools/{id}", put_document),
+    api("PATCH", "/v1/pools/{id}", patch_document),
     api("DELETE", "/v1/pools/{id}", delete_document),
     api("GET", "/v1/monitors", list_documents),
     creating("/v1/monitors", create_document),
     api("GET", "/v1/monitors/{id}", get_document),
     api("PUT", "/v1/monitors/{id}", put_document),
+    api("PATCH", "/v1/monitors/{id}", patch_document),
     api("DELETE", "/v1/monitors/{id}", delete_document),
 
-    api("GET", "/v1/changes", list_changes),
-    api("POST", "/v1/changes", create_change),
-    api("GET", "/v1/changes/{revision}", get_change),
+    api("GET", "/v1/tokens", list_tokens),
+    showing_secret(creating("/v1/tokens", create_token)),
+    api("GET", "/v1/tokens/{token}", get_token),
+    showing_secret(api("PUT", "/v1/tokens/{token}", put_token)),
+    api("PATCH", "/v1/tokens/{token}", patch_token),
+    api("DELETE", "/v1/tokens/{token}", delete_token),
+
+    reaching(Reach::Some, api("GET", "/v1/changes", list_changes)),
+    reaching(Reach::Some, api("POST", "/v1/changes", create_change)),
+    reaching(Reach::Some, api("GET", "/v1/changes/{revision}", get_change)),
     bare("POST", "/v1/changes/{revision}/revert", revert_change),
+    api("GET", "/v1/audit", list_audit),
     creating("/v1/backup", create_backup),
-    api("GET", "/v1/server", get_server),
+    reaching(Reach::Some, api("GET", "/v1/server", get_server)),
     api("GET", "/v1/cache/{name}", get_cache),
     api("DELETE", "/v1/cache/{name}", delete_cache),
-    taken("GET", "/v1/feed", take_feed),
+    negotiating(taken("GET", "/v1/feed", take_feed)),
     open("POST", "/v1/session", Part::Api, Access::Open, create_session),
-    api("GET", "/v1/session", get_session),
-    open("DELETE", "/v1/session", Part::Api, Access::Read, delete_session),
+    reaching(Reach::Some, api("GET", "/v1/session", get_session)),
+    reaching(Reach::Some, open("DELETE", "/v1/session", Part::Api, Access::Read, delete_session)),
 
     open("GET", "/v1/openapi.json", Part::Api, Access::Open, get_openapi),
-    open("GET", "/metrics", Part::Metrics, Access::Loopback, get_metrics),
-    open("GET", "/healthz", Part::Health, Access::Open, get_liveness),
-    open("GET", "/readyz", Part::Health, Access::Open, get_readiness),
-    open("GET", "/", Part::Ui, Access::Open, get_page),
-    open("GET", "/page.js", Part::Ui, Access::Open, get_page),
-    open("GET", "/page.css", Part::Ui, Access::Open, get_page),
-    open("GET", "/login", Part::Ui, Access::Open, follow_login_link),
+    producing("text/plain", reaching(Reach::Some, open("GET", "/metrics", Part::Metrics,
+                                                       Access::Loopback, get_metrics))),
+    producing("", open("GET", "/healthz", Part::Health, Access::Open, get_liveness)),
+    producing("", open("GET", "/readyz", Part::Health, Access::Open, get_readiness)),
+    producing("", open("GET", "/", Part::Ui, Access::Open, get_page)),
+    producing("", open("GET", "/page.js", Part::Ui, Access::Open, get_page)),
+    producing("", open("GET", "/page.css", Part::Ui, Access::Open, get_page)),
+    producing("", open("GET", "/login", Part::Ui, Access::Open, follow_login_link)),
 };
 
 }  // namespace

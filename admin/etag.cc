@@ -1,5 +1,6 @@
 #include "admin/etag.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -99,18 +100,36 @@ base::Result<zones::Precondition> write_condition(const Request& request) {
     return condition;
 }
 
+zones::Precondition since_read(zones::Precondition condition, zones::Revision read) {
+    // What the client named and is not there any more fails as it stands.
+    if (!condition.if_match || condition.if_match->empty() ||
+        std::find(condition.if_match->begin(), condition.if_match->end(), read) !=
+            condition.if_match->end()) {
+        condition.if_match = {read};
+    }
+    return condition;
+}
+
 base::Result<bool> not_modified(const Request& request, std::string_view etag) {
     auto list = TagList::read(request.head.headers, "if-none-match");
     if (!list) return base::fail(list.error().message);
     if (!*list) return false;
     if ((*list)->any) return true;
     for (const TagList::Tag& tag : (*list)->tags) {
-        if (etag.size() == tag.opaque.size() + 2 &&
-            etag.substr(1, tag.opaque.size()) == tag.opaque) {
-            return true;
+        if (etag == '"' + tag.opaque + '"') return true;
+        for (const auto coding :
+             {net::ContentCoding::Gzip, net::ContentCoding::Brotli, net::ContentCoding::Zstd}) {
+            if (coded_etag(etag, coding) == '"' + tag.opaque + '"') return true;
         }
     }
     return false;
+}
+
+std::string coded_etag(std::string_view etag, net::ContentCoding coding) {
+    std::string out(etag);
+    if (coding == net::ContentCoding::Identity || !out.ends_with('"')) return out;
+    out.pop_back();
+    return out + '-' + std::string(net::to_text(coding)) + '"';
 }
 
 }  // namespace admin

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "admin/request.h"
+#include "net/content_coding.h"
 #include "zones/change_set.h"
 #include "zones/ids.h"
 
@@ -33,7 +34,15 @@ struct TagList {
 /// of theirs (strong comparison: weak tags match nothing), `If-None-Match: *` creates only.
 [[nodiscard]] base::Result<zones::Precondition> write_condition(const Request& request);
 
-/// Does If-None-Match spare the body of this representation (304)? Weak comparison.
+/// The condition of a write that was made from what stood at `read`: it must not have changed
+/// since.
+[[nodiscard]] zones::Precondition since_read(zones::Precondition condition, zones::Revision read);
+
+/// Does If-None-Match spare the body of this representation (304), in whatever coding the client
+/// has it? Weak comparison.
 [[nodiscard]] base::Result<bool> not_modified(const Request& request, std::string_view etag);
+
+/// The tag of a representation in a coding: "182-j" in gzip is "182-j-gzip".
+[[nodiscard]] std::string coded_etag(std::string_view etag, net::ContentCoding coding);
 
 }  // namespace admin

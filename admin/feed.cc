@@ -1,7 +1,9 @@
 #include "admin/feed.h"
 
 #include <algorithm>
+#include <array>
 
+#include "admin/tokens.h"
 #include "base/octets.h"
 #include "base/random.h"
 
@@ -11,6 +13,7 @@ Feed::Feed(net::Loop& loop, FeedSources sources) : sources_(std::move(sources)),
     std::uint8_t raw[4];
     base::secure_fill(raw);
     boot_ = base::to_hex(raw);
+    mask_key_ = make_secret();
 }
 
 Feed::~Feed() {
@@ -18,7 +21,7 @@ Feed::~Feed() {
     switch_taps();
 }
 
-bool Feed::subscribe(FeedSubscriber& subscriber, FeedFilter filter) {
+bool Feed::subscribe(FeedSubscriber& subscriber, FeedFilter filter, Privacy privacy) {
     const auto known = subscribers_.find(&subscriber);
     if (known != subscribers_.end()) {
         known->second.filter = std::move(filter);
@@ -30,6 +33,7 @@ bool Feed::subscribe(FeedSubscriber& subscriber, FeedFilter filter) {
         }
         Subscription subscription;
         subscription.filter = std::move(filter);
+        subscription.privacy = privacy;
         subscription.last_sent = base::mono_now();
         subscribers_.emplace(&subscriber, std::move(subscription));
     }
@@ -112,9 +116,12 @@ void Feed::take(const server::TapEvent& tap) {
     const std::string id = next_id();
     ++sequence_;
     ++events_;
-    std::shared_ptr<const FeedMessage> message;
+    // One message for all who may see the same.
+    std::array<std::shared_ptr<const FeedMessage>, kPrivacyLevels> messages;
     for (auto& entry : subscribers_) {
         if (!entry.second.filter.matches(event)) continue;
+        const Privacy privacy = entry.second.privacy;
+        std::shared_ptr<const FeedMessage>& message = messages[static_cast<std::size_t>(privacy)];
         if (!message) {
             const std::string_view listener =
                 tap.listener < sources_.listeners.size()
@@ -124,7 +131,7 @@ void Feed::take(const server::TapEvent& tap) {
                 locations_ ? locations_->locate(tap.client.address) : zones::Location();
             message = std::make_shared<const FeedMessage>(FeedMessage{
                 id, query_event_json(event, {.id = id, .node = sources_.node, .listener = listener},
-                                     location)});
+                                     location, {.privacy = privacy, .key = mask_key_})});
         }
         push(entry.second, message);
     }

@@ -73,7 +73,8 @@ class Feed {
     Feed& operator=(const Feed&) = delete;
 
     /// False: there are kMaxSubscribers already. Called again it only changes the filter.
-    [[nodiscard]] bool subscribe(FeedSubscriber& subscriber, FeedFilter filter);
+    [[nodiscard]] bool subscribe(FeedSubscriber& subscriber, FeedFilter filter,
+                                 Privacy privacy = Privacy::Full);
     void unsubscribe(FeedSubscriber& subscriber);
     /// Keeps a subscriber that nobody else owns until `disown`, which destroys it.
     void own(std::unique_ptr<FeedSubscriber> subscriber);
@@ -95,6 +96,7 @@ class Feed {
   private:
     struct Subscription {
         FeedFilter filter;
+        Privacy privacy = Privacy::Full;
         std::deque<std::shared_ptr<const FeedMessage>> queue;
         std::size_t queued_octets = 0;
         std::uint64_t dropped = 0;  // not told yet
@@ -110,7 +112,8 @@ class Feed {
 
     FeedSources sources_;
     net::Timer timer_;
-    std::string boot_;  // of this process: ids of an earlier one are recognized
+    std::string boot_;      // of this process: ids of an earlier one are recognized
+    std::string mask_key_;  // of what Privacy::Hash shows
     std::uint64_t sequence_ = 0;
     std::map<FeedSubscriber*, Subscription> subscribers_;
     std::vector<std::unique_ptr<FeedSubscriber>> owned_;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "admin/json.h"
+#include "admin/tokens.h"
 #include "dns/presentation.h"
 #include "dns/rdata.h"
 
@@ -135,13 +136,38 @@ std::vector<std::string_view> flag_names(std::uint16_t flags) {
     return names;
 }
 
-void write_client(Line& line, const base::Endpoint& client, const zones::Location& location) {
+base::IpPrefix truncated(const base::IpAddress& address, unsigned v4, unsigned v6) {
+    const unsigned length = std::min(address.is_v4() ? v4 : v6, address.bits());
+    return {address.masked(length), static_cast<std::uint8_t>(length)};
+}
+
+std::string masked_address(const base::IpAddress& address, const ClientMask& mask) {
+    constexpr std::size_t kMarkOctets = 8;
+    switch (mask.privacy) {
+        case Privacy::Full:
+            return address.to_text();
+        case Privacy::Truncate:
+            return truncated(address, 24, 48).to_text();
+        case Privacy::Hash: {
+            const Digest digest = sha256(std::string(mask.key) + address.to_text());
+            return base::to_hex(base::Octets(digest).first(kMarkOctets));
+        }
+        case Privacy::None:
+            break;
+    }
+    return {};
+}
+
+void write_client(Line& line, const base::Endpoint& client, const zones::Location& location,
+                  const ClientMask& mask) {
+    if (mask.privacy == Privacy::None) return line.null("client");
+    const bool full = mask.privacy == Privacy::Full;
     line.open("client");
-    line.text("addr", client.address.to_text());
-    line.number("port", client.port);
+    line.text("addr", masked_address(client.address, mask));
+    full ? line.number("port", client.port) : line.null("port");
     line.text_or_null("country", location.country);
     location.asn == 0 ? line.null("asn") : line.number("asn", location.asn);
-    if (location.has_coordinates) {
+    if (location.has_coordinates && full) {
         line.real("lat", location.latitude);
         line.real("lon", location.longitude);
     } else {
@@ -151,15 +177,20 @@ void write_client(Line& line, const base::Endpoint& client, const zones::Locatio
     line.end();
 }
 
-void write_edns(Line& line, const FeedEvent& event) {
+void write_edns(Line& line, const FeedEvent& event, const ClientMask& mask) {
     const auto& edns = event.request.edns;
     line.flag("do", edns && edns->dnssec_ok);
     edns ? line.number("edns_size", edns->udp_payload) : line.null("edns_size");
     line.text_or_null("cookie", edns && !edns->cookie.empty() ? "present" : "");
-    if (edns && edns->subnet) {
+    const bool shown = mask.privacy == Privacy::Full || mask.privacy == Privacy::Truncate;
+    if (edns && edns->subnet && shown) {
+        const unsigned length = edns->subnet->source_length;
+        const bool full = mask.privacy == Privacy::Full;
+        const base::IpPrefix subnet =
+            truncated(edns->subnet->address, full ? length : std::min(length, 24U),
+                      full ? length : std::min(length, 48U));
         line.open("ecs");
-        line.text("prefix", edns->subnet->address.to_text() + '/' +
-                                std::to_string(edns->subnet->source_length));
+        line.text("prefix", subnet.address.to_text() + '/' + std::to_string(subnet.length));
         event.ecs_scope ? line.number("scope", *event.ecs_scope) : line.null("scope");
         line.end();
     } else {
@@ -212,7 +243,7 @@ FeedEvent::FeedEvent(const server::TapEvent& event, std::string_view view_name)
 }
 
 std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
-                             const zones::Location& location) {
+                             const zones::Location& location, const ClientMask& mask) {
     const server::TapEvent& tap = event.tap;
     Line line;
     line.begin();
@@ -224,7 +255,7 @@ std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
     line.text("listener", origin.listener);
     line.text("role", server::to_text(tap.role));
     line.text("transport", server::to_text(tap.transport));
-    write_client(line, tap.client, location);
+    write_client(line, tap.client, location, mask);
     line.text("view", event.view);
     line.text_or_null("zone", tap.zone.empty() ? std::string() : dns::NameView(tap.zone).to_text());
     line.number("revision", tap.revision);
@@ -232,7 +263,7 @@ std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
     line.text("action", server::to_text(tap.action));
     line.text_or_null("rcode", event.rcode ? dns::to_text(*event.rcode) : std::string());
     line.list("flags", flag_names(event.response_flags));
-    write_edns(line, event);
+    write_edns(line, event, mask);
     line.number("latency_us", tap.latency_us);
     line.number("request_size", tap.request.size());
     line.number("response_size", tap.response_size);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/access.h"
 #include "base/time.h"
 #include "dns/message.h"
 #include "dns/name.h"
@@ -50,9 +51,18 @@ struct FeedOrigin {
     std::string_view listener;  // address:port
 };
 
+/// What a subscriber may see of clients. Truncate: their prefix (/24, /48). Hash: a mark that is
+/// the same for the same address, as long as the server runs. None: nothing. In neither of the last
+/// two a client subnet (ECS) is shown, and where a client is on the map only in Full.
+struct ClientMask {
+    Privacy privacy = Privacy::Full;
+    std::string_view key = {};  // of the hash
+};
+
 /// The event in the one event model of all carriers (docs: the feed), one line.
 [[nodiscard]] std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
-                                           const zones::Location& location);
+                                           const zones::Location& location,
+                                           const ClientMask& mask = {});
 [[nodiscard]] std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
                                            const FeedOrigin& origin);
 [[nodiscard]] std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& origin);

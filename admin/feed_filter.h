@@ -29,6 +29,8 @@ class FeedFilter {
     [[nodiscard]] static base::Result<FeedFilter> parse(const Json& message);
     [[nodiscard]] static bool is_key(std::string_view key);
 
+    /// The client prefix that it asks for.
+    [[nodiscard]] const std::optional<base::IpPrefix>& client() const noexcept { return client_; }
     [[nodiscard]] bool wants_queries() const noexcept { return queries_; }
     [[nodiscard]] bool wants_changes() const noexcept { return changes_; }
     [[nodiscard]] bool wants_limits() const noexcept { return limits_; }

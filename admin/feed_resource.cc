@@ -2,10 +2,12 @@
 // and newline-delimited JSON.
 #include <algorithm>
 
+#include "admin/cors.h"
 #include "admin/feed.h"
 #include "admin/front.h"
 #include "admin/resources.h"
 #include "base/octets.h"
+#include "server/service.h"
 
 namespace admin {
 
@@ -28,6 +30,13 @@ std::string dropped_json(std::uint64_t dropped) {
     return event.dump();
 }
 
+// Whose token does not show clients must not find them by asking for one prefix after another.
+constexpr std::string_view kNotByClient =
+    "the token does not show clients, so the feed cannot be asked for one";
+bool tells_clients_apart(const FeedFilter& filter, Privacy privacy) {
+    return filter.client() && privacy != Privacy::Full;
+}
+
 // SSE and NDJSON: a response that does not end.
 class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
   public:
@@ -35,12 +44,14 @@ class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
         : feed_(feed), exchange_(&exchange), sse_(sse) {}
     ~StreamCarrier() override { feed_.unsubscribe(*this); }
 
-    void start(const std::string& request_id, const std::string& resume_from) {
+    void start(const Request& request, const std::vector<std::string>& origins,
+               const std::string& resume_from) {
         net::ResponseHead head;
         head.headers.add("content-type", sse_ ? "text/event-stream" : "application/x-ndjson");
         head.headers.add("cache-control", "no-store");
         head.headers.add("x-content-type-options", "nosniff");
-        head.headers.add("x-request-id", request_id);
+        head.headers.add("x-request-id", request.id);
+        add_cors(origins, request.head.headers, head.headers);
         exchange_->respond(head);
         std::string first = sse_ ? "retry: 2000\n\n" : "";
         // Nothing is kept while nobody listens, so whoever resumes is told what is missing.
@@ -95,12 +106,12 @@ class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
 // Lives until the WebSocket is closed, longer than the exchange it came from; the feed owns it.
 class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListener {
   public:
-    explicit WebSocketCarrier(Feed& feed) : feed_(feed) {}
+    WebSocketCarrier(Feed& feed, Privacy privacy) : feed_(feed), privacy_(privacy) {}
 
     void attach(net::WebSocket* socket) { socket_ = socket; }
 
     void subscribe(FeedFilter filter) {
-        if (!feed_.subscribe(*this, std::move(filter))) {
+        if (!feed_.subscribe(*this, std::move(filter), privacy_)) {
             socket_->close(1013, "too many subscribers");  // try again later
             return;
         }
@@ -143,6 +154,7 @@ class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListe
         }
         auto filter = FeedFilter::parse(*message);
         if (!filter) return refuse(filter.error().message);
+        if (tells_clients_apart(*filter, privacy_)) return refuse(std::string(kNotByClient));
         subscribe(std::move(*filter));
     }
     void on_closed(std::uint16_t /*code*/, std::string_view /*reason*/) override {
@@ -159,6 +171,7 @@ class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListe
     }
 
     Feed& feed_;
+    const Privacy privacy_;
     net::WebSocket* socket_ = nullptr;
 };
 
@@ -188,9 +201,10 @@ std::unique_ptr<net::HttpStream> refuse(net::HttpExchange& exchange, const Reque
 
 // A page of another site must not open a WebSocket with the browser's cookie: browsers send
 // Origin and let the server decide (RFC 6455, 10.2).
-bool foreign_origin(const net::RequestHead& head) {
+bool foreign_origin(const net::RequestHead& head, const std::vector<std::string>& allowed) {
     const std::string_view origin = head.headers.get("origin").value_or("");
     if (origin.empty()) return false;  // not a browser
+    if (allowed_origin(allowed, origin)) return false;
     const std::size_t scheme = origin.find("://");
     if (scheme == std::string_view::npos) return true;
     return origin.substr(scheme + 3) != head.authority;
@@ -211,18 +225,23 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
     }
     auto filter = FeedFilter::parse(pairs);
     if (!filter) return refuse(exchange, request, problem(422, filter.error().message));
+    const Privacy privacy = request.principal.privacy;
+    if (tells_clients_apart(*filter, privacy)) {
+        return refuse(exchange, request, problem(403, kNotByClient));
+    }
     if (context.feed.subscribers() >= Feed::kMaxSubscribers) {
         return refuse(exchange, request, problem(503, "the feed has too many subscribers"));
     }
 
+    const std::vector<std::string>& origins = context.service.config().cors_origins;
     const bool upgrade = request.head.headers.has_token("upgrade", "websocket") ||
                          request.head.protocol == "websocket";
     if (upgrade) {
-        if (foreign_origin(request.head)) {
+        if (foreign_origin(request.head, origins)) {
             return refuse(exchange, request, problem(403, "the Origin is not this server"));
         }
         const bool offered = request.head.headers.has_token("sec-websocket-protocol", kSubprotocol);
-        auto carrier = std::make_unique<WebSocketCarrier>(context.feed);
+        auto carrier = std::make_unique<WebSocketCarrier>(context.feed, privacy);
         net::WebSocket* socket =
             exchange.accept_websocket(offered ? kSubprotocol : std::string_view(), *carrier);
         if (socket == nullptr) {
@@ -251,8 +270,9 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
         return refuse(exchange, request, std::move(reply));
     }
     auto carrier = std::make_unique<StreamCarrier>(context.feed, exchange, sse > lines);
-    carrier->start(request.id, resume);
-    (void)context.feed.subscribe(*carrier, std::move(*filter));  // there is room, see above
+    carrier->start(request, origins, resume);
+    (void)context.feed.subscribe(*carrier, std::move(*filter),
+                                 privacy);  // there is room, see above
     return carrier;
 }
 

@@ -6,12 +6,17 @@
 #include <charconv>
 #include <optional>
 
+#include "admin/access.h"
+#include "admin/audit.h"
+#include "admin/coded_reply.h"
+#include "admin/cors.h"
 #include "admin/idempotency.h"
 #include "admin/problem.h"
 #include "admin/tokens.h"
 #include "base/octets.h"
 #include "base/random.h"
 #include "server/log.h"
+#include "server/service.h"
 
 namespace admin {
 
@@ -35,7 +40,15 @@ std::string request_id(const net::RequestHead& head) {
 // The response half of one exchange, shared by the stream and by whoever still works on the
 // reply. `exchange` becomes null when the connection lets go of the stream.
 struct Live {
+    explicit Live(Context& owner) : context(owner) {}
+
+    Context& context;
     net::HttpExchange* exchange = nullptr;
+    // Of the request, which goes to its handler.
+    std::string method, path, who;
+    net::Peer peer;
+    net::HeaderList fields;
+    bool is_secret = false;  // what it is answered is not compressed
     bool head_only = false;
     bool http1 = false;
     bool responded = false;
@@ -45,17 +58,39 @@ struct Live {
 
     void send(Reply reply, bool close = false);
     void pump();
+    void note_refusal(const Reply& reply) const;
 };
+
+// For the audit log: who was not let do what.
+void Live::note_refusal(const Reply& reply) const {
+    if (reply.status != 401 && reply.status != 403 && reply.status != 429) return;
+    Audit::Entry entry;
+    entry.time = base::wall_now();
+    entry.status = reply.status;
+    entry.who = who;
+    entry.from = peer.local_socket ? "uid:" + std::to_string(peer.uid) : peer.remote.to_text();
+    entry.method = method;
+    entry.path = path;
+    entry.request_id = request_id;
+    const auto document = Json::parse(reply.body);
+    const Json* detail = document ? document->find("detail") : nullptr;
+    if (detail != nullptr && detail->as_string() != nullptr) entry.detail = *detail->as_string();
+    context.audit.refused(std::move(entry));
+}
 
 void Live::send(Reply reply, bool close) {
     if (exchange == nullptr || responded) return;
     responded = true;
+    note_refusal(reply);
+    // A secret must not stand beside what others may choose in one compressed body (BREACH).
+    if (!is_secret) encode_reply(reply, fields);
     net::ResponseHead head;
     head.status = reply.status;
     head.headers = std::move(reply.headers);
     if (!head.headers.get("cache-control")) head.headers.add("cache-control", "no-store");
     head.headers.set("x-content-type-options", "nosniff");
     head.headers.set("x-request-id", request_id);
+    add_cors(context.service.config().cors_origins, fields, head.headers);
     if (close && http1 && !body_ended) head.headers.set("connection", "close");
     const bool bodiless = reply.status == 204 || reply.status == 304;
     if (!bodiless && !reply.more) {
@@ -173,19 +208,36 @@ Reply unauthorized() {
     return reply;
 }
 
+// Do these rights reach the endpoint? A path that names nothing is for the handler to refuse.
+bool reaches(const Rights& rights, Verb verb, Reach reach, const std::vector<std::string>& path) {
+    if (reach == Reach::Everything) return rights.everything(verb);
+    if (reach == Reach::Some) return rights.some(verb);
+    const auto zone = parse_zone_name(path[0]);
+    if (!zone) return rights.some(verb);
+    if (reach == Reach::Zone) return rights.zone(verb, *zone);
+    if (reach == Reach::InZone) return rights.some_of(verb, *zone);
+    const auto name = parse_name(path[1], *zone);
+    if (!name) return rights.some_of(verb, *zone);
+    if (reach == Reach::Policy) return rights.policy(verb, *zone, *name, path[2]);
+    const auto type = dns::parse_type(path[2]);
+    return type ? rights.rrset(verb, *zone, *name, *type) : rights.some_of(verb, *zone);
+}
+
 // Why this principal may not do this, or nothing.
 std::optional<Reply> refusal(const Endpoint& endpoint, const Principal& principal,
-                             const net::RequestHead& head) {
+                             const net::RequestHead& head, const std::vector<std::string>& path) {
     if (endpoint.access == Access::Open) return std::nullopt;
     if (endpoint.access == Access::Loopback &&
         (head.peer.local_socket || head.peer.remote.address.is_loopback())) {
         return std::nullopt;
     }
     if (principal.name.empty()) return unauthorized();
-    const bool write = endpoint.access == Access::Write;
-    if (write ? !principal.write : !principal.read) {
-        return problem(403,
-                       "the token " + principal.name + " may not " + (write ? "write" : "read"));
+    const Verb verb = endpoint.access == Access::Write      ? Verb::Write
+                      : endpoint.access == Access::Loopback ? Verb::Metrics
+                                                            : Verb::Read;
+    if (!reaches(*principal.rights, verb, endpoint.reach, path)) {
+        return problem(403, "the token " + principal.name + " may not " +
+                                std::string(to_text(verb)) + " this");
     }
     if (principal.by_cookie && is_write(head.method)) {
         const std::string_view given = head.headers.get("x-meridian-csrf").value_or("");
@@ -194,6 +246,13 @@ std::optional<Reply> refusal(const Endpoint& endpoint, const Principal& principa
         }
     }
     return std::nullopt;
+}
+
+// Why the client cannot be given what this endpoint has, or nothing.
+std::optional<Reply> accept_refusal(const Endpoint& endpoint, const Request& request) {
+    if (endpoint.negotiates || endpoint.produces.empty()) return std::nullopt;
+    if (request.accepts(endpoint.produces) > 0) return std::nullopt;
+    return problem(406, "here is only " + std::string(endpoint.produces));
 }
 
 // Why a body of this kind cannot be taken, or nothing.
@@ -260,7 +319,13 @@ std::string session_cookie(const net::RequestHead& head) {
     return {};
 }
 
-Principal authenticate(Context& context, const net::RequestHead& head) {
+Reply locked_out(std::chrono::seconds wait) {
+    Reply reply = problem(429, "too many wrong tokens came from this address");
+    reply.headers.add("retry-after", std::to_string(wait.count()));
+    return reply;
+}
+
+base::Result<Principal, Reply> authenticate(Context& context, const net::RequestHead& head) {
     const std::string_view authorization = head.headers.get("authorization").value_or("");
     if (!authorization.empty()) {
         // A wrong token is not made good by a cookie or the socket: the client means the token.
@@ -269,34 +334,44 @@ Principal authenticate(Context& context, const net::RequestHead& head) {
         for (char& c : scheme) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
         std::string_view token = authorization.substr(space);
         while (token.starts_with(' ')) token.remove_prefix(1);
-        if (scheme != "bearer") return {};
-        return context.tokens.find(token).value_or(Principal());
+        if (scheme != "bearer") return Principal();
+        if (const auto wait = context.tokens.locked_out(head.peer)) {
+            return base::fail(locked_out(*wait));
+        }
+        return context.tokens.find(token, head.peer).value_or(Principal());
     }
     if (head.peer.local_socket) {
-        if (head.peer.uid != 0 && head.peer.uid != geteuid()) return {};
+        if (head.peer.uid != 0 && head.peer.uid != geteuid()) return Principal();
+        static const auto kAll = std::make_shared<const Rights>(Rights::all());
         Principal principal;
         principal.name = "uid:" + std::to_string(head.peer.uid);
-        principal.read = principal.write = true;
+        principal.rights = kAll;
         return principal;
     }
     const std::string cookie = session_cookie(head);
-    if (cookie.empty()) return {};
+    if (cookie.empty()) {
+        return context.tokens.by_certificate(head.peer).value_or(Principal());
+    }
     auto session = context.sessions.find(cookie, base::mono_now());
-    if (!session) return {};
+    if (!session) return Principal();
     if (session->name != kLoginLink) {
         // A token that was taken away or narrowed takes its sessions with it.
-        const auto token = context.tokens.by_name(session->name);
-        if (!token) return {};
-        session->read = token->read;
-        session->write = token->write;
+        const auto token = context.tokens.by_name(session->name, head.peer);
+        if (!token) return Principal();
+        session->rights = token->rights;
+        session->privacy = token->privacy;
     }
     return *session;
 }
 
 std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
                                                    net::HttpExchange& exchange) {
-    auto live = std::make_shared<Live>();
+    auto live = std::make_shared<Live>(context_);
     live->exchange = &exchange;
+    live->method = head.method;
+    live->path = head.path;
+    live->peer = head.peer;
+    live->fields = head.headers;
     live->head_only = head.method == "HEAD";
     live->http1 = head.version == net::HttpVersion::Http11;
     live->request_id = request_id(head);
@@ -315,6 +390,8 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
     if (head.method == "OPTIONS") {
         Reply reply = Reply::empty(204);
         reply.headers.add("allow", found.allow());
+        add_preflight(context_.service.config().cors_origins, head.headers, found.allow(),
+                      reply.headers);
         return answered(std::move(reply));
     }
     if (endpoint == nullptr) {
@@ -326,14 +403,21 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
     Request request;
     request.id = live->request_id;
     request.path = std::move(found.parameters);
-    request.principal = authenticate(context_, head);
+    if (endpoint->access != Access::Open) {
+        auto principal = authenticate(context_, head);
+        if (!principal) return answered(std::move(principal.error()));
+        request.principal = std::move(*principal);
+        live->who = request.principal.name;
+    }
+    live->is_secret = endpoint->secret || endpoint->pattern == "/v1/session";
     auto query = QueryParameters::parse(head.query);
     request.head = std::move(head);
-    if (auto refused = refusal(*endpoint, request.principal, request.head)) {
+    if (auto refused = refusal(*endpoint, request.principal, request.head, request.path)) {
         return answered(std::move(*refused));
     }
     if (!query) return answered(problem(400, query.error().message));
     request.query = std::move(*query);
+    if (auto refused = accept_refusal(*endpoint, request)) return answered(std::move(*refused));
     if (endpoint->take != nullptr) return endpoint->take(context_, std::move(request), exchange);
 
     if (auto refused = body_refusal(*endpoint, request)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -35,9 +36,13 @@ class Front final : public net::HttpHandler {
     Expose expose_;
 };
 
-/// Who sends this request: bearer token, session cookie or the peer of the admin socket. Empty
-/// name: nobody. Admin loop.
-[[nodiscard]] Principal authenticate(Context& context, const net::RequestHead& head);
+/// Who sends this request: bearer token, client certificate, session cookie or the peer of the
+/// admin socket. Empty name: nobody. An error: no token is looked at, because too many wrong ones
+/// came from there. Admin loop.
+[[nodiscard]] base::Result<Principal, Reply> authenticate(Context& context,
+                                                          const net::RequestHead& head);
+/// 429 to who guesses tokens.
+[[nodiscard]] Reply locked_out(std::chrono::seconds wait);
 
 /// The session cookie's name, and its value in a request; empty if none.
 inline constexpr std::string_view kCookieName = "meridian_session";

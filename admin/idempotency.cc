@@ -99,9 +99,9 @@ std::optional<Reply> replay(Context& context, const Endpoint& endpoint, const st
 }  // namespace
 
 bool Idempotency::covers(const Endpoint& endpoint) {
-    // A session's answer is a secret, which is not written down.
+    // The answer to a new session or token is a secret, which is not written down.
     return (endpoint.method == "POST" || endpoint.method == "PATCH") &&
-           endpoint.access == Access::Write && endpoint.handle != nullptr;
+           endpoint.access == Access::Write && !endpoint.secret && endpoint.handle != nullptr;
 }
 
 void Idempotency::handle(Context& context, const Endpoint& endpoint, Request& request,

@@ -10,8 +10,10 @@
 #include <fstream>
 #include <optional>
 
+#include "admin/audit.h"
 #include "admin/feed.h"
 #include "admin/resources.h"
+#include "admin/tokens.h"
 #include "resolver/cache.h"
 #include "server/service.h"
 
@@ -164,7 +166,28 @@ void write_rrl(const server::Service& service, Exposition& out) {
                std::uint64_t{service.limited_prefixes()});
 }
 
-void write_workers(const server::Service& service, Exposition& out) {
+// Limits of HTTP, as samples of meridian_limit_hits_total.
+void write_http_limits(const Context& context, Exposition& out) {
+    const auto hits = [&out](const std::string& limit, std::uint64_t count) {
+        out.sample("{limit=" + label_value(limit) + '}', count);
+    };
+    hits("token_guesses", context.tokens.locked_out_total());
+    hits("audit_entries", context.audit.unwritten());
+    if (!context.served) return;
+    const net::HttpCounters served = context.served();
+    hits("http_connections", served.connections_refused);
+    hits("http_descriptors", served.connections_shed);
+    hits("http_bad_requests", served.bad_requests);
+    hits("http_timeouts", served.timeouts);
+    hits("http_slow_readers", served.slow_readers);
+    for (std::size_t i = 0; i < net::kHttp2Abuses; ++i) {
+        hits("http2_" + std::string(net::to_text(static_cast<net::Http2Abuse>(i))),
+             served.http2_abuses[i]);
+    }
+}
+
+void write_workers(const Context& context, Exposition& out) {
+    const server::Service& service = context.service;
     std::uint64_t accepted = 0;
     std::uint64_t closed = 0;
     std::uint64_t deferred = 0;
@@ -195,6 +218,7 @@ void write_workers(const server::Service& service, Exposition& out) {
         }
     }
     out.sample("{limit=\"responses_per_second\"}", rate_limited);
+    write_http_limits(context, out);
     out.single("meridian_dns_deferred_total", "counter",
                "Queries that waited for a disk or for other servers.", deferred);
 }
@@ -345,6 +369,8 @@ void write_admin(const Context& context, Exposition& out) {
     out.single("meridian_imports_running", "gauge",
                "Zones that requests are putting in whole at this moment.",
                std::uint64_t{context.imports.running()});
+    out.single("meridian_audit_refused_total", "counter", "Requests refused: 401, 403, 429.",
+               context.audit.total());
     out.family("meridian_http_requests_total", "counter", "Requests of the admin server.");
     for (const auto& entry : context.counters.all()) {
         out.sample("{method=" + label_value(std::get<0>(entry.first)) +
@@ -411,7 +437,7 @@ void get_metrics(Context& context, const Request& /*request*/, const Respond& re
     out.sample("{version=\"" MERIDIAN_VERSION "\"}", std::uint64_t{1});
     write_queries(context.service, out);
     write_rrl(context.service, out);
-    write_workers(context.service, out);
+    write_workers(context, out);
     write_tls(context.service, out);
     write_turns(context.service.loop_turns(), "meridian_loop", "of the workers' loops", out);
     write_turns({context.loop.turns()}, "meridian_admin_loop", "of the admin loop", out);

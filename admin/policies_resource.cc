@@ -1,4 +1,5 @@
 // /v1/zones/{zone}/policies: what steers answers by client, see docs on policies.
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "server/service.h"
 
@@ -69,6 +70,9 @@ void list_policies(Context& context, const Request& request, const Respond& resp
     if (!policies) return respond(problem(503, policies.error().message));
     Json items = Json::array();
     for (const zones::PolicyInfo& policy : *policies) {
+        if (!request.principal.rights->policy(Verb::Read, zone->apex, policy.name, policy.type)) {
+            continue;
+        }
         auto document = policy_json(policy);
         if (!document) return respond(problem(500, document.error().message));
         items.push(document->set("revision", policy.revision));

@@ -79,13 +79,13 @@ Reply busy(std::string_view detail, unsigned retry_after_s) {
     return reply;
 }
 
-Reply problem(const zones::ChangeError& error, const std::vector<std::string>& pointer_prefixes,
+Reply problem(const Refused& error, const std::vector<std::string>& pointer_prefixes,
               bool creates) {
-    int status = 0;
+    int status = error.forbidden ? 403 : 0;
     std::vector<Fault> faults;
     for (const zones::ChangeFault& fault : error.faults) {
         const int candidate = status_of(fault.kind, creates);
-        if (status == 0 || rank(candidate) > rank(status)) status = candidate;
+        if (status == 0 || (!error.forbidden && rank(candidate) > rank(status))) status = candidate;
         std::string pointer = fault.pointer;
         if (fault.operation < pointer_prefixes.size()) {
             pointer.insert(0, pointer_prefixes[fault.operation]);

@@ -25,10 +25,15 @@ struct Fault {
 inline constexpr std::string_view kBusyType = "urn:meridian:busy";
 [[nodiscard]] Reply busy(std::string_view detail, unsigned retry_after_s);
 
+/// A change set that was refused: by the store, or before it because it is not for this author.
+struct Refused : zones::ChangeError {
+    bool forbidden = false;
+};
+
 /// The answer to a change set that was refused. `pointer_prefixes`, one per operation (or none),
 /// say where each operation stands in the request body. `creates`: the request may only create,
 /// so that a failed precondition means 409.
-[[nodiscard]] Reply problem(const zones::ChangeError& error,
+[[nodiscard]] Reply problem(const Refused& error,
                             const std::vector<std::string>& pointer_prefixes = {},
                             bool creates = false);
 

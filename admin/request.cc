@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/content_coding.h"
+
 namespace admin {
 
 namespace {
@@ -16,21 +18,6 @@ std::string lower(std::string_view text) {
     std::string out(text);
     for (char& c : out) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
     return out;
-}
-
-// "0.8" as 800; anything that is no qvalue counts as 0 (RFC 9110, 12.4.2).
-unsigned quality(std::string_view text) {
-    if (text.empty() || (text[0] != '0' && text[0] != '1')) return 0;
-    unsigned value = text[0] == '1' ? 1000 : 0;
-    if (text.size() > 1 && text[1] == '.') {
-        unsigned digit = 100;
-        for (const char c : text.substr(2, 3)) {
-            if (c < '0' || c > '9') return 0;
-            value += static_cast<unsigned>(c - '0') * digit;
-            digit /= 10;
-        }
-    }
-    return std::min(value, 1000U);
 }
 
 // 3: the type itself; 2: type/*; 1: */*; 0: no match.
@@ -97,12 +84,8 @@ unsigned Request::accepts(std::string_view media_type) const {
             list.remove_prefix(std::min(end + 1, list.size()));
             if (item.empty()) continue;
             any = true;
-            unsigned q = 1000;
-            const std::size_t semicolon = std::min(item.find(';'), item.size());
-            const std::string range = lower(trim(item.substr(0, semicolon)));
-            const std::string parameters = lower(item.substr(semicolon));
-            const std::size_t at = parameters.find("q=");
-            if (at != std::string::npos) q = quality(trim(parameters.substr(at + 2)));
+            std::string range;
+            const unsigned q = net::weight_of(item, range);
             const unsigned matched = specificity(range, media_type);
             if (matched > best_specificity) {
                 best_specificity = matched;

@@ -16,13 +16,16 @@
 
 namespace admin {
 
+class Rights;
+enum class Privacy : std::uint8_t;
+
 /// Who asks, and what they may do.
 struct Principal {
-    std::string name;  // token name, "uid:0"; empty: nobody
-    bool read = false;
-    bool write = false;
-    bool by_cookie = false;  // a browser's session: writes need the CSRF header
-    std::string csrf;        // the value that header must have
+    std::string name;                      // token name, "uid:0"; empty: nobody
+    std::shared_ptr<const Rights> rights;  // never null for somebody (access.h)
+    Privacy privacy{};                     // of the feed
+    bool by_cookie = false;                // a browser's session: writes need the CSRF header
+    std::string csrf;                      // the value that header must have
 };
 
 /// The query component as pairs, in order, percent-decoded ('+' is a space).

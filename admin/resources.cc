@@ -143,4 +143,27 @@ std::optional<std::uint32_t> old_ttl(zones::StoreReader& reader, const dns::Name
     return std::min((*soa)->value.ttl, dns::soa_numbers((*soa)->value.records.front()).minimum);
 }
 
+Json merge_patch(const Json& target, const Json& patch) {
+    if (!patch.is_object()) return patch;
+    Json out = Json::object();
+    for (const Json::Member& member : target.members()) {
+        const Json* change = patch.find(member.key);
+        if (change == nullptr) {
+            out.set(member.key, member.value);
+        } else if (!change->is_null()) {
+            out.set(member.key, merge_patch(member.value, *change));
+        }
+    }
+    for (const Json::Member& member : patch.members()) {
+        const Json* before = target.find(member.key);
+        if (before != nullptr || member.value.is_null()) continue;
+        out.set(member.key, merge_patch(Json(), member.value));
+    }
+    return out;
+}
+
+Reply forbidden(const Request& request, std::string_view what) {
+    return problem(403, "the token " + request.principal.name + " may not " + std::string(what));
+}
+
 }  // namespace admin

@@ -41,7 +41,17 @@ void list_documents(Context& context, const Request& request, const Respond& res
 void create_document(Context& context, const Request& request, const Respond& respond);
 void get_document(Context& context, const Request& request, const Respond& respond);
 void put_document(Context& context, const Request& request, const Respond& respond);
+void patch_document(Context& context, const Request& request, const Respond& respond);
 void delete_document(Context& context, const Request& request, const Respond& respond);
+// tokens_resource.cc
+void list_tokens(Context& context, const Request& request, const Respond& respond);
+void create_token(Context& context, const Request& request, const Respond& respond);
+void get_token(Context& context, const Request& request, const Respond& respond);
+void put_token(Context& context, const Request& request, const Respond& respond);
+void patch_token(Context& context, const Request& request, const Respond& respond);
+void delete_token(Context& context, const Request& request, const Respond& respond);
+// audit_resource.cc
+void list_audit(Context& context, const Request& request, const Respond& respond);
 // changes_resource.cc
 void list_changes(Context& context, const Request& request, const Respond& respond);
 void get_change(Context& context, const Request& request, const Respond& respond);
@@ -118,6 +128,12 @@ void submit_change_set(Context& context, Submission submission,
 /// The same of a view, network, map, pool or monitor (`kind`).
 [[nodiscard]] Json parse_document(const Json& body, std::string_view kind, const std::string& id,
                                   const std::string& pointer, Faults& faults);
+
+/// A JSON merge patch (RFC 7396): members of `patch` replace those of `target`, null removes them.
+[[nodiscard]] Json merge_patch(const Json& target, const Json& patch);
+
+/// 403: the principal may not do this.
+[[nodiscard]] Reply forbidden(const Request& request, std::string_view what);
 
 /// One page of a listing.
 struct Page {

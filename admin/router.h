@@ -24,13 +24,27 @@ enum class Access : std::uint8_t {
 /// Which part of the server an endpoint belongs to; a listener offers some of them.
 enum class Part : std::uint8_t { Api, Ui, Metrics, Health };
 
+/// What a principal's rights have to reach to be let through to an endpoint.
+enum class Reach : std::uint8_t {
+    Everything,  // all there is: what belongs to no zone
+    Some,        // anything: the handler shows, and the change set does, what the rights cover
+    InZone,      // anything of {zone}; the rest as Some
+    Zone,        // {zone} as a whole
+    RRset,       // {name} {type} in {zone}
+    Policy,      // the same of a policy
+};
+
 /// One method of one resource.
 struct Endpoint {
     std::string_view method;   // GET answers HEAD too
     std::string_view pattern;  // "/v1/zones/{zone}": {parameters} are whole segments
     Part part = Part::Api;
     Access access = Access::Read;
-    bool creates = false;  // answers 201
+    Reach reach = Reach::Everything;
+    std::string_view produces = "application/json";  // empty: whatever the client accepts
+    bool negotiates = false;                         // between several; `produces` is one of them
+    bool creates = false;                            // answers 201
+    bool secret = false;  // the answer holds a secret, which is not kept for repetitions
     bool bare = false;  // a write that says all in its path: no body, and no type of one, is needed
     /// Exactly one of the three is set. `handle` gets the whole body; `stream` takes it as it
     /// arrives (null: answered already); `take` owns the exchange (the feed).

@@ -1,6 +1,7 @@
 // /v1/zones/{zone}/rrsets: single RRsets, and lists of operations as one change set.
 #include <algorithm>
 
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "server/service.h"
 
@@ -152,10 +153,13 @@ void list_rrsets(Context& context, const Request& request, const Respond& respon
         after = zones::StoreReader::Position{*only_name, dns::RRType{}};
     }
 
-    // A filter on the type reads on until the page is full or a bound is met, so that no request
-    // holds the loop for a whole large zone; then the page is short, and has a next one.
+    // A filter on the type, or on what may be seen, reads on until the page is full or a bound is
+    // met, so that no request holds the loop for a whole large zone; then the page is short, and
+    // has a next one.
     constexpr std::size_t kMaxScanned = 20000;
-    const std::size_t chunk = only_type ? kPageMax : page->limit + 1;
+    const Rights& rights = *request.principal.rights;
+    const bool all = rights.zone(Verb::Read, zone->apex);
+    const std::size_t chunk = only_type || !all ? kPageMax : page->limit + 1;
     Json items = Json::array();
     std::size_t taken = 0;
     std::size_t scanned = 0;
@@ -177,6 +181,7 @@ void list_rrsets(Context& context, const Request& request, const Respond& respon
             ++scanned;
             after = zones::StoreReader::Position{rrset.name, rrset.type};
             if (only_type && rrset.type != *only_type) continue;
+            if (!rights.rrset(Verb::Read, zone->apex, rrset.name, rrset.type)) continue;
             ++taken;
             items.push(rrset_json(rrset, view).set("revision", rrset.revision));
         }

@@ -29,7 +29,10 @@ void create_session(Context& context, const Request& request, const Respond& res
         return respond(problem(422, "the session is not valid",
                                {{"/token", "a token is wanted, as a string"}}));
     }
-    const auto principal = context.tokens.find(*token->as_string());
+    if (const auto wait = context.tokens.locked_out(request.head.peer)) {
+        return respond(locked_out(*wait));
+    }
+    const auto principal = context.tokens.find(*token->as_string(), request.head.peer);
     if (!principal) {
         Reply reply = problem(401, "this is no token of this server");
         reply.headers.add("www-authenticate", "Bearer realm=\"meridian\"");
@@ -49,8 +52,8 @@ void create_session(Context& context, const Request& request, const Respond& res
 void get_session(Context& /*context*/, const Request& request, const Respond& respond) {
     Json document = Json::object();
     document.set("name", request.principal.name);
-    document.set("read", request.principal.read);
-    document.set("write", request.principal.write);
+    document.set("read", request.principal.rights->some(Verb::Read));
+    document.set("write", request.principal.rights->some(Verb::Write));
     if (request.principal.by_cookie) document.set("csrf", request.principal.csrf);
     respond(Reply::json(200, document.dump()));
 }
@@ -74,7 +77,7 @@ void follow_login_link(Context& context, const Request& request, const Respond& 
     }
     Principal principal;
     principal.name = kLoginLink;
-    principal.read = principal.write = true;
+    principal.rights = std::make_shared<const Rights>(Rights::all());
     const Sessions::Opened opened = context.sessions.open(principal, now);
     Reply reply = Reply::empty(303);
     reply.headers.add("location", "/");

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "admin/json.h"
+#include "admin/timestamp.h"
 #include "base/octets.h"
 #include "base/random.h"
 
@@ -82,25 +83,6 @@ std::optional<Digest> parse_digest(const Json* member) {
     return digest;
 }
 
-// The verbs of all scopes. A scope that names anything else (zones, types) is narrower than this
-// server can hold it to, so it grants nothing.
-Principal principal_of(const std::string& name, const Json& document) {
-    Principal principal;
-    principal.name = name;
-    const Json* scopes = document.find("scopes");
-    if (scopes == nullptr) return principal;
-    for (const Json& scope : scopes->items()) {
-        const Json* verbs = scope.find("verbs");
-        if (verbs == nullptr || scope.members().size() != 1) continue;
-        for (const Json& verb : verbs->items()) {
-            if (verb.as_string() == nullptr) continue;
-            principal.read = principal.read || *verb.as_string() == "read";
-            principal.write = principal.write || *verb.as_string() == "write";
-        }
-    }
-    return principal;
-}
-
 }  // namespace
 
 Digest sha256(std::string_view text) {
@@ -113,6 +95,70 @@ std::string make_secret() {
     std::array<std::uint8_t, 32> raw{};
     base::secure_fill(raw);
     return base::to_hex(raw);
+}
+
+TokenGrant TokenGrant::parse(const Json& document, Faults& faults) {
+    const std::size_t before = faults.list.size();
+    TokenGrant grant;
+    const Json* scopes = document.find("scopes");
+    grant.rights = Rights::parse(scopes == nullptr ? Json() : *scopes, "/scopes", faults);
+    if (const Json* from = document.find("from")) {
+        if (!from->is_array()) faults.add("/from", "a list of prefixes is wanted");
+        std::size_t index = 0;
+        for (const Json& item : from->items()) {
+            const std::string where = "/from/" + std::to_string(index++);
+            const auto prefix = item.as_string() == nullptr
+                                    ? base::Result<base::IpPrefix>(base::fail("a prefix is wanted"))
+                                    : base::IpPrefix::parse(*item.as_string());
+            if (!prefix) {
+                faults.add(where, prefix.error().message);
+            } else {
+                grant.from.push_back(*prefix);
+            }
+        }
+    }
+    const auto text = [&](const char* key) -> const std::string* {
+        const Json* member = document.find(key);
+        if (member == nullptr || member->is_null()) return nullptr;
+        if (member->as_string() == nullptr) faults.add(pointer_step(key), "a string is wanted");
+        return member->as_string();
+    };
+    if (const std::string* expires = text("expires")) {
+        grant.expires = parse_time(*expires);
+        if (!grant.expires) faults.add("/expires", "a time is wanted (RFC 3339)");
+    }
+    if (const std::string* privacy = text("privacy")) {
+        const auto parsed = parse_privacy(*privacy);
+        if (!parsed) faults.add("/privacy", "full, truncate, hash or none is wanted");
+        grant.privacy = parsed.value_or(Privacy::None);
+    }
+    if (const std::string* subject = text("subject")) grant.subject = *subject;
+    if (faults.list.size() > before) grant.rights = Rights();
+    return grant;
+}
+
+bool TokenGrant::holds(const net::Peer& peer, base::WallTime now) const {
+    if (expires && *expires <= now) return false;
+    if (from.empty()) return true;
+    static const std::uint8_t kLoopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    const auto within = [&](const base::IpAddress& source) {
+        return std::any_of(from.begin(), from.end(),
+                           [&](const base::IpPrefix& prefix) { return prefix.contains(source); });
+    };
+    // The admin socket is on this machine.
+    if (peer.local_socket) {
+        return within(base::IpAddress::v4({127, 0, 0, 1})) ||
+               within(base::IpAddress::from_octets(kLoopback));
+    }
+    return within(peer.remote.address.unmapped());
+}
+
+Principal Tokens::Known::principal() const {
+    Principal out;
+    out.name = name;
+    out.rights = rights;
+    out.privacy = grant.privacy;
+    return out;
 }
 
 base::Result<void> Tokens::prepare(zones::Store& store, const std::string& directory) {
@@ -160,27 +206,54 @@ void Tokens::refresh() {
         const auto document = Json::parse(info.json);
         if (!document) continue;
         const auto hash = parse_digest(document->find("hash"));
-        if (hash) known_.push_back({*hash, principal_of(info.id, *document)});
+        if (!hash) continue;
+        Faults faults;  // of a damaged document, which grants nothing
+        TokenGrant grant = TokenGrant::parse(*document, faults);
+        auto rights = std::make_shared<const Rights>(grant.rights);
+        known_.push_back({info.id, *hash, std::move(grant), std::move(rights)});
     }
     loaded_ = reader->revision();
 }
 
-std::optional<Principal> Tokens::find(std::string_view secret) {
+std::optional<Principal> Tokens::find(std::string_view secret, const net::Peer& peer) {
     refresh();
     const Digest digest = sha256(secret);
     const Known* found = nullptr;
     for (const Known& known : known_) {
         if (base::equal_constant_time(known.hash, digest)) found = &known;
     }
-    return found == nullptr ? std::nullopt : std::optional<Principal>(found->principal);
+    if (found == nullptr) {
+        if (!peer.local_socket) guesses_.wrong(peer.remote.address, digest, base::mono_now());
+        return std::nullopt;
+    }
+    if (!found->grant.holds(peer, base::wall_now())) return std::nullopt;
+    return found->principal();
 }
 
-std::optional<Principal> Tokens::by_name(std::string_view name) {
+std::optional<Principal> Tokens::by_name(std::string_view name, const net::Peer& peer) {
     refresh();
     for (const Known& known : known_) {
-        if (known.principal.name == name) return known.principal;
+        if (known.name == name && known.grant.holds(peer, base::wall_now())) {
+            return known.principal();
+        }
     }
     return std::nullopt;
+}
+
+std::optional<Principal> Tokens::by_certificate(const net::Peer& peer) {
+    if (peer.tls_subject.empty()) return std::nullopt;
+    refresh();
+    for (const Known& known : known_) {
+        if (known.grant.subject == peer.tls_subject && known.grant.holds(peer, base::wall_now())) {
+            return known.principal();
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> Tokens::locked_out(const net::Peer& peer) {
+    if (peer.local_socket) return std::nullopt;
+    return guesses_.locked(peer.remote.address, base::mono_now());
 }
 
 Sessions::Opened Sessions::open(const Principal& principal, base::MonoTime now) {

@@ -10,19 +10,34 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/access.h"
+#include "admin/guesses.h"
 #include "admin/request.h"
+#include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "zones/store.h"
 
 namespace admin {
 
-using Digest = std::array<std::uint8_t, 32>;
-
 /// SHA-256 (FIPS 180-4). Any thread.
 [[nodiscard]] Digest sha256(std::string_view text);
 /// 256 random bits in hex: what tokens, cookies and links are made of. Any thread.
 [[nodiscard]] std::string make_secret();
+
+/// What a token's document says, apart from its name and hash.
+struct TokenGrant {
+    Rights rights;
+    std::vector<base::IpPrefix> from;       // empty: from anywhere
+    std::optional<base::WallTime> expires;  // empty: never
+    Privacy privacy = Privacy::Full;
+    std::string subject;  // of the client certificate that stands for the token; empty: none does
+
+    /// Reads {"scopes", "from", "expires", "privacy", "subject", ...}. What is wrong is added to
+    /// `faults`; then nothing is granted.
+    [[nodiscard]] static TokenGrant parse(const Json& document, Faults& faults);
+    [[nodiscard]] bool holds(const net::Peer& peer, base::WallTime now) const;
+};
 
 /// The tokens of the store, by which programs are let in (Authorization: Bearer, RFC 6750).
 ///
@@ -38,21 +53,34 @@ class Tokens {
 
     explicit Tokens(zones::Store& store) : store_(store) {}
 
-    /// Whose token this is. Compared in constant time with every token there is. Empty: nobody's.
-    [[nodiscard]] std::optional<Principal> find(std::string_view secret);
-    /// What the token of this name may do now; empty when there is none any more.
-    [[nodiscard]] std::optional<Principal> by_name(std::string_view name);
+    /// Whose token this is. Compared in constant time with every token there is. Empty: nobody's,
+    /// or it has expired, or is not for use from there. A wrong one counts as a guess.
+    [[nodiscard]] std::optional<Principal> find(std::string_view secret, const net::Peer& peer);
+    /// What the token of this name may do now, from there; empty when there is none any more.
+    [[nodiscard]] std::optional<Principal> by_name(std::string_view name, const net::Peer& peer);
+    /// The token that a verified client certificate stands for (`peer.tls_subject`).
+    [[nodiscard]] std::optional<Principal> by_certificate(const net::Peer& peer);
+
+    /// How long this peer has to wait before it may show a token again; nothing: not at all.
+    [[nodiscard]] std::optional<std::chrono::seconds> locked_out(const net::Peer& peer);
+    /// Requests that were turned away because of that.
+    [[nodiscard]] std::uint64_t locked_out_total() const noexcept { return guesses_.refused(); }
 
   private:
     struct Known {
+        std::string name;
         Digest hash;
-        Principal principal;
+        TokenGrant grant;
+        std::shared_ptr<const Rights> rights;
+
+        [[nodiscard]] Principal principal() const;
     };
     void refresh();
 
     zones::Store& store_;
     std::optional<zones::Revision> loaded_;  // the revision `known_` was read at
     std::vector<Known> known_;
+    Guesses guesses_;
 };
 
 /// The name of those who came by a login link: no token stands behind them.

@@ -1,4 +1,5 @@
 // /v1/zones and /v1/zones/{zone}.
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "dns/presentation.h"
 #include "dns/rdata.h"
@@ -120,7 +121,9 @@ void list_zones(Context& context, const Request& request, const Respond& respond
         page->reader->zones(after, page->limit, request.query.get("search").value_or(""));
     if (!found) return respond(problem(503, found.error().message));
     Json items = Json::array();
-    for (const zones::ZoneInfo& zone : found->zones) items.push(zone_json(zone));
+    for (const zones::ZoneInfo& zone : found->zones) {
+        if (request.principal.rights->some_of(Verb::Read, zone.apex)) items.push(zone_json(zone));
+    }
     const std::string next = found->next ? found->next->to_text() : std::string();
     respond(page_reply(context, request, std::move(*page), std::move(items), next));
 }
@@ -166,6 +169,9 @@ void get_zone(Context& context, const Request& request, const Respond& respond) 
         const auto document = full_zone_json(*reader, *zone);
         if (!document) return respond(problem(503, document.error().message));
         return respond(representation(request, *document, zone->revision));
+    }
+    if (!request.principal.rights->zone(Verb::Read, zone->apex)) {
+        return respond(forbidden(request, "read all of " + zone->apex.to_text()));
     }
     const std::string etag = make_etag(zone->revision, "dns");
     const auto spared = not_modified(request, etag);

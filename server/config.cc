@@ -99,6 +99,26 @@ class TableReader {
             }
         });
     }
+    /// Origins as browsers write them (RFC 6454, 6.2), or "*".
+    void origins(const std::string& key, std::vector<std::string>& out) {
+        on(key, [this, &out](const toml::node& node, const std::string& name) {
+            out.clear();
+            const toml::array* array = node.as_array();
+            if (array == nullptr) return fail(node, name + " must be a list of strings");
+            for (const toml::node& item : *array) {
+                const std::string text = item.value_exact<std::string>().value_or("");
+                const std::size_t scheme = text.find("://");
+                const bool origin = (text.starts_with("http://") || text.starts_with("https://")) &&
+                                    text.size() > scheme + 3 &&
+                                    text.find('/', scheme + 3) == std::string::npos;
+                if (!origin && text != "*") {
+                    return fail(item, name + " must be origins like \"https://panel.example\"" +
+                                          " without a path, or \"*\"");
+                }
+                out.push_back(text);
+            }
+        });
+    }
     void prefixes(const std::string& key, std::vector<base::IpPrefix>& out) {
         on(key, [this, &out](const toml::node& node, const std::string& name) {
             out.clear();
@@ -422,7 +442,8 @@ void read_root(TableReader& root, Config& config) {
         reader.number("idle_timeout_ms", config.idle_timeout_ms, 10, 3600000);
         reader.number("max_connections_per_client", config.max_connections_per_client, 1, 100000);
         reader.number("max_websocket_message", config.max_websocket_message, 1024, 1 << 26);
-        reader.not_built({"cors_origins", "diagnostics"});
+        reader.origins("cors_origins", config.cors_origins);
+        reader.not_built({"diagnostics"});
     });
     root.table("geo", [&config](TableReader& reader) {
         config.geo_configured = true;

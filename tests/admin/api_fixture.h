@@ -7,12 +7,14 @@
 #include <memory>
 #include <string>
 
+#include "admin/audit.h"
 #include "admin/feed.h"
 #include "admin/front.h"
 #include "admin/idempotency.h"
 #include "admin/json.h"
 #include "admin/tokens.h"
 #include "net/loop.h"
+#include "tests/admin/contract.h"
 #include "tests/admin/fakes.h"
 #include "tests/admin/house.h"
 
@@ -61,6 +63,7 @@ class ApiTest : public testing::Test {
                    .idempotency = idempotency_,
                    .imports = imports_,
                    .counters = counters_,
+                   .audit = audit_,
                    .addresses = {}},
           front_(context_, Expose()) {
         EXPECT_TRUE(Tokens::prepare(house_.store(), directory_.path));
@@ -106,6 +109,10 @@ class ApiTest : public testing::Test {
         finish(exchange, *stream);
         EXPECT_FALSE(exchange.head.headers.get("x-request-id").value_or("").empty());
         front_.on_response(head(method, target, headers), exchange.head.status);
+        EXPECT_EQ(contract_breach(method, target.substr(0, target.find('?')), exchange.head.status,
+                                  exchange.head.headers, exchange.body),
+                  "")
+            << exchange.body;
         return {exchange.head.status, exchange.head.headers, exchange.body};
     }
 
@@ -140,6 +147,7 @@ class ApiTest : public testing::Test {
     Idempotency idempotency_;
     Imports imports_;
     HttpCounters counters_;
+    Audit audit_{directory_.path, background_};
     Context context_;
     Front front_;
     std::string token_;

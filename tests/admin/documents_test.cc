@@ -184,7 +184,7 @@ TEST(ZoneDocument, FaultsHavePointers) {
 TEST(Problem, TheGravestFaultDecidesTheStatus) {
     using Kind = zones::ChangeFault::Kind;
     const auto status = [](std::vector<Kind> kinds, bool creates = false) {
-        zones::ChangeError error;
+        Refused error;
         for (const Kind kind : kinds) error.faults.push_back({kind, 0, "", "why"});
         return problem(error, {}, creates).status;
     };
@@ -195,10 +195,14 @@ TEST(Problem, TheGravestFaultDecidesTheStatus) {
     EXPECT_EQ(status({Kind::NotFound, Kind::Invalid}), 404);
     EXPECT_EQ(status({Kind::Precondition, Kind::Unavailable}), 503);
     EXPECT_EQ(status({}), 500);
+    Refused forbidden;
+    forbidden.forbidden = true;
+    forbidden.faults.push_back({Kind::Invalid, 0, "", "not this one"});
+    EXPECT_EQ(problem(forbidden).status, 403);
 }
 
 TEST(Problem, ListsAllFaultsInTheirPlaces) {
-    zones::ChangeError error;
+    Refused error;
     error.faults.push_back({zones::ChangeFault::Kind::Invalid, 1, "/records/0", "bad"});
     error.faults.push_back({zones::ChangeFault::Kind::Invalid, 0, "", "worse"});
     const Reply reply = problem(error, {"/0", "/1"});

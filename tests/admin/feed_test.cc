@@ -66,6 +66,31 @@ TEST(FeedEvent, GoldenQuery) {
               R"("dnssec":null,"sample_weight":1})");
 }
 
+// A token may be given less than there is to see.
+TEST(FeedEvent, ClientsAreShownAsFarAsTheTokenGoes) {
+    const server::TapEvent tap = tap_event();
+    const FeedEvent event(tap, "default");
+    zones::Location location;
+    location.country = "DE";
+    location.has_coordinates = true;
+    const auto shown = [&](Privacy privacy, std::string_view key = "k") {
+        const std::string line =
+            query_event_json(event, {.id = "a.1", .node = "n", .listener = "l"}, location,
+                             {.privacy = privacy, .key = key});
+        const Json document = *Json::parse(line);
+        return document.find("client")->dump() + ' ' + document.find("ecs")->dump();
+    };
+    EXPECT_EQ(shown(Privacy::Truncate),
+              R"({"addr":"198.51.100.0/24","port":null,"country":"DE","asn":null,"lat":null,)"
+              R"("lon":null} {"prefix":"203.0.113.0/24","scope":20})");
+    EXPECT_EQ(shown(Privacy::None), "null null");
+    const std::string hashed = shown(Privacy::Hash);
+    EXPECT_EQ(hashed.find("198.51"), std::string::npos) << hashed;
+    EXPECT_EQ(hashed.find("203.0"), std::string::npos) << hashed;
+    EXPECT_EQ(shown(Privacy::Hash), hashed);
+    EXPECT_NE(shown(Privacy::Hash, "other"), hashed);
+}
+
 TEST(FeedEvent, WhatIsNotKnownIsNull) {
     server::TapEvent tap;
     tap.action = server::Action::Dropped;

@@ -49,6 +49,7 @@ class House final : public server::Service {
 
     zones::Store& store() noexcept override { return *store_; }
     const server::Config& config() const noexcept override { return config_; }
+    server::Config& settings() { return config_; }  // before the admin thread runs
     const std::string& node() const noexcept override { return node_; }
     const std::vector<server::ListenerInfo>& listeners() const noexcept override {
         return listeners_;

@@ -1,0 +1,412 @@
+// What tokens may do, how they are made, and who guesses them.
+#include "admin/tokens.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/admin/api_fixture.h"
+
+namespace admin {
+namespace {
+
+using fakes::ApiTest;
+
+dns::Name name(std::string_view text) {
+    return *dns::Name::parse(text);
+}
+
+TEST(NamePattern, AStarStandsForOneOrMoreLabels) {
+    struct Row {
+        const char* pattern;
+        const char* name;
+        bool matches;
+    };
+    const Row rows[] = {
+        {"example.com.", "Example.COM.", true},
+        {"example.com.", "www.example.com.", false},
+        {"*.example.com.", "example.com.", false},
+        {"*.example.com.", "a.example.com.", true},
+        {"*.example.com.", "b.a.example.com.", true},
+        {"*.example.com.", "*.example.com.", true},
+        {"_acme-challenge.*", "_acme-challenge.www.example.com.", true},
+        {"_acme-challenge.*", "_ACME-challenge.example.", true},
+        {"_acme-challenge.*", "_acme-challenge.", false},
+        {"_acme-challenge.*", "www._acme-challenge.example.com.", false},
+        {"_acme-challenge.*", "x_acme-challenge.example.com.", false},
+        {"*", "com.", true},
+        {"*", "a.b.c.", true},
+        {"*", ".", false},
+        {".", ".", true},
+        {"a.*.c.*", "a.b.c.d.", true},
+        {"a.*.c.*", "a.b.x.c.c.d.", true},
+        {"a.*.c.*", "a.c.d.", false},
+        {"a.*.c.*", "a.b.c.", false},
+        {"*.*", "a.", false},
+        {"*.*", "a.b.", true},
+    };
+    for (const Row& row : rows) {
+        EXPECT_EQ(matches_pattern(name(row.pattern), name(row.name)), row.matches)
+            << row.pattern << ' ' << row.name;
+    }
+}
+
+Rights rights(const std::string& scopes) {
+    Faults faults;
+    Rights out = Rights::parse(*Json::parse(scopes), "", faults);
+    EXPECT_TRUE(faults.none()) << faults.list.front().message;
+    return out;
+}
+
+TEST(Rights, AreTheUnionOfScopes) {
+    const Rights both = rights(
+        R"([{"verbs":["read"],"zones":["a.example."]},
+            {"verbs":["write"],"zones":["b.example."],"types":["TXT"]}])");
+    const dns::Name a = name("a.example.");
+    const dns::Name b = name("b.example.");
+    EXPECT_TRUE(both.zone(Verb::Read, a));
+    EXPECT_FALSE(both.zone(Verb::Write, a));
+    EXPECT_FALSE(both.some_of(Verb::Read, b));
+    EXPECT_TRUE(both.some_of(Verb::Write, b));
+    EXPECT_FALSE(both.zone(Verb::Write, b));
+    EXPECT_TRUE(both.rrset(Verb::Write, b, name("x.b.example."), dns::RRType::TXT));
+    EXPECT_FALSE(both.rrset(Verb::Write, b, name("x.b.example."), dns::RRType::A));
+    EXPECT_FALSE(both.everything(Verb::Read));
+    EXPECT_FALSE(both.some(Verb::Metrics));
+    EXPECT_TRUE(rights(R"([{"verbs":["metrics"]}])").some(Verb::Metrics));
+    EXPECT_FALSE(rights(R"([{"verbs":["metrics"]}])").some(Verb::Read));
+    EXPECT_TRUE(Rights::all().some(Verb::Metrics));
+    EXPECT_FALSE(Rights().some(Verb::Read));
+}
+
+TEST(Rights, PoliciesAreTheRecordsTheyAnswerWith) {
+    const dns::Name zone = name("a.example.");
+    const Rights half = rights(R"([{"verbs":["write"],"types":["A"]}])");
+    EXPECT_FALSE(half.policy(Verb::Write, zone, zone, "ADDRESS"));
+    const Rights whole = rights(R"([{"verbs":["write"],"types":["A","AAAA"]}])");
+    EXPECT_TRUE(whole.policy(Verb::Write, zone, zone, "ADDRESS"));
+    EXPECT_FALSE(whole.policy(Verb::Write, zone, zone, "CNAME"));
+}
+
+TEST(Rights, WhatIsNotUnderstoodGrantsNothing) {
+    for (const char* scopes :
+         {R"([{"verbs":["read"],"colour":["red"]}])", R"([{"zones":["a.example."]}])",
+          R"([{"verbs":[]}])", R"([{"verbs":["read"],"zones":[]}])", R"([{"verbs":["rule"]}])",
+          R"([{"verbs":["read"],"types":["BOGUS"]}])", R"([{"verbs":"read"}])", R"(["read"])",
+          R"([{"verbs":["read"],"names":["a..b"]}])", R"({})"}) {
+        Faults faults;
+        const Rights out = Rights::parse(*Json::parse(scopes), "", faults);
+        EXPECT_FALSE(faults.none()) << scopes;
+        EXPECT_FALSE(out.some(Verb::Read)) << scopes;
+    }
+}
+
+class TokensTest : public ApiTest {
+  protected:
+    // Makes a token and gives its secret.
+    std::string make(const std::string& token, const std::string& members) {
+        const Answer made =
+            ask("POST", "/v1/tokens", R"({"name":")" + token + "\"," + members + "}");
+        EXPECT_EQ(made.status, 201) << made.body;
+        return made.text("secret");
+    }
+    // As somebody else.
+    Answer as(const std::string& secret, const std::string& method, const std::string& target,
+              const std::string& body = "") {
+        const std::string mine = std::exchange(token_, secret);
+        Answer answer = ask(method, target, body);
+        token_ = mine;
+        return answer;
+    }
+    void make_zones() {
+        for (const char* zone : {"a.example", "b.a.example", "c.example"}) {
+            must(ask("POST", "/v1/zones",
+                     std::string(R"({"name":")") + zone + R"(","ns":["ns.example.net."]})"),
+                 201);
+        }
+    }
+};
+
+constexpr char kRecord[] = R"({"ttl":60,"records":["192.0.2.1"]})";
+constexpr char kText[] = R"({"ttl":60,"records":["\"x\""]})";
+
+TEST_F(TokensTest, LiveTheirLife) {
+    const Answer made = ask("POST", "/v1/tokens",
+                            R"({"name":"ci","scopes":[{"verbs":["read"]}],"comment":"builds"})");
+    must(made, 201);
+    EXPECT_EQ(made.header("location"), "/v1/tokens/ci");
+    const std::string secret = made.text("secret");
+    EXPECT_EQ(secret.size(), 64U);
+    must(as(secret, "GET", "/v1/zones"), 200);
+    must(as(secret, "POST", "/v1/zones", "{}"), 403);
+    must(ask("POST", "/v1/tokens", R"({"name":"ci","scopes":[{"verbs":["read"]}]})"), 409);
+
+    // Neither the secret nor its hash is ever shown again, in whatever listing.
+    const std::string hash = base::to_hex(sha256(secret));
+    for (const char* url : {"/v1/tokens", "/v1/tokens/ci", "/v1/changes", "/v1/changes/2"}) {
+        const Answer answer = ask("GET", url);
+        must(answer, 200);
+        EXPECT_EQ(answer.body.find(secret), std::string::npos) << url;
+        EXPECT_EQ(answer.body.find(hash), std::string::npos) << url;
+    }
+
+    const std::string tag = ask("GET", "/v1/tokens/ci").header("etag");
+    const Answer patched =
+        ask("PATCH", "/v1/tokens/ci", R"({"scopes":[{"verbs":["write"]}],"comment":null})",
+            {{"if-match", tag}});
+    must(patched, 200);
+    EXPECT_EQ(patched.text("secret"), "(absent)");
+    EXPECT_EQ(patched.text("comment"), "(absent)");
+    must(as(secret, "GET", "/v1/zones"), 403);
+    must(ask("PUT", "/v1/tokens/ci", R"({"scopes":[{"verbs":["read"]}]})", {{"if-match", tag}}),
+         412);
+    must(ask("PUT", "/v1/tokens/ci", R"({"scopes":[{"verbs":["read"]}]})"), 200);
+    must(as(secret, "GET", "/v1/zones"), 200);  // the same secret all along
+    must(ask("DELETE", "/v1/tokens/ci"), 204);
+    must(as(secret, "GET", "/v1/zones"), 401);
+    const Answer anew = ask("PUT", "/v1/tokens/ci", R"({"scopes":[{"verbs":["read"]}]})");
+    must(anew, 201);
+    EXPECT_NE(anew.text("secret"), secret);
+    must(as(anew.text("secret"), "GET", "/v1/zones"), 200);
+}
+
+TEST_F(TokensTest, TheSecretIsNotKeptForRepetitions) {
+    const std::string body = R"({"name":"once","scopes":[{"verbs":["read"]}]})";
+    must(ask("POST", "/v1/tokens", body, {{"idempotency-key", "k"}}), 201);
+    must(ask("POST", "/v1/tokens", body, {{"idempotency-key", "k"}}), 409);
+}
+
+TEST_F(TokensTest, FaultsAreToldAtOnce) {
+    const Answer bad = ask("POST", "/v1/tokens",
+                           R"({"name":"bad","scopes":[{"verbs":["rule"]}],"from":["10.0.0.1/8"],
+                               "expires":"soon","privacy":"some","hash":"00","comment":1})");
+    must(bad, 422);
+    std::string pointers;
+    const Json document = bad.json();
+    for (const Json& error : document.find("errors")->items()) {
+        pointers += *error.find("pointer")->as_string() + ' ';
+    }
+    for (const char* pointer :
+         {"/scopes/0/verbs/0 ", "/from/0 ", "/expires ", "/privacy ", "/hash ", "/comment "}) {
+        EXPECT_NE(pointers.find(pointer), std::string::npos) << pointer << "in " << pointers;
+    }
+    for (const char* taken : {"", "a b", "login-link", "server", "uid:0"}) {
+        must(ask("POST", "/v1/tokens",
+                 R"({"name":")" + std::string(taken) + R"(","scopes":[{"verbs":["read"]}]})"),
+             422);
+    }
+    must(ask("POST", "/v1/tokens", R"({"name":"none"})"), 422);
+    must(ask("GET", "/v1/tokens/bad"), 404);
+    // Not by another road, where a hash could be given.
+    must(ask("POST", "/v1/changes",
+             R"({"changes":[{"method":"PUT","path":"/v1/tokens/x","body":{"scopes":[]}}]})"),
+         422);
+}
+
+TEST_F(TokensTest, ZonesBoundThem) {
+    make_zones();
+    const std::string zone =
+        make("zone", R"("scopes":[{"verbs":["read","write"],"zones":["a.example"]}])");
+    const std::string below =
+        make("below", R"("scopes":[{"verbs":["read","write"],"zones":["*.a.example."]}])");
+    const auto listed = [&](const std::string& secret) {
+        const Answer answer = as(secret, "GET", "/v1/zones");
+        EXPECT_EQ(answer.status, 200);
+        std::string names;
+        const Json document = answer.json();
+        for (const Json& one : document.find("items")->items()) {
+            names += *one.find("name")->as_string() + ' ';
+        }
+        return names;
+    };
+    EXPECT_EQ(listed(zone), "a.example. ");
+    EXPECT_EQ(listed(below), "b.a.example. ");
+
+    must(as(zone, "PUT", "/v1/zones/a.example/rrsets/www/A", kRecord), 201);
+    must(as(zone, "PUT", "/v1/zones/b.a.example/rrsets/www/A", kRecord), 403);
+    must(as(zone, "GET", "/v1/zones/c.example"), 403);
+    must(as(zone, "GET", "/v1/zones/nobody.example"), 403);  // tells nothing of what there is
+    must(as(zone, "PATCH", "/v1/zones/a.example", R"({"comment":"mine"})"), 200);
+    must(as(zone, "DELETE", "/v1/zones/c.example"), 403);
+    must(as(zone, "POST", "/v1/zones", R"({"name":"d.example","ns":["ns.example.net."]})"), 403);
+    must(as(below, "POST", "/v1/zones", R"({"name":"x.a.example","ns":["ns.example.net."]})"), 201);
+
+    // What is about more than zones.
+    for (const char* url : {"/v1/views", "/v1/tokens", "/v1/pools/x", "/v1/cache/a.example",
+                            "/v1/changes", "/metrics", "/v1/feed"}) {
+        must(as(zone, "GET", url), 403);
+    }
+    must(as(zone, "PUT", "/v1/views/v", "{}"), 403);
+    must(as(zone, "POST", "/v1/backup", R"({"directory":"/tmp/x"})"), 403);
+    must(as(zone, "POST", "/v1/changes/3/revert"), 403);
+    must(as(zone, "GET", "/v1/server"), 200);
+    must(as(zone, "GET", "/v1/changes?zone=a.example"), 200);
+    must(as(zone, "GET", "/v1/changes?zone=c.example"), 403);
+
+    // A change set is covered whole or not at all.
+    const std::string one = R"({"method":"PUT","path":"/v1/zones/a.example/rrsets/n/A","body":)" +
+                            std::string(kRecord) + "}";
+    const std::string other = R"({"method":"PUT","path":"/v1/zones/c.example/rrsets/n/A","body":)" +
+                              std::string(kRecord) + "}";
+    const Answer mixed =
+        as(zone, "POST", "/v1/changes", R"({"changes":[)" + one + "," + other + "]}");
+    must(mixed, 403);
+    EXPECT_EQ(*mixed.json().find("errors")->items().at(0).find("pointer")->as_string(),
+              "/changes/1/body");
+    must(ask("GET", "/v1/zones/a.example/rrsets/n/A"), 404);
+    const Answer done = as(zone, "POST", "/v1/changes", R"({"changes":[)" + one + "]}");
+    must(done, 200);
+    must(as(zone, "GET", "/v1/changes/" + done.text("revision")), 200);
+    must(as(below, "GET", "/v1/changes/" + done.text("revision")), 403);
+}
+
+TEST_F(TokensTest, NamesAndTypesBoundThem) {
+    make_zones();
+    must(ask("PUT", "/v1/zones/a.example/rrsets/www/A", kRecord), 201);
+    const std::string acme = make("acme", R"("preset":"acme","scopes":[{"zones":["a.example."]}])");
+    const Answer shown = ask("GET", "/v1/tokens/acme");
+    EXPECT_EQ(shown.text("scopes"), R"([{"verbs":["read","write"],"zones":["a.example."],)"
+                                    R"("names":["_acme-challenge.*"],"types":["TXT"]}])");
+    // What was read can be written back.
+    Json again = shown.json();
+    must(ask("PUT", "/v1/tokens/acme", again.dump()), 200);
+    must(ask("PATCH", "/v1/tokens/acme", R"({"scopes":[{"zones":["a.example."],"types":["A"]}]})"),
+         422);
+    must(ask("PATCH", "/v1/tokens/acme", R"({"preset":"other"})"), 422);
+
+    const std::string base = "/v1/zones/a.example/rrsets";
+    must(as(acme, "PUT", base + "/_acme-challenge/TXT", kText), 201);
+    must(as(acme, "PUT", base + "/_acme-challenge.www/TXT", kText), 201);
+    must(as(acme, "DELETE", base + "/_acme-challenge.www/TXT"), 200);
+    must(as(acme, "PUT", base + "/_acme-challenge/CNAME", R"({"ttl":60,"records":["x.example."]})"),
+         403);
+    must(as(acme, "PUT", base + "/www/TXT", kText), 403);
+    must(as(acme, "GET", base + "/www/A"), 403);
+    must(as(acme, "DELETE", base + "/@/SOA"), 403);
+    must(as(acme, "PUT", "/v1/zones/c.example/rrsets/_acme-challenge/TXT", kText), 403);
+    must(as(acme, "PATCH", base,
+            R"([{"op":"add","name":"_acme-challenge","type":"TXT","records":["\"y\""]}])"),
+         200);
+    must(as(acme, "PATCH", base,
+            R"([{"op":"add","name":"_acme-challenge","type":"TXT","records":["\"z\""]},
+                {"op":"delete","name":"www","type":"A"}])"),
+         403);
+    must(as(acme, "PATCH", "/v1/zones/a.example", R"({"comment":"x"})"), 403);
+    must(as(acme, "DELETE", "/v1/zones/a.example"), 403);
+    // It sees what it may see, and nothing beside it.
+    const Answer list = as(acme, "GET", base);
+    must(list, 200);
+    EXPECT_EQ(list.json().find("items")->items().size(), 1U) << list.body;
+    const std::string mine = std::exchange(token_, acme);
+    must(ask("GET", "/v1/zones/a.example", "", {{"accept", "text/dns"}}), 403);
+    token_ = mine;
+    must(ask("GET", base + "/www/A"), 200);
+}
+
+TEST_F(TokensTest, TheyEndAndStayWhereTheyBelong) {
+    const std::string old =
+        make("old", R"("scopes":[{"verbs":["read"]}],"expires":"2026-01-05T12:00:00Z")");
+    must(as(old, "GET", "/v1/zones"), 401);
+    const std::string young =
+        make("young", R"("scopes":[{"verbs":["read"]}],"expires":"2200-01-05T12:00:00+01:00")");
+    must(as(young, "GET", "/v1/zones"), 200);
+    const std::string here =
+        make("here", R"("scopes":[{"verbs":["read"]}],"from":["192.0.2.0/24","2001:db8::/32"])");
+    must(as(here, "GET", "/v1/zones"), 200);
+    for (const char* elsewhere : {"198.51.100.1:1", "[2001:db9::1]:1"}) {
+        const std::string before = std::exchange(remote_, elsewhere);
+        must(as(here, "GET", "/v1/zones"), 401);
+        remote_ = before;
+    }
+    for (const char* there : {"[2001:db8::1]:1", "[::ffff:192.0.2.9]:1"}) {
+        const std::string before = std::exchange(remote_, there);
+        must(as(here, "GET", "/v1/zones"), 200);
+        remote_ = before;
+    }
+}
+
+TEST_F(TokensTest, ACertificateStandsForAToken) {
+    make("host", R"("scopes":[{"verbs":["read"]}],"subject":"CN=host.example")");
+    const auto status = [&](const std::string& subject) {
+        const std::string mine = std::exchange(token_, "");
+        net::RequestHead request = head("GET", "/v1/zones", {});
+        token_ = mine;
+        request.peer.tls = true;
+        request.peer.tls_subject = subject;
+        fakes::FakeExchange exchange;
+        auto stream = front_.on_request(std::move(request), exchange);
+        stream->on_end({});
+        return exchange.head.status;
+    };
+    EXPECT_EQ(status("CN=host.example"), 200);
+    EXPECT_EQ(status("CN=host.example.org"), 401);
+    EXPECT_EQ(status(""), 401);
+}
+
+TEST_F(TokensTest, ASessionEndsWithItsToken) {
+    const std::string secret = make("browser", R"("scopes":[{"verbs":["read"]}])");
+    const Answer opened = ask("POST", "/v1/session", R"({"token":")" + secret + "\"}");
+    must(opened, 201);
+    const std::string set = opened.header("set-cookie");
+    const std::string cookie = set.substr(0, set.find(';'));
+    const auto status = [&] {
+        const std::string mine = std::exchange(token_, "");
+        const Answer answer = ask("GET", "/v1/zones", "", {{"cookie", cookie}});
+        token_ = mine;
+        return answer.status;
+    };
+    EXPECT_EQ(status(), 200);
+    must(ask("PATCH", "/v1/tokens/browser", R"({"scopes":[{"verbs":["metrics"]}]})"), 200);
+    EXPECT_EQ(status(), 403);
+    must(ask("DELETE", "/v1/tokens/browser"), 204);
+    EXPECT_EQ(status(), 401);
+}
+
+TEST_F(TokensTest, WhoGuessesIsLockedOut) {
+    const std::string good = token_;
+    remote_ = "198.51.100.9:1";
+    for (unsigned i = 0; i < Guesses::kAllowed; ++i) {
+        must(as("guess" + std::to_string(i), "GET", "/v1/zones"), 401);
+    }
+    const Answer locked = as("another", "GET", "/v1/zones");
+    must(locked, 429);
+    EXPECT_GT(std::stoi(locked.header("retry-after")), 0);
+    EXPECT_LE(std::stoi(locked.header("retry-after")), Guesses::kLockOut.count());
+    // The right one too: else it would still be told from wrong ones.
+    must(as(good, "GET", "/v1/zones"), 429);
+    must(ask("POST", "/v1/session", R"({"token":")" + good + "\"}"), 429);
+    must(ask("GET", "/healthz"), 200);
+    // Nobody else suffers.
+    remote_ = "198.51.100.10:1";
+    must(as(good, "GET", "/v1/zones"), 200);
+    EXPECT_NE(ask("GET", "/metrics").body.find("limit=\"token_guesses\"} 3"), std::string::npos);
+}
+
+TEST(Guesses, FadeAndAreForgotten) {
+    Guesses guesses;
+    const auto digest = [](unsigned i) { return sha256(std::to_string(i)); };
+    base::MonoTime now{};
+    const base::IpAddress one = *base::IpAddress::parse("2001:db8::1");
+    // The same wrong token again and again is no guess.
+    for (unsigned i = 0; i < 1000; ++i) guesses.wrong(one, digest(0), now);
+    EXPECT_FALSE(guesses.locked(one, now));
+    // Slowly for ever.
+    for (unsigned i = 1; i < 1000; ++i) {
+        guesses.wrong(one, digest(i), now);
+        now += Guesses::kFade;
+    }
+    EXPECT_FALSE(guesses.locked(one, now));
+    for (unsigned i = 1000; i < 1000 + Guesses::kAllowed; ++i) guesses.wrong(one, digest(i), now);
+    EXPECT_TRUE(guesses.locked(one, now));
+    EXPECT_TRUE(guesses.locked(*base::IpAddress::parse("2001:db8::2"), now));  // the same site
+    EXPECT_FALSE(guesses.locked(*base::IpAddress::parse("2001:db8:0:1::1"), now));
+    EXPECT_FALSE(guesses.locked(one, now + Guesses::kLockOut));
+    // Many sources: memory is bounded, and the oldest are forgotten.
+    for (unsigned i = 0; i < Guesses::kMaxSources; ++i) {
+        const std::uint8_t octets[4] = {10, 0, static_cast<std::uint8_t>(i >> 8),
+                                        static_cast<std::uint8_t>(i)};
+        guesses.wrong(base::IpAddress::v4(octets), digest(i), now + std::chrono::seconds(1));
+    }
+    EXPECT_FALSE(guesses.locked(one, now));
+}
+
+}  // namespace
+}  // namespace admin
