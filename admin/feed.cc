@@ -146,13 +146,16 @@ void Feed::take_limits(base::MonoTime now) {
         const std::string id = next_id();
         ++sequence_;
         ++events_;
-        std::shared_ptr<const FeedMessage> message;
+        std::array<std::shared_ptr<const FeedMessage>, kPrivacyLevels> messages;
         for (auto& entry : subscribers_) {
             if (!entry.second.filter.matches(event)) continue;
+            const Privacy privacy = entry.second.privacy;
+            auto& message = messages[static_cast<std::size_t>(privacy)];
             if (!message) {
                 message = std::make_shared<const FeedMessage>(FeedMessage{
-                    id, limit_event_json(event, time,
-                                         {.id = id, .node = sources_.node, .listener = {}})});
+                    id,
+                    limit_event_json(event, time, {.id = id, .node = sources_.node, .listener = {}},
+                                     {.privacy = privacy, .key = mask_key_})});
             }
             push(entry.second, message);
         }

@@ -136,22 +136,47 @@ std::vector<std::string_view> flag_names(std::uint16_t flags) {
     return names;
 }
 
+// What Privacy::Truncate shows.
+constexpr unsigned kShownV4 = 24;
+constexpr unsigned kShownV6 = 48;
+
 base::IpPrefix truncated(const base::IpAddress& address, unsigned v4, unsigned v6) {
     const unsigned length = std::min(address.is_v4() ? v4 : v6, address.bits());
     return {address.masked(length), static_cast<std::uint8_t>(length)};
 }
 
-std::string masked_address(const base::IpAddress& address, const ClientMask& mask) {
+std::string mark_of(const std::string& text, const ClientMask& mask) {
     constexpr std::size_t kMarkOctets = 8;
+    const Digest digest = sha256(std::string(mask.key) + text);
+    return base::to_hex(base::Octets(digest).first(kMarkOctets));
+}
+
+// Empty: it is not shown.
+std::string masked_prefix(const base::IpPrefix& prefix, const ClientMask& mask) {
+    switch (mask.privacy) {
+        case Privacy::Full:
+            return prefix.to_text();
+        case Privacy::Truncate: {
+            const unsigned length = prefix.length;
+            return truncated(prefix.address, std::min(length, kShownV4), std::min(length, kShownV6))
+                .to_text();
+        }
+        case Privacy::Hash:
+            return mark_of(prefix.to_text(), mask);
+        case Privacy::None:
+            break;
+    }
+    return {};
+}
+
+std::string masked_address(const base::IpAddress& address, const ClientMask& mask) {
     switch (mask.privacy) {
         case Privacy::Full:
             return address.to_text();
         case Privacy::Truncate:
-            return truncated(address, 24, 48).to_text();
-        case Privacy::Hash: {
-            const Digest digest = sha256(std::string(mask.key) + address.to_text());
-            return base::to_hex(base::Octets(digest).first(kMarkOctets));
-        }
+            return truncated(address, kShownV4, kShownV6).to_text();
+        case Privacy::Hash:
+            return mark_of(address.to_text(), mask);
         case Privacy::None:
             break;
     }
@@ -187,8 +212,8 @@ void write_edns(Line& line, const FeedEvent& event, const ClientMask& mask) {
         const unsigned length = edns->subnet->source_length;
         const bool full = mask.privacy == Privacy::Full;
         const base::IpPrefix subnet =
-            truncated(edns->subnet->address, full ? length : std::min(length, 24U),
-                      full ? length : std::min(length, 48U));
+            truncated(edns->subnet->address, full ? length : std::min(length, kShownV4),
+                      full ? length : std::min(length, kShownV6));
         line.open("ecs");
         line.text("prefix", subnet.address.to_text() + '/' + std::to_string(subnet.length));
         event.ecs_scope ? line.number("scope", *event.ecs_scope) : line.null("scope");
@@ -281,7 +306,7 @@ std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
 }
 
 std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
-                             const FeedOrigin& origin) {
+                             const FeedOrigin& origin, const ClientMask& mask) {
     Line line;
     line.begin();
     line.number("schema", 1);
@@ -290,7 +315,7 @@ std::string limit_event_json(const server::LimitEvent& event, base::WallTime tim
     line.text("ts", base::format_rfc3339(time));
     line.text("node", origin.node);
     line.text("limit", event.limit);
-    line.text_or_null("prefix", event.prefix ? event.prefix->to_text() : std::string());
+    line.text_or_null("prefix", event.prefix ? masked_prefix(*event.prefix, mask) : std::string());
     line.text_or_null("kind", event.kind);
     line.number("times", event.times);
     line.end();

@@ -52,8 +52,9 @@ struct FeedOrigin {
 };
 
 /// What a subscriber may see of clients. Truncate: their prefix (/24, /48). Hash: a mark that is
-/// the same for the same address, as long as the server runs. None: nothing. In neither of the last
-/// two a client subnet (ECS) is shown, and where a client is on the map only in Full.
+/// the same for the same address or limited prefix, as long as the server runs. None: nothing. In
+/// neither of the last two a client subnet (ECS) is shown, and where a client is on the map only in
+/// Full.
 struct ClientMask {
     Privacy privacy = Privacy::Full;
     std::string_view key = {};  // of the hash
@@ -64,7 +65,7 @@ struct ClientMask {
                                            const zones::Location& location,
                                            const ClientMask& mask = {});
 [[nodiscard]] std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
-                                           const FeedOrigin& origin);
+                                           const FeedOrigin& origin, const ClientMask& mask = {});
 [[nodiscard]] std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& origin);
 
 }  // namespace admin

@@ -321,6 +321,47 @@ TEST_F(FeedTest, LimitsAreOneEventAPrefixAndSecond) {
     EXPECT_FALSE(limits_.active());
 }
 
+// A token that does not show clients shows no limited prefixes either.
+TEST_F(FeedTest, LimitsShowClientsAsFarAsTheTokenGoes) {
+    const Privacy levels[] = {Privacy::Full, Privacy::Truncate, Privacy::Hash, Privacy::None};
+    Listener listeners[kPrivacyLevels];
+    for (std::size_t i = 0; i < kPrivacyLevels; ++i) {
+        ASSERT_TRUE(
+            feed_.subscribe(listeners[i], filter({{"topics", "limit"}}), levels[i]));
+    }
+    limits_.note(limited("192.0.2.128/28", 7));
+    feed_.tick();
+    const auto prefix = [&](std::size_t level) {
+        const Listener& listener = listeners[level];
+        if (listener.lines.size() != 1) return std::string("(not one event)");
+        const Json event = *Json::parse(listener.lines[0]);
+        EXPECT_EQ(event.find("times")->as_integer(), 7);
+        return event.find("prefix")->dump();
+    };
+    EXPECT_EQ(prefix(0), R"("192.0.2.128/28")");
+    EXPECT_EQ(prefix(1), R"("192.0.2.0/24")");
+    EXPECT_EQ(prefix(2).size(), 18U);
+    EXPECT_EQ(listeners[2].lines[0].find("192.0"), std::string::npos);
+    EXPECT_EQ(prefix(3), "null");
+    for (Listener& listener : listeners) feed_.unsubscribe(listener);
+}
+
+TEST(FeedEvent, LimitedPrefixesAreShownAsFarAsTheTokenGoes) {
+    const auto shown = [](std::string_view prefix, Privacy privacy, std::string_view key = "k") {
+        const std::string line =
+            limit_event_json(limited(prefix, 1), base::from_unix_us(0),
+                             {.id = "a.1", .node = "n", .listener = {}}, {privacy, key});
+        return Json::parse(line)->find("prefix")->dump();
+    };
+    EXPECT_EQ(shown("2001:db8:1:2300::/56", Privacy::Full), R"("2001:db8:1:2300::/56")");
+    EXPECT_EQ(shown("2001:db8:1:2300::/56", Privacy::Truncate), R"("2001:db8:1::/48")");
+    EXPECT_EQ(shown("192.0.0.0/16", Privacy::Truncate), R"("192.0.0.0/16")");
+    const std::string mark = shown("192.0.2.0/24", Privacy::Hash);
+    EXPECT_EQ(shown("192.0.2.0/24", Privacy::Hash), mark);
+    EXPECT_NE(shown("192.0.3.0/24", Privacy::Hash), mark);
+    EXPECT_NE(shown("192.0.2.0/24", Privacy::Hash, "other"), mark);
+}
+
 TEST_F(FeedTest, MorePrefixesThanFitAreCounted) {
     Listener all;
     ASSERT_TRUE(feed_.subscribe(all, filter({{"topics", "limit"}})));
