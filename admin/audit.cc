@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,9 +76,14 @@ struct Audit::File {
             return failed();
         }
         const net::Descriptor file(
-            open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+            open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
         if (file.get() < 0) return failed();
-        std::string_view left = lines;
+        // A line that a crash or a full disk cut off must not spoil the next one.
+        const off_t size = lseek(file.get(), 0, SEEK_END);
+        char last = '\n';
+        if (size > 0 && pread(file.get(), &last, 1, size - 1) != 1) return failed();
+        const std::string whole = last == '\n' ? lines : '\n' + lines;
+        std::string_view left = whole;
         while (!left.empty()) {
             const ssize_t wrote = write(file.get(), left.data(), left.size());
             if (wrote < 0 && errno == EINTR) continue;
@@ -94,6 +100,17 @@ Audit::Audit(std::string directory, Background& background)
 }
 
 Audit::~Audit() = default;
+
+void Audit::note(const Reply& reply, const net::Peer& peer, Entry entry) {
+    if (reply.status != 401 && reply.status != 403 && reply.status != 429) return;
+    entry.time = base::wall_now();
+    entry.status = reply.status;
+    entry.from = peer.local_socket ? "uid:" + std::to_string(peer.uid) : peer.remote.to_text();
+    const auto document = Json::parse(reply.body);
+    const Json* detail = document ? document->find("detail") : nullptr;
+    if (detail != nullptr && detail->as_string() != nullptr) entry.detail = *detail->as_string();
+    refused(std::move(entry));
+}
 
 void Audit::refused(Entry entry) {
     ++total_;
@@ -123,6 +140,10 @@ void Audit::refused(Entry entry) {
     if (unwritten_ > 0) line.set("unwritten", unwritten_);
 
     const std::lock_guard lock(file_->mutex);
+    if (file_->waiting.size() >= kMaxWaiting) {
+        ++unwritten_;
+        return;
+    }
     file_->waiting += line.dump() + '\n';
     if (file_->writing) return;
     file_->writing = true;
@@ -149,7 +170,7 @@ base::Result<std::vector<Audit::Line>> Audit::read(const std::string& directory,
             const std::string_view line = std::string_view(text).substr(start, stop - start);
             end = start;
             const std::uint64_t id = id_of(line);
-            if (id == 0 || (before != 0 && id >= before)) continue;
+            if (id == 0 || (before != 0 && id >= before) || !Json::parse(line)) continue;
             out.push_back({id, std::string(line)});
         }
         if (out.size() >= limit) break;

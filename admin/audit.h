@@ -8,10 +8,12 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "net/peer.h"
 
 namespace admin {
 
 class Background;
+struct Reply;
 
 /// The requests that were refused (401, 403, 429): who wanted what. What was done stands in the
 /// journal, with its author.
@@ -25,6 +27,7 @@ class Audit {
     static constexpr double kBurst = 1000;        // entries at once...
     static constexpr double kPerSecond = 20;      // ...and in the long run; others are counted
     static constexpr std::size_t kMaxText = 256;  // octets of a member that strangers wrote
+    static constexpr std::size_t kMaxWaiting = std::size_t{1} << 20;  // octets, for a slow disk
 
     struct Entry {
         base::WallTime time{};
@@ -39,11 +42,13 @@ class Audit {
     Audit& operator=(const Audit&) = delete;
 
     void refused(Entry entry);
+    /// The same of a reply, if it is a refusal; the entry says who, method, path and request id.
+    void note(const Reply& reply, const net::Peer& peer, Entry entry);
     /// Refused requests so far, and those of them that were too many to be written.
     [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
     [[nodiscard]] std::uint64_t unwritten() const noexcept { return unwritten_; }
 
-    /// One line of the log. Ids grow.
+    /// One line of the log; what a crash cut off is none. Ids grow.
     struct Line {
         std::uint64_t id = 0;  // its time in microseconds since 1970
         std::string json;

@@ -61,21 +61,16 @@ struct Live {
     void note_refusal(const Reply& reply) const;
 };
 
-// For the audit log: who was not let do what.
 void Live::note_refusal(const Reply& reply) const {
-    if (reply.status != 401 && reply.status != 403 && reply.status != 429) return;
-    Audit::Entry entry;
-    entry.time = base::wall_now();
-    entry.status = reply.status;
-    entry.who = who;
-    entry.from = peer.local_socket ? "uid:" + std::to_string(peer.uid) : peer.remote.to_text();
-    entry.method = method;
-    entry.path = path;
-    entry.request_id = request_id;
-    const auto document = Json::parse(reply.body);
-    const Json* detail = document ? document->find("detail") : nullptr;
-    if (detail != nullptr && detail->as_string() != nullptr) entry.detail = *detail->as_string();
-    context.audit.refused(std::move(entry));
+    context.audit.note(reply, peer,
+                       {.time = {},
+                        .status = 0,
+                        .who = who,
+                        .from = {},
+                        .method = method,
+                        .path = path,
+                        .request_id = request_id,
+                        .detail = {}});
 }
 
 void Live::send(Reply reply, bool close) {

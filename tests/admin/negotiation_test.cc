@@ -1,6 +1,7 @@
 // What every resource has in common: codings, media types, other sites' pages, refusals.
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
 
 #include "net/content_coding.h"
@@ -220,11 +221,50 @@ TEST(Audit, IsBoundedAndSurvivesWhatWasCutOff) {
     ASSERT_TRUE(older);
     EXPECT_GE(older->size(), 900U);
     EXPECT_LT(older->front().id, newest->back().id);
-    // A crash in the middle of a line.
-    std::ofstream(directory.path + "/audit.log", std::ios::app) << "{\"id\":99999999999999999,\"ti";
+    // A crash in the middle of a line, and one that came together with another one.
+    std::ofstream(directory.path + "/audit.log", std::ios::app)
+        << "{\"id\":99999999999999998,\"ti{\"id\":3}\n{\"id\":99999999999999999,\"ti";
     const auto again = Audit::read(directory.path, 0, 1);
     ASSERT_TRUE(again);
     EXPECT_EQ(again->at(0).id, newest->at(0).id);
+    // It spoils no later line.
+    {
+        Background background;
+        Audit audit(directory.path, background);
+        Audit::Entry entry;
+        entry.time = base::from_unix_us(1867614400000000);
+        entry.status = 403;
+        audit.refused(std::move(entry));
+    }
+    const auto later = Audit::read(directory.path, 0, 2);
+    ASSERT_TRUE(later);
+    EXPECT_EQ(later->at(0).id, 1867614400000000U);
+    EXPECT_EQ(later->at(1).id, newest->at(0).id);
+}
+
+TEST(Audit, WaitsForASlowDiskInBoundedMemory) {
+    fakes::TemporaryDirectory directory;
+    Background background;
+    std::promise<void> gate;
+    const std::shared_future<void> open = gate.get_future().share();
+    for (std::size_t i = 0; i < Background::kThreads; ++i) {
+        background.run([open] { open.wait(); });
+    }
+    Audit audit(directory.path, background);
+    const std::string wide(Audit::kMaxText, '\x01');  // six octets each in JSON
+    for (int i = 0; i < 500; ++i) {
+        audit.refused({.time = base::from_unix_us(1),
+                       .status = 401,
+                       .who = wide,
+                       .from = {},
+                       .method = wide,
+                       .path = wide,
+                       .request_id = {},
+                       .detail = wide});
+    }
+    EXPECT_GT(audit.unwritten(), 300U);
+    EXPECT_LT(audit.unwritten(), 400U);
+    gate.set_value();
 }
 
 }  // namespace
