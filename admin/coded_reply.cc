@@ -1,6 +1,7 @@
 #include "admin/coded_reply.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,9 @@ namespace {
 
 // More at a time would hold up the loop.
 constexpr std::size_t kPieceOctets = std::size_t{64} << 10;
+// A body up to this is compressed at once, and so no compressor waits for a client that reads
+// slowly or not at all.
+constexpr std::size_t kAtOnceOctets = 4 * kPieceOctets;
 
 bool compressible(std::string_view type) {
     type = type.substr(0, type.find(';'));
@@ -24,7 +28,15 @@ class CodedBody {
   public:
     CodedBody(std::unique_ptr<net::Compressor> compressor, std::string body,
               std::function<base::Result<std::string>()> more)
-        : compressor_(std::move(compressor)), body_(std::move(body)), more_(std::move(more)) {}
+        : compressor_(std::move(compressor)), body_(std::move(body)), more_(std::move(more)) {
+        ++waiting;
+    }
+    ~CodedBody() { --waiting; }
+    CodedBody(const CodedBody&) = delete;
+    CodedBody& operator=(const CodedBody&) = delete;
+
+    // How many there are.
+    static inline std::atomic<std::size_t> waiting{0};
 
     base::Result<std::string> next() {
         std::string out;
@@ -88,11 +100,23 @@ void encode_reply(Reply& reply, const net::HeaderList& request) {
     vary_by(reply.headers, "accept-encoding");
     if (coding == net::ContentCoding::Identity) return;
     if (!reply.more && reply.body.size() < kMinCodedOctets) return;
+    const bool at_once = !reply.more && reply.body.size() <= kAtOnceOctets;
+    if (!at_once && CodedBody::waiting >= kMaxCodedBodies) return;
     auto compressor = net::Compressor::make(coding);
     if (!compressor) return;  // short of memory: as it is
+    std::string coded;
+    if (at_once) {
+        const bool done =
+            compressor->add(base::as_octets(reply.body), coded) && compressor->finish(coded);
+        if (!done) return;
+    }
     reply.headers.set("content-encoding", net::to_text(coding));
     if (const auto etag = reply.headers.get("etag")) {
         reply.headers.set("etag", coded_etag(*etag, coding));
+    }
+    if (at_once) {
+        reply.body = std::move(coded);
+        return;
     }
     auto body = std::make_shared<CodedBody>(std::move(compressor), std::move(reply.body),
                                             std::move(reply.more));

@@ -4,6 +4,7 @@
 #include <future>
 #include <thread>
 
+#include "admin/coded_reply.h"
 #include "net/content_coding.h"
 #include "tests/admin/api_fixture.h"
 
@@ -43,7 +44,7 @@ TEST_F(NegotiationTest, LargeBodiesAreCompressed) {
         EXPECT_EQ(coded.header("content-encoding"), row.coding);
         EXPECT_TRUE(coded.body.starts_with(row.magic)) << row.coding;
         EXPECT_LT(coded.body.size() * 4, plain.body.size());
-        EXPECT_EQ(coded.header("content-length"), "");
+        EXPECT_EQ(coded.header("content-length"), std::to_string(coded.body.size()));
     }
     EXPECT_EQ(ask("GET", url, "", {{"accept-encoding", "gzip;q=0"}}).header("content-encoding"),
               "");
@@ -52,10 +53,36 @@ TEST_F(NegotiationTest, LargeBodiesAreCompressed) {
                               {{"accept", "text/dns"}, {"accept-encoding", "gzip"}});
     must(master, 200);
     EXPECT_EQ(master.header("content-encoding"), "gzip");
+    EXPECT_EQ(master.header("content-length"), "");
     EXPECT_NE(master.header("vary").find("accept"), std::string::npos);
     // What is tiny is not worth it; what is secret is not mixed with what others wrote.
     EXPECT_EQ(ask("GET", "/v1/zones", "", {{"accept-encoding", "gzip"}}).header("content-encoding"),
               "");
+}
+
+// A client that asks for much and reads nothing must not make the server hold a compressor each.
+TEST_F(NegotiationTest, CompressorsAreBounded) {
+    const net::HeaderList request = head("GET", "/", {{"accept-encoding", "zstd"}}).headers;
+    const auto pulled = [&] {
+        Reply reply = Reply::json(200, "");
+        reply.more = [] { return std::string("x"); };
+        encode_reply(reply, request);
+        return reply;
+    };
+    std::vector<Reply> held;
+    for (std::size_t i = 0; i < kMaxCodedBodies; ++i) {
+        held.push_back(pulled());
+        EXPECT_EQ(held.back().headers.get("content-encoding"), "zstd");
+    }
+    EXPECT_FALSE(pulled().headers.get("content-encoding"));
+    // A body that is there whole needs none that stays.
+    Reply whole = Reply::json(200, std::string(50000, ' '));
+    encode_reply(whole, request);
+    EXPECT_EQ(whole.headers.get("content-encoding"), "zstd");
+    EXPECT_FALSE(whole.more);
+    EXPECT_LT(whole.body.size(), 1000U);
+    held.pop_back();
+    EXPECT_TRUE(pulled().headers.get("content-encoding"));
 }
 
 TEST_F(NegotiationTest, TagsTellCodingsApart) {
