@@ -156,8 +156,12 @@ void list_changes(Context& context, const Request& request, const Respond& respo
     const auto filter = filter_of(request);
     if (!filter) return respond(filter.error());
     const Rights& rights = *request.principal.rights;
-    if (!rights.everything(Verb::Read) &&
-        !(filter->zone && rights.zone(Verb::Read, *filter->zone))) {
+    const auto& resource = filter->resource;
+    const bool within =
+        filter->zone && rights.zone(Verb::Read, *filter->zone) &&
+        (!resource || (resource->kind != zones::ChangeFilter::Resource::Kind::Document &&
+                       resource->zone == *filter->zone));
+    if (!rights.everything(Verb::Read) && !within) {
         return respond(forbidden(request, "read changes but those of its zones: ?zone="));
     }
     zones::Revision before = 0;

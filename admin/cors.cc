@@ -30,6 +30,13 @@ bool allowed_origin(const std::vector<std::string>& origins, std::string_view or
                        [&](const std::string& one) { return one == "*" || one == origin; });
 }
 
+bool foreign_origin(const net::RequestHead& head) {
+    const std::string_view origin = head.headers.get("origin").value_or("");
+    if (origin.empty()) return false;
+    const std::size_t scheme = origin.find("://");
+    return scheme == std::string_view::npos || origin.substr(scheme + 3) != head.authority;
+}
+
 void add_cors(const std::vector<std::string>& origins, const net::HeaderList& request,
               net::HeaderList& response) {
     if (origins.empty()) return;

@@ -13,6 +13,10 @@ namespace admin {
 /// browser's are never allowed. An origin is allowed as it stands in the list, or all by "*".
 [[nodiscard]] bool allowed_origin(const std::vector<std::string>& origins, std::string_view origin);
 
+/// Is this from a page of another site? Browsers send Origin with WebSockets and writes, and let
+/// the server decide (RFC 6455, 10.2); others send none.
+[[nodiscard]] bool foreign_origin(const net::RequestHead& head);
+
 /// Adds what a browser wants to see before it shows an answer to the page that asked, and Vary.
 void add_cors(const std::vector<std::string>& origins, const net::HeaderList& request,
               net::HeaderList& response);

@@ -21,7 +21,7 @@ Feed::~Feed() {
     switch_taps();
 }
 
-bool Feed::subscribe(FeedSubscriber& subscriber, FeedFilter filter, Privacy privacy) {
+bool Feed::subscribe(FeedSubscriber& subscriber, FeedFilter filter, FeedGrant grant) {
     const auto known = subscribers_.find(&subscriber);
     if (known != subscribers_.end()) {
         known->second.filter = std::move(filter);
@@ -33,8 +33,8 @@ bool Feed::subscribe(FeedSubscriber& subscriber, FeedFilter filter, Privacy priv
         }
         Subscription subscription;
         subscription.filter = std::move(filter);
-        subscription.privacy = privacy;
-        subscription.last_sent = base::mono_now();
+        subscription.grant = std::move(grant);
+        subscription.last_sent = subscription.last_held = base::mono_now();
         subscribers_.emplace(&subscriber, std::move(subscription));
     }
     switch_taps();
@@ -59,7 +59,20 @@ void Feed::disown(FeedSubscriber& subscriber) {
 void Feed::end() {
     std::vector<FeedSubscriber*> all;
     for (auto& entry : subscribers_) all.push_back(entry.first);
-    for (FeedSubscriber* subscriber : all) subscriber->end();
+    for (FeedSubscriber* subscriber : all) subscriber->end(FeedEnd::Stopping);
+}
+
+void Feed::check_grants(base::MonoTime now) {
+    std::vector<FeedSubscriber*> revoked;
+    for (auto& entry : subscribers_) {
+        Subscription& one = entry.second;
+        if (!one.grant.holds || now - one.last_held < kGrantEvery) continue;
+        one.last_held = now;
+        if (!one.grant.holds()) revoked.push_back(entry.first);
+    }
+    for (FeedSubscriber* subscriber : revoked) {
+        if (subscribers_.find(subscriber) != subscribers_.end()) subscriber->end(FeedEnd::Revoked);
+    }
 }
 
 void Feed::switch_taps() {
@@ -120,7 +133,7 @@ void Feed::take(const server::TapEvent& tap) {
     std::array<std::shared_ptr<const FeedMessage>, kPrivacyLevels> messages;
     for (auto& entry : subscribers_) {
         if (!entry.second.filter.matches(event)) continue;
-        const Privacy privacy = entry.second.privacy;
+        const Privacy privacy = entry.second.grant.privacy;
         std::shared_ptr<const FeedMessage>& message = messages[static_cast<std::size_t>(privacy)];
         if (!message) {
             const std::string_view listener =
@@ -149,7 +162,7 @@ void Feed::take_limits(base::MonoTime now) {
         std::array<std::shared_ptr<const FeedMessage>, kPrivacyLevels> messages;
         for (auto& entry : subscribers_) {
             if (!entry.second.filter.matches(event)) continue;
-            const Privacy privacy = entry.second.privacy;
+            const Privacy privacy = entry.second.grant.privacy;
             auto& message = messages[static_cast<std::size_t>(privacy)];
             if (!message) {
                 message = std::make_shared<const FeedMessage>(FeedMessage{
@@ -181,6 +194,7 @@ void Feed::push(Subscription& subscription, const std::shared_ptr<const FeedMess
 }
 
 void Feed::tick() {
+    check_grants(base::mono_now());
     view_names_.clear();  // views may have been renamed since
     locations_ = sources_.geo ? sources_.geo() : nullptr;
     for (server::Tap* tap : sources_.taps) {

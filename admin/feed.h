@@ -26,6 +26,12 @@ struct FeedMessage {
 };
 using FeedBatch = std::vector<std::shared_ptr<const FeedMessage>>;
 
+/// Why a subscription ends.
+enum class FeedEnd : std::uint8_t {
+    Stopping,  // the server stops
+    Revoked,   // its grant does not hold any more
+};
+
 /// One carrier's end of a subscription (WebSocket, SSE, NDJSON). The feed calls it on the admin
 /// loop.
 class FeedSubscriber {
@@ -38,8 +44,14 @@ class FeedSubscriber {
     virtual void send(const FeedBatch& batch, std::uint64_t dropped) = 0;
     /// Nothing was sent for kHeartbeat.
     virtual void heartbeat() = 0;
-    /// The server stops.
-    virtual void end() = 0;
+    virtual void end(FeedEnd why) = 0;
+};
+
+/// What a subscriber may see, and for how long.
+struct FeedGrant {
+    Privacy privacy = Privacy::Full;
+    /// Asked every kGrantEvery; after a "no" the subscriber is ended. Empty: for good.
+    std::function<bool()> holds = {};
 };
 
 /// Where the feed's events come from; a test gives its own.
@@ -61,6 +73,7 @@ class Feed {
     static constexpr std::chrono::seconds kHeartbeat{10};
     static constexpr std::chrono::seconds kLimitsEvery{
         1};  // what a limit does to a prefix is one event
+    static constexpr std::chrono::seconds kGrantEvery{1};
     static constexpr std::size_t kMaxSubscribers = 256;
     static constexpr std::size_t kQueueEvents = 4096;                  // per subscriber
     static constexpr std::size_t kQueueOctets = std::size_t{4} << 20;  // per subscriber
@@ -74,7 +87,7 @@ class Feed {
 
     /// False: there are kMaxSubscribers already. Called again it only changes the filter.
     [[nodiscard]] bool subscribe(FeedSubscriber& subscriber, FeedFilter filter,
-                                 Privacy privacy = Privacy::Full);
+                                 FeedGrant grant = {});
     void unsubscribe(FeedSubscriber& subscriber);
     /// Keeps a subscriber that nobody else owns until `disown`, which destroys it.
     void own(std::unique_ptr<FeedSubscriber> subscriber);
@@ -96,14 +109,16 @@ class Feed {
   private:
     struct Subscription {
         FeedFilter filter;
-        Privacy privacy = Privacy::Full;
+        FeedGrant grant;
         std::deque<std::shared_ptr<const FeedMessage>> queue;
         std::size_t queued_octets = 0;
         std::uint64_t dropped = 0;  // not told yet
         base::MonoTime last_sent{};
+        base::MonoTime last_held{};  // its grant
     };
 
     void switch_taps();
+    void check_grants(base::MonoTime now);
     void take(const server::TapEvent& tap);
     void take_limits(base::MonoTime now);
     void push(Subscription& subscription, const std::shared_ptr<const FeedMessage>& message);

@@ -1,7 +1,10 @@
 // /v1/feed: one event model over WebSocket (RFC 6455), server-sent events (HTML Living Standard)
 // and newline-delimited JSON.
 #include <algorithm>
+#include <utility>
 
+#include "admin/access.h"
+#include "admin/audit.h"
 #include "admin/cors.h"
 #include "admin/feed.h"
 #include "admin/front.h"
@@ -76,10 +79,10 @@ class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
         const std::string out = sse_ ? std::string(":\n\n") : event.dump() + "\n";
         exchange_->write(base::as_octets(out));
     }
-    void end() override {
+    void end(FeedEnd /*why*/) override {
         feed_.unsubscribe(*this);
-        if (exchange_ != nullptr) exchange_->finish();
-        exchange_ = nullptr;
+        net::HttpExchange* exchange = std::exchange(exchange_, nullptr);
+        if (exchange != nullptr) exchange->finish();  // may destroy this
     }
 
     // HttpStream
@@ -106,12 +109,12 @@ class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
 // Lives until the WebSocket is closed, longer than the exchange it came from; the feed owns it.
 class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListener {
   public:
-    WebSocketCarrier(Feed& feed, Privacy privacy) : feed_(feed), privacy_(privacy) {}
+    WebSocketCarrier(Feed& feed, FeedGrant grant) : feed_(feed), grant_(std::move(grant)) {}
 
     void attach(net::WebSocket* socket) { socket_ = socket; }
 
     void subscribe(FeedFilter filter) {
-        if (!feed_.subscribe(*this, std::move(filter), privacy_)) {
+        if (!feed_.subscribe(*this, std::move(filter), grant_)) {
             socket_->close(1013, "too many subscribers");  // try again later
             return;
         }
@@ -138,13 +141,19 @@ class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListe
         socket_->send(base::as_octets(out), true);
     }
     void heartbeat() override {}  // the WebSocket pings
-    void end() override {
+    void end(FeedEnd why) override {
         feed_.unsubscribe(*this);
-        socket_->close(1001, "the server stops");
+        ended_ = true;
+        constexpr std::uint16_t kGoingAway = 1001;
+        constexpr std::uint16_t kPolicyViolation = 1008;
+        why == FeedEnd::Stopping
+            ? socket_->close(kGoingAway, "the server stops")
+            : socket_->close(kPolicyViolation, "what let you in is not valid any more");
     }
 
     // WebSocketListener
     void on_message(base::Octets payload, bool text) override {
+        if (ended_) return;
         if (!text) return refuse("messages are JSON text");
         const auto message = Json::parse(base::as_text(payload));
         if (!message) return refuse(message.error().message);
@@ -154,7 +163,7 @@ class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListe
         }
         auto filter = FeedFilter::parse(*message);
         if (!filter) return refuse(filter.error().message);
-        if (tells_clients_apart(*filter, privacy_)) return refuse(std::string(kNotByClient));
+        if (tells_clients_apart(*filter, grant_.privacy)) return refuse(std::string(kNotByClient));
         subscribe(std::move(*filter));
     }
     void on_closed(std::uint16_t /*code*/, std::string_view /*reason*/) override {
@@ -171,8 +180,9 @@ class WebSocketCarrier final : public FeedSubscriber, public net::WebSocketListe
     }
 
     Feed& feed_;
-    const Privacy privacy_;
+    const FeedGrant grant_;
     net::WebSocket* socket_ = nullptr;
+    bool ended_ = false;
 };
 
 // After a WebSocket or an error: nothing of this exchange is left to do.
@@ -182,13 +192,24 @@ class DoneStream final : public net::HttpStream {
     void on_end(const net::HeaderList& /*trailers*/) override {}
 };
 
-std::unique_ptr<net::HttpStream> refuse(net::HttpExchange& exchange, const Request& request,
-                                        Reply reply) {
+std::unique_ptr<net::HttpStream> refuse(Context& context, net::HttpExchange& exchange,
+                                        const Request& request, Reply reply) {
+    context.audit.note(reply, request.head.peer,
+                       {.time = {},
+                        .status = 0,
+                        .who = request.principal.name,
+                        .from = {},
+                        .method = request.head.method,
+                        .path = request.head.path,
+                        .request_id = request.id,
+                        .detail = {}});
     net::ResponseHead head;
     head.status = reply.status;
     head.headers = std::move(reply.headers);
     head.headers.set("cache-control", "no-store");
+    head.headers.set("x-content-type-options", "nosniff");
     head.headers.set("x-request-id", request.id);
+    add_cors(context.service.config().cors_origins, request.head.headers, head.headers);
     head.headers.set("content-length", std::to_string(reply.body.size()));
     const bool bodiless = request.head.method == "HEAD";
     exchange.respond(head, bodiless);
@@ -199,15 +220,24 @@ std::unique_ptr<net::HttpStream> refuse(net::HttpExchange& exchange, const Reque
     return std::make_unique<DoneStream>();
 }
 
-// A page of another site must not open a WebSocket with the browser's cookie: browsers send
-// Origin and let the server decide (RFC 6455, 10.2).
-bool foreign_origin(const net::RequestHead& head, const std::vector<std::string>& allowed) {
-    const std::string_view origin = head.headers.get("origin").value_or("");
-    if (origin.empty()) return false;  // not a browser
-    if (allowed_origin(allowed, origin)) return false;
-    const std::size_t scheme = origin.find("://");
-    if (scheme == std::string_view::npos) return true;
-    return origin.substr(scheme + 3) != head.authority;
+// A page of another site must not open a WebSocket by what the browser sends along unasked, not
+// even one that may use the API: it may with a token alone.
+bool may_upgrade(const Request& request, const std::vector<std::string>& allowed) {
+    if (!foreign_origin(request.head)) return true;
+    if (request.principal.by_cookie || request.principal.by_certificate) return false;
+    return allowed_origin(allowed, request.head.headers.get("origin").value_or(""));
+}
+
+// The feed is open for long: who is let in now must be let in all the while.
+FeedGrant grant_of(Context& context, const Request& request) {
+    FeedGrant grant;
+    grant.privacy = request.principal.privacy;
+    grant.holds = [&context, head = request.head, privacy = grant.privacy] {
+        const auto now = authenticate(context, head);
+        if (!now) return true;  // locked out for guesses, which says nothing of this one
+        return !now->name.empty() && now->rights->everything(Verb::Read) && now->privacy == privacy;
+    };
+    return grant;
 }
 
 }  // namespace
@@ -224,28 +254,31 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
         }
     }
     auto filter = FeedFilter::parse(pairs);
-    if (!filter) return refuse(exchange, request, problem(422, filter.error().message));
-    const Privacy privacy = request.principal.privacy;
-    if (tells_clients_apart(*filter, privacy)) {
-        return refuse(exchange, request, problem(403, kNotByClient));
+    if (!filter) return refuse(context, exchange, request, problem(422, filter.error().message));
+    const FeedGrant grant = grant_of(context, request);
+    if (tells_clients_apart(*filter, grant.privacy)) {
+        return refuse(context, exchange, request, problem(403, kNotByClient));
     }
     if (context.feed.subscribers() >= Feed::kMaxSubscribers) {
-        return refuse(exchange, request, problem(503, "the feed has too many subscribers"));
+        return refuse(context, exchange, request,
+                      problem(503, "the feed has too many subscribers"));
     }
 
     const std::vector<std::string>& origins = context.service.config().cors_origins;
     const bool upgrade = request.head.headers.has_token("upgrade", "websocket") ||
                          request.head.protocol == "websocket";
     if (upgrade) {
-        if (foreign_origin(request.head, origins)) {
-            return refuse(exchange, request, problem(403, "the Origin is not this server"));
+        if (!may_upgrade(request, origins)) {
+            return refuse(context, exchange, request,
+                          problem(403, "the Origin is not this server"));
         }
         const bool offered = request.head.headers.has_token("sec-websocket-protocol", kSubprotocol);
-        auto carrier = std::make_unique<WebSocketCarrier>(context.feed, privacy);
+        auto carrier = std::make_unique<WebSocketCarrier>(context.feed, grant);
         net::WebSocket* socket =
             exchange.accept_websocket(offered ? kSubprotocol : std::string_view(), *carrier);
         if (socket == nullptr) {
-            return refuse(exchange, request, problem(400, "this is no WebSocket handshake"));
+            return refuse(context, exchange, request,
+                          problem(400, "this is no WebSocket handshake"));
         }
         WebSocketCarrier& attached = *carrier;
         attached.attach(socket);
@@ -258,7 +291,7 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
     const unsigned sse = request.accepts("text/event-stream");
     const unsigned lines = request.accepts("application/x-ndjson");
     if (sse == 0 && lines == 0) {
-        return refuse(exchange, request,
+        return refuse(context, exchange, request,
                       problem(406,
                               "the feed is text/event-stream, application/x-ndjson or a "
                               "WebSocket"));
@@ -267,12 +300,11 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
         Reply reply = Reply::empty(200);
         reply.headers.add("content-type",
                           sse > lines ? "text/event-stream" : "application/x-ndjson");
-        return refuse(exchange, request, std::move(reply));
+        return refuse(context, exchange, request, std::move(reply));
     }
     auto carrier = std::make_unique<StreamCarrier>(context.feed, exchange, sse > lines);
     carrier->start(request, origins, resume);
-    (void)context.feed.subscribe(*carrier, std::move(*filter),
-                                 privacy);  // there is room, see above
+    (void)context.feed.subscribe(*carrier, std::move(*filter), grant);  // there is room, see above
     return carrier;
 }
 

@@ -240,6 +240,10 @@ std::optional<Reply> refusal(const Endpoint& endpoint, const Principal& principa
             return problem(403, "a write with the session cookie needs the X-Meridian-CSRF header");
         }
     }
+    // A browser shows its certificate to whatever page asks for it.
+    if (principal.by_certificate && is_write(head.method) && foreign_origin(head)) {
+        return problem(403, "the Origin is not this server");
+    }
     return std::nullopt;
 }
 
@@ -330,7 +334,7 @@ base::Result<Principal, Reply> authenticate(Context& context, const net::Request
         std::string_view token = authorization.substr(space);
         while (token.starts_with(' ')) token.remove_prefix(1);
         if (scheme != "bearer") return Principal();
-        if (const auto wait = context.tokens.locked_out(head.peer)) {
+        if (const auto wait = context.tokens.locked_out(token, head.peer)) {
             return base::fail(locked_out(*wait));
         }
         return context.tokens.find(token, head.peer).value_or(Principal());
@@ -350,9 +354,10 @@ base::Result<Principal, Reply> authenticate(Context& context, const net::Request
     auto session = context.sessions.find(cookie, base::mono_now());
     if (!session) return Principal();
     if (session->name != kLoginLink) {
-        // A token that was taken away or narrowed takes its sessions with it.
+        // A token that was taken away or narrowed takes its sessions with it, and a new one of the
+        // same name does not bring them back.
         const auto token = context.tokens.by_name(session->name, head.peer);
-        if (!token) return Principal();
+        if (!token || token->token_hash != session->token_hash) return Principal();
         session->rights = token->rights;
         session->privacy = token->privacy;
     }

@@ -11,11 +11,29 @@ base::IpAddress Guesses::key_of(const base::IpAddress& source) {
 }
 
 std::optional<std::chrono::seconds> Guesses::locked(const base::IpAddress& source,
-                                                    base::MonoTime now) {
-    const auto found = sources_.find(key_of(source));
+                                                    const Digest& token, base::MonoTime now) {
+    const base::IpAddress key = key_of(source);
+    const auto found = sources_.find(key);
     if (found == sources_.end() || found->second.locked_until <= now) return std::nullopt;
+    const auto known = known_.find({key, token});
+    if (known != known_.end() && now - known->second < kLately) return std::nullopt;
     ++refused_;
     return std::chrono::ceil<std::chrono::seconds>(found->second.locked_until - now);
+}
+
+void Guesses::right(const base::IpAddress& source, const Digest& token, base::MonoTime now) {
+    const std::pair<base::IpAddress, Digest> key{key_of(source), token};
+    const auto found = known_.find(key);
+    if (found != known_.end()) {
+        found->second = now;
+        return;
+    }
+    if (known_.size() >= kMaxKnown) {
+        known_.erase(
+            std::min_element(known_.begin(), known_.end(),
+                             [](const auto& a, const auto& b) { return a.second < b.second; }));
+    }
+    known_.emplace(key, now);
 }
 
 void Guesses::wrong(const base::IpAddress& source, const Digest& token, base::MonoTime now) {

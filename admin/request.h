@@ -24,6 +24,8 @@ struct Principal {
     std::string name;                      // token name, "uid:0"; empty: nobody
     std::shared_ptr<const Rights> rights;  // never null for somebody (access.h)
     Privacy privacy{};                     // of the feed
+    std::string token_hash;                // of the token behind it; empty: there is none
+    bool by_certificate = false;           // which a browser shows unasked, also for other sites
     bool by_cookie = false;                // a browser's session: writes need the CSRF header
     std::string csrf;                      // the value that header must have
 };

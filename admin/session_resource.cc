@@ -29,7 +29,7 @@ void create_session(Context& context, const Request& request, const Respond& res
         return respond(problem(422, "the session is not valid",
                                {{"/token", "a token is wanted, as a string"}}));
     }
-    if (const auto wait = context.tokens.locked_out(request.head.peer)) {
+    if (const auto wait = context.tokens.locked_out(*token->as_string(), request.head.peer)) {
         return respond(locked_out(*wait));
     }
     const auto principal = context.tokens.find(*token->as_string(), request.head.peer);

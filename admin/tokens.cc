@@ -19,6 +19,9 @@ namespace {
 
 constexpr char kTokens[] = "tokens";
 constexpr char kAdmin[] = "admin";
+// Of a stored token.
+const std::vector<std::string_view> kMembers = {"name",    "hash",    "scopes", "from",   "expires",
+                                                "privacy", "subject", "preset", "comment"};
 
 struct Descriptor {
     explicit Descriptor(int number) : fd(number) {}
@@ -158,6 +161,7 @@ Principal Tokens::Known::principal() const {
     out.name = name;
     out.rights = rights;
     out.privacy = grant.privacy;
+    out.token_hash = base::as_text(hash);
     return out;
 }
 
@@ -207,8 +211,10 @@ void Tokens::refresh() {
         if (!document) continue;
         const auto hash = parse_digest(document->find("hash"));
         if (!hash) continue;
-        Faults faults;  // of a damaged document, which grants nothing
+        Faults faults;  // of a damaged document, or of a later version's, which grants nothing
+        check_members(*document, kMembers, "", faults);
         TokenGrant grant = TokenGrant::parse(*document, faults);
+        if (!faults.none()) grant.rights = Rights();
         auto rights = std::make_shared<const Rights>(grant.rights);
         known_.push_back({info.id, *hash, std::move(grant), std::move(rights)});
     }
@@ -227,6 +233,7 @@ std::optional<Principal> Tokens::find(std::string_view secret, const net::Peer& 
         return std::nullopt;
     }
     if (!found->grant.holds(peer, base::wall_now())) return std::nullopt;
+    if (!peer.local_socket) guesses_.right(peer.remote.address, digest, base::mono_now());
     return found->principal();
 }
 
@@ -245,15 +252,18 @@ std::optional<Principal> Tokens::by_certificate(const net::Peer& peer) {
     refresh();
     for (const Known& known : known_) {
         if (known.grant.subject == peer.tls_subject && known.grant.holds(peer, base::wall_now())) {
-            return known.principal();
+            Principal principal = known.principal();
+            principal.by_certificate = true;
+            return principal;
         }
     }
     return std::nullopt;
 }
 
-std::optional<std::chrono::seconds> Tokens::locked_out(const net::Peer& peer) {
+std::optional<std::chrono::seconds> Tokens::locked_out(std::string_view secret,
+                                                       const net::Peer& peer) {
     if (peer.local_socket) return std::nullopt;
-    return guesses_.locked(peer.remote.address, base::mono_now());
+    return guesses_.locked(peer.remote.address, sha256(secret), base::mono_now());
 }
 
 Sessions::Opened Sessions::open(const Principal& principal, base::MonoTime now) {

@@ -61,8 +61,9 @@ class Tokens {
     /// The token that a verified client certificate stands for (`peer.tls_subject`).
     [[nodiscard]] std::optional<Principal> by_certificate(const net::Peer& peer);
 
-    /// How long this peer has to wait before it may show a token again; nothing: not at all.
-    [[nodiscard]] std::optional<std::chrono::seconds> locked_out(const net::Peer& peer);
+    /// How long this peer has to wait before it may show this token; nothing: not at all.
+    [[nodiscard]] std::optional<std::chrono::seconds> locked_out(std::string_view secret,
+                                                                 const net::Peer& peer);
     /// Requests that were turned away because of that.
     [[nodiscard]] std::uint64_t locked_out_total() const noexcept { return guesses_.refused(); }
 

@@ -77,8 +77,9 @@ void expand_preset(Json& document, Faults& faults) {
     document.set("scopes", std::move(scopes));
 }
 
-// The body as it is stored, its hash apart.
-base::Result<Json, Reply> parse_token(const Json& body, const std::string& name) {
+// The body as it is stored, its hash apart. Nobody can let a token see more than they see.
+base::Result<Json, Reply> parse_token(const Request& request, const Json& body,
+                                      const std::string& name) {
     Faults faults;
     if (!body.is_object()) faults.add("", "an object is wanted");
     check_members(body,
@@ -103,9 +104,12 @@ base::Result<Json, Reply> parse_token(const Json& body, const std::string& name)
     if (comment != nullptr && comment->as_string() == nullptr) {
         faults.add("/comment", "a string is wanted");
     }
-    (void)TokenGrant::parse(document, faults);
+    const TokenGrant grant = TokenGrant::parse(document, faults);
     if (!faults.none()) {
         return base::fail(problem(422, "the token is not valid", std::move(faults.list)));
+    }
+    if (grant.privacy < request.principal.privacy) {
+        return base::fail(forbidden(request, "make tokens that see more of clients than it does"));
     }
     return document;
 }
@@ -177,7 +181,7 @@ void create_token(Context& context, const Request& request, const Respond& respo
         return respond(problem(422, "the token is not valid",
                                {{"/name", "a string that names it is wanted"}}));
     }
-    auto document = parse_token(*body, *name->as_string());
+    auto document = parse_token(request, *body, *name->as_string());
     if (!document) return respond(std::move(document.error()));
     const auto secret = add_hash(*document, std::nullopt);
     if (!secret) return respond(problem(500, secret.error().message));
@@ -200,7 +204,7 @@ void put_token(Context& context, const Request& request, const Respond& respond)
     if (!condition) return respond(problem(400, condition.error().message));
     auto body = parse_body(request);
     if (!body) return respond(std::move(body.error()));
-    auto document = parse_token(*body, name);
+    auto document = parse_token(request, *body, name);
     if (!document) return respond(std::move(document.error()));
     const auto before = context.service.store().read()->document(kTokens, name);
     if (!before) return respond(problem(503, before.error().message));
@@ -229,7 +233,7 @@ void patch_token(Context& context, const Request& request, const Respond& respon
     if (!*before) return respond(problem(404, "there is no token " + name));
     const auto stored = shown(**before);
     if (!stored) return respond(problem(500, stored.error().message));
-    auto document = parse_token(merge_patch(*stored, *body), name);
+    auto document = parse_token(request, merge_patch(*stored, *body), name);
     if (!document) return respond(std::move(document.error()));
     const auto secret = add_hash(*document, *before);
     if (!secret) return respond(problem(500, secret.error().message));

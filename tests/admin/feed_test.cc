@@ -233,10 +233,14 @@ class Listener final : public FeedSubscriber {
         dropped += lost;
     }
     void heartbeat() override { ++heartbeats; }
-    void end() override { ended = true; }
+    void end(FeedEnd why) override {
+        ended = true;
+        if (why == FeedEnd::Revoked) feed->unsubscribe(*this);
+    }
 
     bool ready_now = true;
     bool ended = false;
+    Feed* feed = nullptr;  // of one whose grant may be revoked
     int heartbeats = 0;
     std::uint64_t dropped = 0;
     std::vector<std::string> lines;
@@ -327,7 +331,7 @@ TEST_F(FeedTest, LimitsShowClientsAsFarAsTheTokenGoes) {
     Listener listeners[kPrivacyLevels];
     for (std::size_t i = 0; i < kPrivacyLevels; ++i) {
         ASSERT_TRUE(
-            feed_.subscribe(listeners[i], filter({{"topics", "limit"}}), levels[i]));
+            feed_.subscribe(listeners[i], filter({{"topics", "limit"}}), {levels[i], nullptr}));
     }
     limits_.note(limited("192.0.2.128/28", 7));
     feed_.tick();
@@ -360,6 +364,25 @@ TEST(FeedEvent, LimitedPrefixesAreShownAsFarAsTheTokenGoes) {
     EXPECT_EQ(shown("192.0.2.0/24", Privacy::Hash), mark);
     EXPECT_NE(shown("192.0.3.0/24", Privacy::Hash), mark);
     EXPECT_NE(shown("192.0.2.0/24", Privacy::Hash, "other"), mark);
+}
+
+TEST_F(FeedTest, AGrantIsAskedForAllTheWhile) {
+    Listener listener;
+    listener.feed = &feed_;
+    bool holds = true;
+    ASSERT_TRUE(feed_.subscribe(listener, filter({{"topics", "change"}}),
+                                {Privacy::Full, [&holds] { return holds; }}));
+    feed_.publish(change(1));
+    feed_.tick();
+    EXPECT_EQ(listener.lines.size(), 1U);
+    holds = false;
+    const base::MonoTime deadline = base::mono_now() + std::chrono::seconds(10);
+    while (!listener.ended && base::mono_now() < deadline) feed_.tick();
+    EXPECT_TRUE(listener.ended);
+    EXPECT_EQ(feed_.subscribers(), 0U);
+    feed_.publish(change(2));
+    feed_.tick();
+    EXPECT_EQ(listener.lines.size(), 1U);
 }
 
 TEST_F(FeedTest, MorePrefixesThanFitAreCounted) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <utility>
+
 #include "tests/admin/api_fixture.h"
 
 namespace admin {
@@ -240,6 +243,11 @@ TEST_F(TokensTest, ZonesBoundThem) {
     must(as(zone, "GET", "/v1/server"), 200);
     must(as(zone, "GET", "/v1/changes?zone=a.example"), 200);
     must(as(zone, "GET", "/v1/changes?zone=c.example"), 403);
+    must(as(zone, "GET", "/v1/changes?resource=/v1/zones/a.example/rrsets/www/A&zone=a.example"),
+         200);
+    for (const char* other : {"/v1/zones/c.example/rrsets/www/A", "/v1/pools/x"}) {
+        must(as(zone, "GET", std::string("/v1/changes?zone=a.example&resource=") + other), 403);
+    }
 
     // A change set is covered whole or not at all.
     const std::string one = R"({"method":"PUT","path":"/v1/zones/a.example/rrsets/n/A","body":)" +
@@ -341,6 +349,122 @@ TEST_F(TokensTest, ACertificateStandsForAToken) {
     EXPECT_EQ(status(""), 401);
 }
 
+// A browser shows its certificate, and its cookies, for whatever page is open.
+TEST_F(TokensTest, NoOtherSiteActsByACertificateOrACookie) {
+    house_.settings().cors_origins = {"*"};
+    make("host", R"("scopes":[{"verbs":["read","write"]}],"subject":"CN=host.example")");
+    const Answer opened = ask("POST", "/v1/session", R"({"token":")" + token_ + "\"}");
+    const std::string set = opened.header("set-cookie");
+    const std::string cookie = set.substr(0, set.find(';'));
+    const std::string good = token_;
+    const auto status = [&](const std::string& method, const std::string& target, Headers headers,
+                            bool certificate) {
+        net::RequestHead request = head(method, target, headers);
+        if (certificate) request.peer.tls_subject = "CN=host.example";
+        fakes::FakeExchange exchange;
+        auto stream = front_.on_request(std::move(request), exchange);
+        stream->on_end({});
+        if (!exchange.responded && exchange.websocket_listener == nullptr) {
+            finish(exchange, *stream);
+        }
+        if (exchange.websocket_listener == nullptr) return exchange.head.status;
+        exchange.websocket_listener->on_closed(1000, "");
+        return 101;
+    };
+    const auto from = [](const std::string& origin, Headers headers = {}) {
+        headers["origin"] = origin;
+        return headers;
+    };
+    const Headers upgrade = {{"connection", "upgrade"}, {"upgrade", "websocket"}};
+    Headers with_cookie = upgrade;
+    with_cookie["cookie"] = cookie;
+    token_.clear();
+    const std::string own = "https://127.0.0.1:8053";
+    EXPECT_EQ(status("POST", "/v1/changes/99/revert", from("https://evil.example"), true), 403);
+    EXPECT_EQ(status("POST", "/v1/changes/99/revert", from("null"), true), 403);
+    EXPECT_EQ(status("POST", "/v1/changes/99/revert", from(own), true), 404);
+    EXPECT_EQ(status("POST", "/v1/changes/99/revert", {}, true), 404);
+    EXPECT_EQ(status("GET", "/v1/feed", from("https://evil.example", upgrade), true), 403);
+    EXPECT_EQ(status("GET", "/v1/feed", from("https://evil.example", with_cookie), false), 403);
+    EXPECT_EQ(status("GET", "/v1/feed", from(own, with_cookie), false), 101);
+    token_ = good;  // as cors_origins says
+    EXPECT_EQ(status("GET", "/v1/feed", from("https://evil.example", upgrade), false), 101);
+}
+
+TEST_F(TokensTest, NobodyMakesTokensForMoreThanTheyMay) {
+    const std::string writer = make("writer", R"("scopes":[{"verbs":["write"]}])");
+    const std::string half =
+        make("half", R"("scopes":[{"verbs":["read","write"]}],"privacy":"hash")");
+    const std::string spy = R"({"name":"spy","scopes":[{"verbs":["read"]}]})";
+    must(as(writer, "POST", "/v1/tokens", spy), 403);
+    must(as(writer, "PATCH", "/v1/tokens/writer", R"({"scopes":[{"verbs":["read","write"]}]})"),
+         403);
+    must(as(writer, "POST", "/v1/changes/2/revert"), 403);
+    must(as(writer, "PUT", "/v1/views/v", "{}"), 201);
+    must(as(half, "POST", "/v1/tokens", spy), 403);
+    must(as(half, "PATCH", "/v1/tokens/half", R"({"privacy":"full"})"), 403);
+    must(as(half, "PATCH", "/v1/tokens/half", R"({"privacy":null})"), 403);
+    must(as(half, "PATCH", "/v1/tokens/half", R"({"comment":"x"})"), 200);
+    must(as(half, "POST", "/v1/tokens",
+            R"({"name":"less","privacy":"none","scopes":[{"verbs":["read"]}]})"),
+         201);
+    must(ask("GET", "/v1/tokens/spy"), 404);
+}
+
+// As a later version may have written it, which means to let it do less.
+TEST_F(TokensTest, WhatIsStoredAndNotUnderstoodGrantsNothing) {
+    const auto store = [&](const std::string& id, const std::string& secret,
+                           const std::string& member) {
+        zones::ChangeSet changes;
+        changes.author = "test";
+        changes.operations.push_back(
+            {zones::PutDocument{"tokens", id,
+                                R"({"name":")" + id + R"(","hash":")" +
+                                    base::to_hex(sha256(secret)) +
+                                    R"(","scopes":[{"verbs":["read"]}])" + member + "}"},
+             {}});
+        ASSERT_TRUE(house_.store().commit(std::move(changes)));
+    };
+    store("plain", "secret-1", "");
+    store("later", "secret-2", R"(,"hours":["8-17"])");
+    store("damaged", "secret-3", R"(,"expires":5)");
+    must(as("secret-1", "GET", "/v1/zones"), 200);
+    must(as("secret-2", "GET", "/v1/zones"), 403);
+    must(as("secret-3", "GET", "/v1/zones"), 403);
+}
+
+TEST_F(TokensTest, AnOpenFeedEndsWithItsToken) {
+    const std::string secret = make("watcher", R"("scopes":[{"verbs":["read"]}])");
+    const std::string good = std::exchange(token_, secret);
+    fakes::FakeExchange exchange;
+    auto stream = front_.on_request(
+        head("GET", "/v1/feed?topics=change", {{"accept", "application/x-ndjson"}}), exchange);
+    fakes::FakeExchange upgraded;
+    auto socket = front_.on_request(head("GET", "/v1/feed?topics=change",
+                                         {{"connection", "upgrade"}, {"upgrade", "websocket"}}),
+                                    upgraded);
+    token_ = good;
+    const auto tick_for = [&](std::chrono::milliseconds time) {
+        const base::MonoTime until = base::mono_now() + time;
+        while (base::mono_now() < until && feed_.subscribers() > 0) {
+            feed_.tick();
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    };
+    tick_for(Feed::kGrantEvery + std::chrono::milliseconds(200));
+    ASSERT_EQ(feed_.subscribers(), 2U);
+    must(ask("DELETE", "/v1/tokens/watcher"), 204);
+    tick_for(std::chrono::seconds(10));
+    EXPECT_EQ(feed_.subscribers(), 0U);
+    EXPECT_TRUE(exchange.finished);
+    EXPECT_EQ(upgraded.websocket.close_code, 1008);
+    // What still comes from there starts nothing.
+    ASSERT_NE(upgraded.websocket_listener, nullptr);
+    upgraded.websocket_listener->on_message(base::as_octets(R"({"type":"subscribe"})"), true);
+    EXPECT_EQ(feed_.subscribers(), 0U);
+    upgraded.websocket_listener->on_closed(1000, "");
+}
+
 TEST_F(TokensTest, ASessionEndsWithItsToken) {
     const std::string secret = make("browser", R"("scopes":[{"verbs":["read"]}])");
     const Answer opened = ask("POST", "/v1/session", R"({"token":")" + secret + "\"}");
@@ -358,11 +482,16 @@ TEST_F(TokensTest, ASessionEndsWithItsToken) {
     EXPECT_EQ(status(), 403);
     must(ask("DELETE", "/v1/tokens/browser"), 204);
     EXPECT_EQ(status(), 401);
+    // Nor does a new token of that name bring it back.
+    make("browser", R"("scopes":[{"verbs":["read"]}])");
+    EXPECT_EQ(status(), 401);
 }
 
 TEST_F(TokensTest, WhoGuessesIsLockedOut) {
     const std::string good = token_;
+    const std::string theirs = make("theirs", R"("scopes":[{"verbs":["read"]}])");
     remote_ = "198.51.100.9:1";
+    must(as(theirs, "GET", "/v1/zones"), 200);
     for (unsigned i = 0; i < Guesses::kAllowed; ++i) {
         must(as("guess" + std::to_string(i), "GET", "/v1/zones"), 401);
     }
@@ -374,6 +503,9 @@ TEST_F(TokensTest, WhoGuessesIsLockedOut) {
     must(as(good, "GET", "/v1/zones"), 429);
     must(ask("POST", "/v1/session", R"({"token":")" + good + "\"}"), 429);
     must(ask("GET", "/healthz"), 200);
+    // But not who has been there before: he shares the address with the one who guesses.
+    must(as(theirs, "GET", "/v1/zones"), 200);
+    must(as(theirs, "DELETE", "/v1/tokens/theirs"), 403);
     // Nobody else suffers.
     remote_ = "198.51.100.10:1";
     must(as(good, "GET", "/v1/zones"), 200);
@@ -387,25 +519,40 @@ TEST(Guesses, FadeAndAreForgotten) {
     const base::IpAddress one = *base::IpAddress::parse("2001:db8::1");
     // The same wrong token again and again is no guess.
     for (unsigned i = 0; i < 1000; ++i) guesses.wrong(one, digest(0), now);
-    EXPECT_FALSE(guesses.locked(one, now));
+    EXPECT_FALSE(guesses.locked(one, digest(9999), now));
     // Slowly for ever.
     for (unsigned i = 1; i < 1000; ++i) {
         guesses.wrong(one, digest(i), now);
         now += Guesses::kFade;
     }
-    EXPECT_FALSE(guesses.locked(one, now));
+    EXPECT_FALSE(guesses.locked(one, digest(9999), now));
+    guesses.right(one, digest(5000), now);
     for (unsigned i = 1000; i < 1000 + Guesses::kAllowed; ++i) guesses.wrong(one, digest(i), now);
-    EXPECT_TRUE(guesses.locked(one, now));
-    EXPECT_TRUE(guesses.locked(*base::IpAddress::parse("2001:db8::2"), now));  // the same site
-    EXPECT_FALSE(guesses.locked(*base::IpAddress::parse("2001:db8:0:1::1"), now));
-    EXPECT_FALSE(guesses.locked(one, now + Guesses::kLockOut));
+    const auto locked = [&](std::string_view source, unsigned token) {
+        return guesses.locked(*base::IpAddress::parse(source), digest(token), now).has_value();
+    };
+    EXPECT_TRUE(locked("2001:db8::1", 9999));
+    EXPECT_TRUE(locked("2001:db8::2", 9999));  // the same site
+    EXPECT_FALSE(locked("2001:db8:0:1::1", 9999));
+    EXPECT_FALSE(guesses.locked(one, digest(9999), now + Guesses::kLockOut));
+    // A token that was right there stays good there, for a time.
+    EXPECT_FALSE(locked("2001:db8::2", 5000));
+    for (unsigned i = 0; i < Guesses::kMaxKnown; ++i) {
+        guesses.right(one, digest(10000 + i), now + std::chrono::seconds(1));
+    }
+    EXPECT_TRUE(locked("2001:db8::1", 5000));  // others came, and memory is bounded
+    EXPECT_FALSE(locked("2001:db8::1", 10000));
+    Guesses old;
+    old.right(one, digest(1), now - Guesses::kLately);
+    for (unsigned i = 0; i < Guesses::kAllowed; ++i) old.wrong(one, digest(100 + i), now);
+    EXPECT_TRUE(old.locked(one, digest(1), now));
     // Many sources: memory is bounded, and the oldest are forgotten.
     for (unsigned i = 0; i < Guesses::kMaxSources; ++i) {
         const std::uint8_t octets[4] = {10, 0, static_cast<std::uint8_t>(i >> 8),
                                         static_cast<std::uint8_t>(i)};
         guesses.wrong(base::IpAddress::v4(octets), digest(i), now + std::chrono::seconds(1));
     }
-    EXPECT_FALSE(guesses.locked(one, now));
+    EXPECT_FALSE(guesses.locked(one, digest(9999), now));
 }
 
 }  // namespace
