@@ -71,12 +71,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     ~Http2Connection() override { nghttp2_session_del(session_); }
 
     void receive(base::Octets octets) override {
+        if (guilty_) return;
         const base::MonoTime now = base::mono_now();
-        bool guilty = false;
         heads_.feed(octets, [&](std::uint8_t type, std::uint8_t flags, std::size_t length) {
-            guilty |= judge(guard_.frame(type, flags, length, now));
+            judge(guard_.frame(type, flags, length, now));
         });
-        if (guilty) return;  // nothing more is read
+        if (guilty_) return;
         const auto used = nghttp2_session_mem_recv(session_, octets.data(), octets.size());
         if (used < 0) {
             // What nghttp2 can answer (GOAWAY with a reason) it has queued.
@@ -227,6 +227,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     /// Ends the connection of a client that is guilty of something; true: it is.
     bool judge(std::optional<Http2Abuse> abuse) noexcept {
         if (!abuse) return false;
+        guilty_ = true;
         ++shared_.counters.http2_abuses[static_cast<std::size_t>(*abuse)];
         nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
         return true;
@@ -384,6 +385,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     std::optional<base::MonoTime> drained_at_;
     Http2Guard guard_;
     Http2FrameHeads heads_;
+    bool guilty_ = false;  // nothing more of this client is read
     bool goaway_sent_ = false;
     bool again_ = false;
     bool broken_ = false;
