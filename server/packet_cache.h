@@ -16,7 +16,7 @@ namespace server {
 ///
 /// Only answers that depend on nothing but the octets of the query and `Scope` may be stored: none
 /// that rotate, draw by weight, look at the client (policies, ECS, cookies) or went through the
-/// resolver. A scope's generation changes with every revision, so nothing is ever told that a
+/// resolver. A scope's generation changes with every publication, so nothing is ever told that a
 /// commit has changed.
 ///
 /// A query is stored when it is seen for the second time, so that names that nobody asks twice
@@ -117,8 +117,8 @@ class PacketCache {
     const std::uint64_t seed_;
     std::size_t set_mask_;
     Entry* entries_ = nullptr;
-    Set* sets_ =
-        nullptr;  // beside the entries, so that a query that is not there touches none of them
+    // Beside the entries, so that a query that is not there touches none of them.
+    Set* sets_ = nullptr;
     std::size_t next_way_ = 0;  // that is given up where both are good
 };
 

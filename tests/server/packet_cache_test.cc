@@ -224,6 +224,24 @@ TEST_F(PacketCachePipeline, ACommitIsAnsweredAtOnce) {
     EXPECT_GT(recalled(), before);
 }
 
+// The apexes a worker remembers, and the zone of its last query, end with what is published.
+TEST_F(PacketCachePipeline, WhatIsRememberedOfZonesEndsWithACommit) {
+    const auto ask_plain = [this](const std::string& qname) { return ask(*plain_, query(qname)); };
+    const auto rcode = [](const Message& reply) { return reply[3] & 0x0f; };
+    for (const char* qname : {"a.example.", "b.example.", "c.example.", "www.new.example."}) {
+        EXPECT_EQ(rcode(ask_plain(qname)), 3) << qname;
+    }
+    must(changes(zones_test::zone("new.example.")));
+    must(changes(put("new.example.", "www.new.example.", RRType::A, {"192.0.2.9"})));
+    EXPECT_EQ(ask_plain("www.new.example.").back(), 9);
+    EXPECT_EQ(rcode(ask_plain("d.example.")), 3);
+    EXPECT_EQ(rcode(ask_plain("e.example.")), 3);
+    must(changes(put("example.", "*.example.", RRType::A, {"192.0.2.10"})));
+    const Message by_wildcard = ask_plain("f.example.");
+    EXPECT_EQ(rcode(by_wildcard), 0);
+    EXPECT_EQ(by_wildcard.back(), 10);
+}
+
 TEST_F(PacketCachePipeline, WhatRotatesGoesOnRotating) {
     std::set<std::uint8_t> last;
     for (int i = 0; i < 20; ++i) last.insert(ask(query("two.example.")).back());
