@@ -1,8 +1,8 @@
-// The only file that knows libuv. Every callback of libuv calls `woke` first, because libuv
-// runs the callbacks of its poll phase before its check handles: a hook hung on uv_check alone
-// would leave a worker offline while it already answers.
+// The only file that knows libuv. Every callback of libuv calls `woke` first: libuv runs those of
+// its poll phase before its check handles.
 #include "net/loop.h"
 
+#include <poll.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -57,6 +57,19 @@ class TurnCounts {
     Count longest_ns_{0};
 };
 
+/// A descriptor that is polled beside libuv's epoll.
+struct Polled {
+    int fd = -1;
+    Watcher::Handler* handler = nullptr;
+    short events = 0;
+
+    void ready(short revents) const {
+        const bool failed = (revents & (POLLERR | POLLNVAL)) != 0;
+        const int seen = failed ? events : revents;
+        handler->on_ready({(seen & (POLLIN | POLLHUP)) != 0, (seen & POLLOUT) != 0, failed});
+    }
+};
+
 // What the callbacks of every handle need; uv_loop_t::data points here.
 struct Core {
     uv_loop_t loop{};
@@ -66,10 +79,17 @@ struct Core {
 
     bool asleep = false;
     base::MonoTime turn_started = base::mono_now();
-    std::function<void()> before;
-    std::function<void()> after;
     TurnCounts turns;
     std::atomic<bool> stopping{false};
+    bool stopped = false;
+
+    // `pollfds` are libuv's epoll, and then those of `polled`.
+    std::vector<Polled*> polled;  // null: gone since they were listed
+    std::vector<pollfd> pollfds;
+    bool list_is_old = false;
+    bool in_libuv = false;       // which also sleeps: nothing is polled
+    bool libuv_waits = true;     // a timer or watcher has changed, or something is ready
+    base::MonoTime libuv_due{};  // its next timer
 
     std::mutex mutex;
     std::vector<std::function<void()>> tasks;  // guarded by mutex
@@ -82,13 +102,75 @@ struct Core {
         if (!asleep) return;
         asleep = false;
         turn_started = base::mono_now();
-        if (after) after();
     }
 
-    void going_to_sleep() noexcept {
-        turns.add(base::mono_now() - turn_started);
-        if (before) before();
+    base::MonoTime going_to_sleep() noexcept {
+        const base::MonoTime now = base::mono_now();
+        if (!asleep) turns.add(now - turn_started);
         asleep = true;
+        return now;
+    }
+
+    void run() {
+        while (!stopped) {
+            if (polled.empty()) {
+                in_libuv = true;
+                uv_run(&loop, UV_RUN_DEFAULT);
+                in_libuv = false;
+            } else {
+                turn();
+            }
+        }
+        stopped = false;
+    }
+
+    /// One turn where descriptors are polled. libuv has its part of it only when it needs one.
+    void turn() {
+        if (libuv_waits || turn_started >= libuv_due) {
+            libuv_waits = false;
+            uv_run(&loop, UV_RUN_NOWAIT);
+            const int timeout = uv_backend_timeout(&loop);
+            libuv_due = timeout < 0 ? base::MonoTime::max()
+                                    : turn_started + std::chrono::milliseconds(timeout);
+            if (stopped) return;
+        }
+        if (list_is_old) list_polled();
+        const int timeout = until_due(going_to_sleep());
+        const int ready = poll(pollfds.data(), pollfds.size(), libuv_waits ? 0 : timeout);
+        woke();
+        if (ready <= 0) return;  // a timer is due, or a signal came
+        libuv_waits |= pollfds[0].revents != 0;
+        // Whoever is called may end others or itself, and add some, whose turn is the next one.
+        for (std::size_t i = 1; i < pollfds.size(); ++i) {
+            const Polled* const one = polled[i - 1];
+            if (pollfds[i].revents != 0 && one != nullptr) one->ready(pollfds[i].revents);
+        }
+    }
+
+    [[nodiscard]] int until_due(base::MonoTime now) const noexcept {
+        constexpr std::chrono::milliseconds kLongest{60000};
+        if (libuv_due <= now) return 0;
+        const auto left = std::min<base::Duration>(libuv_due - now, kLongest);
+        return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+    }
+
+    void list_polled() {
+        list_is_old = false;
+        polled.erase(std::remove(polled.begin(), polled.end(), nullptr), polled.end());
+        pollfds.assign(1, {uv_backend_fd(&loop), POLLIN, 0});
+        for (const Polled* one : polled) pollfds.push_back({one->fd, one->events, 0});
+    }
+
+    void add(Polled& one) {
+        polled.push_back(&one);
+        list_is_old = true;
+        if (in_libuv) uv_stop(&loop);  // for `run` to go on with polling
+    }
+
+    void remove(const Polled& one) noexcept {
+        std::replace(polled.begin(), polled.end(), const_cast<Polled*>(&one),
+                     static_cast<Polled*>(nullptr));
+        list_is_old = true;
     }
 
     void run_tasks() noexcept {
@@ -131,7 +213,9 @@ Loop::Loop() : state_(std::make_unique<State>()) {
         Core& state = Core::of(handle->loop);
         state.woke();
         state.run_tasks();
-        if (state.stopping.exchange(false)) uv_stop(&state.loop);
+        if (!state.stopping.exchange(false)) return;
+        state.stopped = true;
+        uv_stop(&state.loop);
     });
     if (result != 0) {
         uv_loop_close(&s.loop);
@@ -141,7 +225,8 @@ Loop::Loop() : state_(std::make_unique<State>()) {
     uv_prepare_init(&s.loop, &s.before_sleep);
     uv_check_init(&s.loop, &s.after_sleep);
     uv_prepare_start(&s.before_sleep, [](uv_prepare_t* handle) noexcept {
-        Core::of(handle->loop).going_to_sleep();
+        Core& state = Core::of(handle->loop);
+        if (state.in_libuv) state.going_to_sleep();
     });
     uv_check_start(&s.after_sleep,
                    [](uv_check_t* handle) noexcept { Core::of(handle->loop).woke(); });
@@ -150,8 +235,6 @@ Loop::Loop() : state_(std::make_unique<State>()) {
 Loop::~Loop() {
     State& s = *state_;
     s.discard_tasks();
-    s.before = nullptr;
-    s.after = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&s.wake), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&s.before_sleep), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&s.after_sleep), nullptr);
@@ -163,7 +246,7 @@ Loop::~Loop() {
 }
 
 void Loop::run() {
-    uv_run(&state_->loop, UV_RUN_DEFAULT);
+    state_->run();
 }
 
 void Loop::stop() {
@@ -180,21 +263,12 @@ void Loop::post(std::function<void()> task) {
     uv_async_send(&state_->wake);
 }
 
-void Loop::set_sleep_hooks(std::function<void()> before, std::function<void()> after) {
-    state_->before = std::move(before);
-    state_->after = std::move(after);
-}
-
 base::MonoTime Loop::now() const noexcept {
     return state_->turn_started;
 }
 
 Loop::Turns Loop::turns() const noexcept {
     return state_->turns.get();
-}
-
-uv_loop_s* Loop::raw() noexcept {
-    return &state_->loop;
 }
 
 // Timer
@@ -205,6 +279,7 @@ struct Timer::State {
     std::uint64_t generation = 0;  // changes whenever on_fire is replaced
 
     void replace(std::function<void()> next) {
+        Core::of(handle.loop).libuv_waits = true;
         ++generation;
         on_fire = std::move(next);
     }
@@ -226,7 +301,7 @@ struct Timer::State {
 };
 
 Timer::Timer(Loop& loop) : state_(new State) {
-    uv_timer_init(loop.raw(), &state_->handle);
+    uv_timer_init(&loop.state_->loop, &state_->handle);
     state_->handle.data = state_;
 }
 
@@ -259,9 +334,14 @@ void Timer::stop() {
 // Watcher
 
 struct Watcher::State {
-    uv_poll_t handle{};
+    explicit State(Core& of) : core(of) {}
+
+    Core& core;
     Handler* handler = nullptr;
+    Way way = Way::Epoll;
+    uv_poll_t handle{};  // of Epoll
     int events = 0;
+    Polled polled;  // of Polled
 
     static void ready(uv_poll_t* handle, int status, int events) noexcept {
         Core::of(handle->loop).woke();
@@ -273,6 +353,7 @@ struct Watcher::State {
             // its next call on the socket; until it decides otherwise we go on watching.
             ready = {(state.events & UV_READABLE) != 0, (state.events & UV_WRITABLE) != 0, true};
             uv_poll_start(&state.handle, state.events, &State::ready);
+            state.core.libuv_waits = true;
         } else {
             ready = {(events & UV_READABLE) != 0, (events & UV_WRITABLE) != 0, false};
         }
@@ -280,30 +361,51 @@ struct Watcher::State {
     }
 };
 
-base::Result<std::unique_ptr<Watcher>> Watcher::create(Loop& loop, int descriptor,
-                                                       Handler& handler) {
-    auto state = std::make_unique<State>();
-    const int result = uv_poll_init(loop.raw(), &state->handle, descriptor);
+base::Result<std::unique_ptr<Watcher>> Watcher::create(Loop& loop, int descriptor, Handler& handler,
+                                                       Way way) {
+    Core& core = *loop.state_;
+    auto state = std::make_unique<State>(core);
+    state->handler = &handler;
+    if (way == Way::Polled && core.polled.size() < kMostPolled) {
+        state->way = Way::Polled;
+        state->polled = {descriptor, &handler, 0};
+        core.add(state->polled);
+        return std::unique_ptr<Watcher>(new Watcher(state.release()));
+    }
+    const int result = uv_poll_init(&core.loop, &state->handle, descriptor);
     if (result != 0) return base::fail(system_error("cannot watch a descriptor", -result));
     state->handle.data = state.get();
-    state->handler = &handler;
     return std::unique_ptr<Watcher>(new Watcher(state.release()));
 }
 
 Watcher::~Watcher() {
     state_->handler = nullptr;
+    if (state_->way == Way::Polled) {
+        state_->core.remove(state_->polled);
+        delete state_;
+        return;
+    }
+    state_->core.libuv_waits = true;
     uv_close(reinterpret_cast<uv_handle_t*>(&state_->handle),
              [](uv_handle_t* handle) noexcept { delete static_cast<State*>(handle->data); });
 }
 
 void Watcher::watch(bool readable, bool writable) {
+    State& state = *state_;
+    if (state.way == Way::Polled) {
+        state.polled.events =
+            static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+        state.core.list_is_old = true;
+        return;
+    }
     const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-    if (events == state_->events) return;
-    state_->events = events;
+    if (events == state.events) return;
+    state.events = events;
+    state.core.libuv_waits = true;
     if (events == 0) {
-        uv_poll_stop(&state_->handle);
+        uv_poll_stop(&state.handle);
     } else {
-        uv_poll_start(&state_->handle, events, &State::ready);
+        uv_poll_start(&state.handle, events, &State::ready);
     }
 }
 

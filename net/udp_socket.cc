@@ -330,7 +330,7 @@ base::Result<void> UdpSocket::State::serve(Descriptor bound) {
     port->local = base::Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&address));
     port->wildcard = port->local.address.is_unspecified();
     port->fd = std::move(bound);
-    auto watcher = Watcher::create(*loop, port->fd.get(), *port);
+    auto watcher = Watcher::create(*loop, port->fd.get(), *port, Watcher::Way::Polled);
     if (!watcher) return base::fail(watcher.error().message);
     port->watcher = std::move(*watcher);
     port->watcher->watch(true, false);

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace net {
@@ -66,45 +70,188 @@ TEST(Loop, StopBeforeRunEndsTheFirstTurn) {
     EXPECT_TRUE(ran);
 }
 
-// The hook after sleep comes before whatever woke the loop: a QSBR reader must be online there.
-TEST(Loop, HooksSurroundTheSleep) {
+/// A pipe whose reading end is watched.
+class Pipe final : public Watcher::Handler {
+  public:
+    Pipe(Loop& loop, Watcher::Way way) {
+        EXPECT_EQ(pipe2(ends_.data(), O_NONBLOCK | O_CLOEXEC), 0);
+        auto made = Watcher::create(loop, ends_[0], *this, way);
+        EXPECT_TRUE(made) << made.error().message;
+        watcher = std::move(*made);
+        watcher->watch(true, false);
+    }
+    ~Pipe() override {
+        watcher.reset();
+        for (const int end : ends_) close(end);
+    }
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
+
+    void write_one() const { EXPECT_EQ(write(ends_[1], "x", 1), 1); }
+    void on_ready(Watcher::Ready ready) override {
+        EXPECT_TRUE(ready.readable);
+        char c = 0;
+        while (take && read(ends_[0], &c, 1) == 1) ++taken;
+        if (then) then();
+    }
+
+    std::unique_ptr<Watcher> watcher;
+    std::function<void()> then;
+    bool take = true;
+    int taken = 0;
+
+  private:
+    std::array<int, 2> ends_{};
+};
+
+class Ways : public testing::TestWithParam<Watcher::Way> {};
+INSTANTIATE_TEST_SUITE_P(Watcher, Ways, testing::Values(Watcher::Way::Epoll, Watcher::Way::Polled),
+                         [](const auto& way) {
+                             return way.param == Watcher::Way::Epoll ? "Epoll" : "Polled";
+                         });
+
+TEST_P(Ways, TellsWhatIsReadyBesideTimersAndTasks) {
     Loop loop;
-    int pipes[2];
-    ASSERT_EQ(pipe2(pipes, O_NONBLOCK | O_CLOEXEC), 0);
-    struct Reader final : Watcher::Handler {
-        void on_ready(Watcher::Ready) override {
-            char c = 0;
-            while (read(fd, &c, 1) == 1) {
-            }
-            *log += online ? "r" : "OFFLINE";
-            loop->stop();
-        }
-        int fd = -1;
-        bool online = false;
-        std::string* log = nullptr;
-        Loop* loop = nullptr;
-    } reader;
+    Pipe pipe(loop, GetParam());
     std::string log;
-    reader.fd = pipes[0];
-    reader.log = &log;
-    reader.loop = &loop;
-    auto watcher = Watcher::create(loop, pipes[0], reader);
-    ASSERT_TRUE(watcher) << watcher.error().message;
-    (*watcher)->watch(true, false);
-    reader.online = true;
-    loop.set_sleep_hooks([&] { reader.online = false; }, [&] { reader.online = true; });
+    pipe.then = [&] {
+        log += "r";
+        loop.stop();
+    };
     Timer timer(loop);
     timer.start(milliseconds(5), [&] {
-        log += reader.online ? "t" : "OFFLINE";
-        ASSERT_EQ(write(pipes[1], "x", 1), 1);
+        log += "t";
+        pipe.write_one();
     });
-    loop.post([&] { log += reader.online ? "p" : "OFFLINE"; });
+    loop.post([&] { log += "p"; });
     loop.run();
     EXPECT_EQ(log, "ptr");
-    loop.set_sleep_hooks(nullptr, nullptr);
+}
+
+TEST_P(Ways, TellsAgainUntilNothingIsLeft) {
+    Loop loop;
+    Pipe pipe(loop, GetParam());
+    int told = 0;
+    pipe.take = false;
+    pipe.then = [&] {
+        pipe.take = ++told == 3;
+        if (told == 4) loop.stop();
+    };
+    pipe.write_one();
+    Timer timer(loop);
+    timer.start(milliseconds(20), [&] {
+        EXPECT_EQ(told, 3);
+        pipe.write_one();
+    });
+    loop.run();
+    EXPECT_EQ(told, 4);
+}
+
+TEST_P(Ways, SaysNothingOfWhatIsNotWatched) {
+    Loop loop;
+    Pipe pipe(loop, GetParam());
+    pipe.watcher->watch(false, false);
+    pipe.write_one();
+    Timer timer(loop);
+    timer.start(milliseconds(10), [&] {
+        EXPECT_EQ(pipe.taken, 0);
+        pipe.watcher->watch(true, false);
+        pipe.then = [&] { loop.stop(); };
+    });
+    loop.run();
+    EXPECT_EQ(pipe.taken, 1);
+}
+
+TEST_P(Ways, WhoIsCalledMayEndOthersAndItself) {
+    Loop loop;
+    std::vector<std::unique_ptr<Pipe>> pipes;
+    for (int i = 0; i < 3; ++i) pipes.push_back(std::make_unique<Pipe>(loop, GetParam()));
+    int called = 0;
+    for (auto& pipe : pipes) {
+        pipe->write_one();
+        pipe->then = [&] {
+            ++called;
+            for (auto& one : pipes) one->watcher.reset();
+        };
+    }
+    Timer timer(loop);
+    timer.start(milliseconds(10), [&] { loop.stop(); });
+    loop.run();
+    EXPECT_EQ(called, 1);
+}
+
+TEST_P(Ways, MayComeWhileTheLoopSleeps) {
+    Loop loop;
+    std::unique_ptr<Pipe> late;
+    Timer timer(loop);
+    timer.start(milliseconds(5), [&] {
+        late = std::make_unique<Pipe>(loop, GetParam());
+        late->then = [&] { loop.stop(); };
+        late->write_one();
+    });
+    loop.run();
+    EXPECT_EQ(late->taken, 1);
+}
+
+// What libuv has to do is done although polled descriptors are ready in every turn.
+TEST_P(Ways, ABusyDescriptorKeepsNothingElseWaiting) {
+    Loop loop;
+    Pipe busy(loop, GetParam());
+    Pipe other(loop, Watcher::Way::Epoll);
+    busy.take = false;
+    busy.write_one();
+    bool task_ran = false;
+    int fired = 0;
+    Timer timer(loop);
+    timer.start_repeating(milliseconds(2), [&] {
+        if (++fired == 3) other.write_one();
+    });
+    busy.then = [&, posted = false]() mutable {
+        if (!std::exchange(posted, true)) loop.post([&] { task_ran = true; });
+    };
+    other.then = [&] { loop.stop(); };
+    loop.run();
+    EXPECT_TRUE(task_ran);
+    EXPECT_GE(fired, 3);
+    EXPECT_EQ(other.taken, 1);
+}
+
+TEST_P(Ways, MoreThanAreEverPolledAreAllTold) {
+    Loop loop;
+    std::vector<std::unique_ptr<Pipe>> pipes;
+    std::size_t called = 0;
+    for (std::size_t i = 0; i < Watcher::kMostPolled + 4; ++i) {
+        pipes.push_back(std::make_unique<Pipe>(loop, GetParam()));
+        pipes.back()->write_one();
+        pipes.back()->then = [&] {
+            if (++called == pipes.size()) loop.stop();
+        };
+    }
+    loop.run();
+    for (const auto& pipe : pipes) EXPECT_EQ(pipe->taken, 1);
+}
+
+TEST(Watcher, ErrorsOfWhatIsPolledAreTold) {
+    Loop loop;
+    struct Broken final : Watcher::Handler {
+        void on_ready(Watcher::Ready ready) override {
+            failed = ready.failed;
+            loop->stop();
+        }
+        Loop* loop = nullptr;
+        bool failed = false;
+    } broken;
+    broken.loop = &loop;
+    int ends[2];
+    ASSERT_EQ(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    close(ends[0]);
+    auto watcher = Watcher::create(loop, ends[1], broken, Watcher::Way::Polled);  // EPIPE waits
+    ASSERT_TRUE(watcher) << watcher.error().message;
+    (*watcher)->watch(true, false);
+    loop.run();
+    EXPECT_TRUE(broken.failed);
     watcher->reset();
-    close(pipes[0]);
-    close(pipes[1]);
+    close(ends[1]);
 }
 
 TEST(Loop, KnowsHowLongItsTurnsTook) {
