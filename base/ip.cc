@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace base {
 
 IpAddress IpAddress::v4(const std::uint8_t (&octets)[4]) noexcept {
-    return from_octets({octets, 4});
+    IpAddress out;
+    std::memcpy(out.octets_.data(), octets, sizeof octets);
+    return out;
 }
 
 IpAddress IpAddress::from_octets(Octets octets) noexcept {

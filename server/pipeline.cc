@@ -142,12 +142,17 @@ void Pipeline::run_batch(std::span<const Query> queries, std::span<Reply> replie
     for (std::size_t done = 0; done < queries.size(); done += kAhead) {
         const std::size_t size = std::min(kAhead, queries.size() - done);
         approach_packets(queries.subspan(done, size), parsed);
+        std::size_t recalled = 0;
         for (std::size_t i = 0; i < size; ++i) {
             Reply& reply = replies[done + i];
-            if (recall(queries[done + i], parsed[i], reply)) continue;
+            if (recall(queries[done + i], parsed[i], reply)) {
+                ++recalled;
+                continue;
+            }
             parse(queries[done + i], parsed[i]);
             approach_zone(parsed[i]);
         }
+        if (recalled == size) continue;
         for (std::size_t i = 0; i < size; ++i) {
             if (!parsed[i].recalled && parsed[i].zone_slot != 0) {
                 published_->zones->approach_zone(parsed[i].zone_slot);
