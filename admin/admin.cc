@@ -29,6 +29,7 @@ net::HttpLimits limits_of(const server::Config& config) {
     limits.head_timeout = std::chrono::milliseconds(config.head_timeout_ms);
     limits.body_timeout = std::chrono::milliseconds(config.body_timeout_ms);
     limits.idle_timeout = std::chrono::milliseconds(config.idle_timeout_ms);
+    limits.max_connections = config.max_connections;
     limits.max_connections_per_client = config.max_connections_per_client;
     limits.max_websocket_message = config.max_websocket_message;
     return limits;

@@ -371,6 +371,10 @@ void write_admin(const Context& context, Exposition& out) {
                std::uint64_t{context.imports.running()});
     out.single("meridian_audit_refused_total", "counter", "Requests refused: 401, 403, 429.",
                context.audit.total());
+    if (context.served) {
+        out.single("meridian_http_connections", "gauge", "Open connections of the admin server.",
+                   context.served().open);
+    }
     out.family("meridian_http_requests_total", "counter", "Requests of the admin server.");
     for (const auto& entry : context.counters.all()) {
         out.sample("{method=" + label_value(std::get<0>(entry.first)) +

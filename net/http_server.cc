@@ -12,6 +12,7 @@
 namespace net {
 
 HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
+    open += other.open;
     connections += other.connections;
     connections_refused += other.connections_refused;
     connections_shed += other.connections_shed;
@@ -205,6 +206,7 @@ std::size_t HttpServer::connections() const noexcept {
 
 HttpCounters HttpServer::counters() const noexcept {
     HttpCounters out = state_->shared.counters;
+    out.open = connections();
     for (const auto& entrance : state_->entrances) {
         out.connections_shed += entrance->listener->shed();
     }

@@ -41,8 +41,9 @@ struct HttpLimits {
     std::size_t max_connections_per_client = 256;  // per remote address; not on Unix sockets
 };
 
-/// Since the start; written and read on the loop's thread.
+/// Since the start, `open` apart; written and read on the loop's thread.
 struct HttpCounters {
+    std::uint64_t open = 0;  // connections at this moment
     std::uint64_t connections = 0;
     std::uint64_t connections_refused = 0;  // by max_connections(_per_client)
     std::uint64_t connections_shed = 0;     // no descriptors

@@ -440,7 +440,8 @@ void read_root(TableReader& root, Config& config) {
         reader.number("head_timeout_ms", config.head_timeout_ms, 10, 600000);
         reader.number("body_timeout_ms", config.body_timeout_ms, 10, 600000);
         reader.number("idle_timeout_ms", config.idle_timeout_ms, 10, 3600000);
-        reader.number("max_connections_per_client", config.max_connections_per_client, 1, 100000);
+        reader.number("max_connections", config.max_connections, 1, 1000000);
+        reader.number("max_connections_per_client", config.max_connections_per_client, 1, 1000000);
         reader.number("max_websocket_message", config.max_websocket_message, 1024, 1 << 26);
         reader.origins("cors_origins", config.cors_origins);
         reader.not_built({"diagnostics"});

@@ -84,6 +84,7 @@ struct Config {
     std::uint32_t head_timeout_ms = 10000;
     std::uint32_t body_timeout_ms = 10000;
     std::uint32_t idle_timeout_ms = 15000;
+    std::uint32_t max_connections = 10000;  // HTTP
     std::uint32_t max_connections_per_client = 256;
     std::uint32_t max_websocket_message = 1048576;
     std::vector<std::string> cors_origins;  // "https://panel.example", or "*"
