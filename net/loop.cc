@@ -70,6 +70,9 @@ struct Polled {
     }
 };
 
+/// Polled descriptors wait no longer for libuv's than this, and one callback.
+constexpr std::chrono::milliseconds kMostUnpolled{1};
+
 // What the callbacks of every handle need; uv_loop_t::data points here.
 struct Core {
     uv_loop_t loop{};
@@ -90,6 +93,7 @@ struct Core {
     bool in_libuv = false;       // which also sleeps: nothing is polled
     bool libuv_waits = true;     // a timer or watcher has changed, or something is ready
     base::MonoTime libuv_due{};  // its next timer
+    base::MonoTime polled_at{};
 
     std::mutex mutex;
     std::vector<std::function<void()>> tasks;  // guarded by mutex
@@ -134,17 +138,37 @@ struct Core {
                                     : turn_started + std::chrono::milliseconds(timeout);
             if (stopped) return;
         }
-        if (list_is_old) list_polled();
         const int timeout = until_due(going_to_sleep());
-        const int ready = poll(pollfds.data(), pollfds.size(), libuv_waits ? 0 : timeout);
+        const bool told = look(libuv_waits ? 0 : timeout);
         woke();
-        if (ready <= 0) return;  // a timer is due, or a signal came
+        polled_at = turn_started;
+        if (told) tell_polled();
+    }
+
+    /// Waits until something is ready. False: nothing is, but a timer is due or a signal came.
+    bool look(int timeout) {
+        if (list_is_old) list_polled();
+        if (poll(pollfds.data(), pollfds.size(), timeout) <= 0) return false;
         libuv_waits |= pollfds[0].revents != 0;
+        return true;
+    }
+
+    void tell_polled() const {
         // Whoever is called may end others or itself, and add some, whose turn is the next one.
         for (std::size_t i = 1; i < pollfds.size(); ++i) {
             const Polled* const one = polled[i - 1];
             if (pollfds[i].revents != 0 && one != nullptr) one->ready(pollfds[i].revents);
         }
+    }
+
+    /// Between two callbacks of libuv, which has up to a thousand to call in a row: of those that
+    /// do a handshake of TLS each the last would be half a second away.
+    void serve_polled_meanwhile() {
+        if (polled.empty()) return;
+        const base::MonoTime now = base::mono_now();
+        if (now - polled_at < kMostUnpolled) return;
+        polled_at = now;
+        if (look(0)) tell_polled();
     }
 
     [[nodiscard]] int until_due(base::MonoTime now) const noexcept {
@@ -344,8 +368,9 @@ struct Watcher::State {
     Polled polled;  // of Polled
 
     static void ready(uv_poll_t* handle, int status, int events) noexcept {
-        Core::of(handle->loop).woke();
         State& state = *static_cast<State*>(handle->data);
+        state.core.woke();
+        state.core.serve_polled_meanwhile();
         if (state.handler == nullptr) return;
         Ready ready;
         if (status < 0) {

@@ -90,7 +90,7 @@ class WebSocket(Tcp):
 
     def __init__(self, port, token):
         super().__init__(port)
-        self.head = ("GET /v1/feed?topics=health HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+        self.head = ("GET /debug/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
                      "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                      "Sec-WebSocket-Protocol: meridian.v1.json\r\nSec-WebSocket-Key: %s\r\n\r\n"
                      % (token, base64.b64encode(os.urandom(16)).decode())).encode()

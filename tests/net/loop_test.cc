@@ -231,6 +231,29 @@ TEST_P(Ways, MoreThanAreEverPolledAreAllTold) {
     for (const auto& pipe : pipes) EXPECT_EQ(pipe->taken, 1);
 }
 
+// A thousand clients that are slow to serve do not keep UDP waiting.
+TEST(Watcher, WhatIsPolledIsServedBetweenOthers) {
+    Loop loop;
+    Pipe polled(loop, Watcher::Way::Polled);
+    std::vector<std::unique_ptr<Pipe>> slow;
+    int served = 0;
+    int served_when_told = -1;
+    polled.then = [&] {
+        if (served_when_told < 0) served_when_told = served;
+    };
+    for (int i = 0; i < 30; ++i) {
+        slow.push_back(std::make_unique<Pipe>(loop, Watcher::Way::Epoll));
+        slow.back()->write_one();
+        slow.back()->then = [&] {
+            std::this_thread::sleep_for(milliseconds(2));
+            if (++served == 5) polled.write_one();
+            if (served == 30) loop.stop();
+        };
+    }
+    loop.run();
+    EXPECT_EQ(served_when_told, 5);
+}
+
 TEST(Watcher, ErrorsOfWhatIsPolledAreTold) {
     Loop loop;
     struct Broken final : Watcher::Handler {
