@@ -241,8 +241,8 @@ fi
 
 if build release; then
     say "end to end: tests/wire"
-    wire=()
-    [ "$quick" = no ] || wire=(--quick)
+    wire=(--jobs $((jobs < 4 ? jobs : 4)))
+    [ "$quick" = no ] || wire+=(--quick)
     python3 tests/wire/run.py --binary build/release/server/meridian "${wire[@]}" 2>&1 | tee "$logs/wire.log"
     status=${PIPESTATUS[0]}
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$logs/wire.log" | tail -n 1)

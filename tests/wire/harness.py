@@ -23,7 +23,10 @@ sys.path.insert(0, os.path.join(ROOT, "scripts", "demo"))
 BINARY = None  # set by run.py
 QUICK = False
 START_TIMEOUT_S = 20.0
+# Below the range of outgoing sockets. run.py gives each of several processes a part of its own.
+PORTS = range(20000, 32000)
 started = []  # every process of ours that may still run
+given = set()  # ports, each once
 
 
 @atexit.register
@@ -41,9 +44,11 @@ def spawn(command, **options):
 
 
 def free_port(addresses=("127.0.0.1",)):
-    """A port free for UDP and TCP on all the addresses, below the range of outgoing sockets."""
-    for _ in range(200):
-        port = random.randrange(20000, 32000)
+    """A port free for UDP and TCP on all the addresses, which nobody is given again."""
+    for _ in range(1000):
+        port = random.choice(PORTS)
+        if port in given:
+            continue
         sockets = []
         try:
             for address in addresses:
@@ -51,6 +56,7 @@ def free_port(addresses=("127.0.0.1",)):
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     sockets.append(socket.socket(family, kind))
                     sockets[-1].bind((address, port))
+            given.add(port)
             return port
         except OSError:
             continue
