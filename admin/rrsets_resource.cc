@@ -287,7 +287,9 @@ void put_rrset(Context& context, const Request& request, const Respond& respond)
     const auto before = reader->rrset(zone->apex, target->view, target->name, target->type);
     if (!before) return respond(problem(503, before.error().message));
     const bool existed = before->has_value();
-    const auto old = old_ttl(*reader, zone->apex, target->view, target->name, target->type);
+    const auto old = existed && !(*before)->value.hidden
+                         ? std::optional<std::uint32_t>((*before)->value.ttl)
+                         : old_ttl(*reader, zone->apex, target->view, target->name, target->type);
     std::vector<zones::Operation> operations;
     operations.push_back({std::move(put), *condition});
     const bool dry_run = request.query.flag("dry_run");

@@ -154,19 +154,18 @@ class Reader : public StoreReader {
         const auto where = variant(apex, view);
         if (!where) return base::fail(where.error());
         if (where->id == 0 || !name.view().is_at_or_below(apex)) return std::optional<RRsetInfo>();
-        std::string key;
-        append_owner_key(key, relative_owner(name, apex));
-        ZoneCursor cursor(store_, snapshot_, where->id);
-        cursor.seek(relative_owner(name, apex));
-        if (cursor.state() == ZoneCursor::State::Damaged) return damaged("node");
-        if (cursor.state() == ZoneCursor::State::Unreadable) return unreadable();
-        const bool there =
-            cursor.state() == ZoneCursor::State::Node && cursor.key().substr(sizeof(ZoneId)) == key;
-        const auto entry = there ? cursor.node().find(type) : std::optional<NodeEntry>();
-        if (!entry) return std::optional<RRsetInfo>();
-        auto info = info_of(where->record, cursor.key(), cursor.node(), *entry);
-        if (!info) return base::fail(info.error());
-        return std::optional<RRsetInfo>(std::move(*info));
+        const Octets owner = relative_owner(name, apex);
+        if (type == dns::RRType::NSEC3 || type == dns::RRType::RRSIG) {
+            return rrset_of_both(*where, owner, type);
+        }
+        // Only those two types may stand with the hashes of the owners (ids.h): one read will do.
+        const std::string key = node_key(where->id, owner);
+        const auto octets = get(Family::Nodes, key);
+        if (!octets) return base::fail(octets.error());
+        if (!*octets) return std::optional<RRsetInfo>();
+        const auto node = NodeView::check(base::as_octets(**octets));
+        if (!node) return damaged("node");
+        return found_rrset(where->record, key, *node, type);
     }
 
     [[nodiscard]] base::Result<std::vector<PolicyInfo>> policies(const dns::Name& apex,
@@ -311,6 +310,30 @@ class Reader : public StoreReader {
         ViewId view = kDefaultView;
         ZoneId id = 0;  // 0: there is no such zone, or nothing of it in this view
     };
+
+    base::Result<std::optional<RRsetInfo>> rrset_of_both(const Variant& where, Octets owner,
+                                                         dns::RRType type) {
+        std::string key;
+        append_owner_key(key, owner);
+        ZoneCursor cursor(store_, snapshot_, where.id);
+        cursor.seek(owner);
+        if (cursor.state() == ZoneCursor::State::Damaged) return damaged("node");
+        if (cursor.state() == ZoneCursor::State::Unreadable) return unreadable();
+        if (cursor.state() != ZoneCursor::State::Node ||
+            cursor.key().substr(sizeof(ZoneId)) != key) {
+            return std::optional<RRsetInfo>();
+        }
+        return found_rrset(where.record, cursor.key(), cursor.node(), type);
+    }
+    base::Result<std::optional<RRsetInfo>> found_rrset(const ZoneRecord& record,
+                                                       std::string_view key, NodeView node,
+                                                       dns::RRType type) {
+        const auto entry = node.find(type);
+        if (!entry) return std::optional<RRsetInfo>();
+        auto info = info_of(record, key, node, *entry);
+        if (!info) return base::fail(info.error());
+        return std::optional<RRsetInfo>(std::move(*info));
+    }
 
     base::Result<std::optional<std::string>> get(Family family, const std::string& key) {
         std::string value;
