@@ -43,6 +43,10 @@ void get_document(Context& context, const Request& request, const Respond& respo
 void put_document(Context& context, const Request& request, const Respond& respond);
 void patch_document(Context& context, const Request& request, const Respond& respond);
 void delete_document(Context& context, const Request& request, const Respond& respond);
+// members_resource.cc: of pools
+void get_member(Context& context, const Request& request, const Respond& respond);
+void put_member(Context& context, const Request& request, const Respond& respond);  // PATCH too
+void delete_member(Context& context, const Request& request, const Respond& respond);
 // tokens_resource.cc
 void list_tokens(Context& context, const Request& request, const Respond& respond);
 void create_token(Context& context, const Request& request, const Respond& respond);
@@ -69,6 +73,8 @@ void get_liveness(Context& context, const Request& request, const Respond& respo
 void get_readiness(Context& context, const Request& request, const Respond& respond);
 // backup_resource.cc
 void create_backup(Context& context, const Request& request, const Respond& respond);
+// dump_resource.cc
+void get_dump(Context& context, const Request& request, const Respond& respond);
 // metrics.cc
 void get_metrics(Context& context, const Request& request, const Respond& respond);
 // session_resource.cc
