@@ -113,6 +113,25 @@ bool is_for_later(const ClientResponse& response) {
            (response.status == 409 && response.retry_after_s);
 }
 
+// The pauses between tries: longer and longer, never the same for two clients.
+class Backoff {
+  public:
+    // Waits, at least as long as the server wants. False: there were tries enough.
+    bool pause(const ClientResponse& response, base::Random& random) {
+        if (++tries_ == kTries) return false;
+        const std::uint32_t wanted_ms =
+            std::min(response.retry_after_s.value_or(0), kLongestPauseMs / 1000) * 1000;
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(std::max(pause_ms_, wanted_ms) + random.below(pause_ms_)));
+        pause_ms_ = std::min(pause_ms_ * 2, kLongestPauseMs);
+        return true;
+    }
+
+  private:
+    int tries_ = 0;
+    std::uint32_t pause_ms_ = 50;
+};
+
 }  // namespace
 
 struct Client::State {
@@ -223,8 +242,8 @@ base::Result<ClientResponse> Client::request(std::string_view method, const std:
     Headers all = headers;
     if (method == "POST" || method == "PATCH") all.emplace_back("Idempotency-Key", make_secret());
     const bool again = method != "DELETE" && (body == nullptr || !body->more);
-    std::uint32_t pause_ms = 50;
-    for (int attempt = 1;; ++attempt) {
+    Backoff backoff;
+    for (;;) {
         Transfer transfer;
         transfer.body = body;
         if (body != nullptr) transfer.waiting = body->text;
@@ -235,28 +254,35 @@ base::Result<ClientResponse> Client::request(std::string_view method, const std:
             code == CURLE_OK || (code == CURLE_SEND_ERROR && transfer.response.status >= 400);
         bool later = code == CURLE_COULDNT_CONNECT || (again && is_broken(code));
         if (answered) later = again && is_for_later(transfer.response);
-        if (!later || attempt == kTries) {
+        if (!later || !backoff.pause(transfer.response, random)) {
             if (answered) return std::move(transfer.response);
             return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));
         }
-        const std::uint32_t wanted_ms =
-            std::min(transfer.response.retry_after_s.value_or(0), kLongestPauseMs / 1000) * 1000;
-        std::this_thread::sleep_for(
-            std::chrono::milliseconds(std::max(pause_ms, wanted_ms) + random.below(pause_ms)));
-        pause_ms = std::min(pause_ms * 2, kLongestPauseMs);
     }
 }
 
 base::Result<ClientResponse> Client::stream(const std::string& path, const Headers& headers,
                                             const std::function<bool(std::string_view)>& take) {
-    Transfer transfer;
-    transfer.take = &take;
-    char reason[CURL_ERROR_SIZE] = "";
-    const CURLcode code = state_->perform(transfer, "GET", path, headers, reason);
-    if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer.stopped)) {
-        return std::move(transfer.response);
+    base::Random random = base::Random::from_entropy();
+    Backoff backoff;
+    bool taken = false;  // what the caller has cannot be taken back
+    const std::function<bool(std::string_view)> note = [&](std::string_view piece) {
+        taken = true;
+        return take(piece);
+    };
+    for (;;) {
+        Transfer transfer;
+        transfer.take = &note;
+        char reason[CURL_ERROR_SIZE] = "";
+        const CURLcode code = state_->perform(transfer, "GET", path, headers, reason);
+        const bool answered = code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer.stopped);
+        const bool later = answered ? is_for_later(transfer.response)
+                                    : code == CURLE_COULDNT_CONNECT || is_broken(code);
+        if (!later || taken || !backoff.pause(transfer.response, random)) {
+            if (answered) return std::move(transfer.response);
+            return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));
+        }
     }
-    return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));
 }
 
 }  // namespace admin

@@ -64,6 +64,10 @@ std::string policy_url(const std::string& zone, const std::string& name, const s
            encode_segment(type);
 }
 
+std::string member_url(const std::string& pool, const std::string& member) {
+    return "/v1/pools/" + encode_segment(pool) + "/members/" + encode_segment(member);
+}
+
 std::string event_line(const Json& event) {
     const std::string topic = text_of(event, "topic");
     if (topic == "change") {
@@ -202,13 +206,18 @@ int ClientCommands::write(std::string_view method, const std::string& path,
     if (const Json* secret = answer->find("secret"); secret != nullptr && !options_.json) {
         std::cout << text_of(*answer, "secret") << std::endl;
     }
-    if (const Json* warnings = answer->find("warnings")) {
-        for (const Json& warning : warnings->items()) {
-            std::cerr << "meridian: " << subject << ": warning: "
-                      << (warning.as_string() == nullptr ? "" : *warning.as_string()) << '\n';
-        }
-    }
+    warn_of(subject, *answer);
     return 0;
+}
+
+void ClientCommands::warn_of(const std::string& subject, const Json& answer) {
+    const Json* warnings = answer.find("warnings");
+    if (warnings == nullptr) return;
+    for (const Json& warning : warnings->items()) {
+        std::cerr << "meridian: " << subject
+                  << ": warning: " << (warning.as_string() == nullptr ? "" : *warning.as_string())
+                  << '\n';
+    }
 }
 
 int ClientCommands::show_document(const std::string& path, const std::string& subject) {
@@ -367,6 +376,36 @@ int ClientCommands::document_set(const std::string& kind, const std::string& id,
 
 int ClientCommands::document_delete(const std::string& kind, const std::string& id) {
     return write("DELETE", "/v1/" + kind + '/' + encode_segment(id) + query({}), kind + ' ' + id);
+}
+
+int ClientCommands::member_list(const std::string& pool) {
+    const auto document = ask("GET", "/v1/pools/" + encode_segment(pool), "pools " + pool);
+    if (!document) return 1;
+    const Json* members = document->find("members");
+    if (members == nullptr) return complain("pools " + pool + ": the response is no pool");
+    for (const Json& member : members->items()) std::cout << member.dump() << '\n';
+    std::cout.flush();
+    return 0;
+}
+
+int ClientCommands::member_show(const std::string& pool, const std::string& member) {
+    return show_document(member_url(pool, member), pool + ' ' + member);
+}
+
+int ClientCommands::member_set(const std::string& pool, const std::string& member,
+                               const std::string& file, const std::string& status) {
+    const std::string path = member_url(pool, member) + query({});
+    if (file.empty()) {
+        return write("PATCH", path, pool + ' ' + member, Json::object().set("status", status));
+    }
+    auto document = read_document(file);
+    if (!document) return 1;
+    if (!status.empty() && document->is_object()) document->set("status", status);
+    return write("PUT", path, pool + ' ' + member, document);
+}
+
+int ClientCommands::member_delete(const std::string& pool, const std::string& member) {
+    return write("DELETE", member_url(pool, member) + query({}), pool + ' ' + member);
 }
 
 int ClientCommands::policy_list(const std::string& zone) {

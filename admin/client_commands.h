@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/change_plan.h"
 #include "admin/client.h"
+#include "admin/document_set.h"
 #include "admin/json.h"
 
 namespace admin {
@@ -67,6 +69,13 @@ class ClientCommands {
     int document_set(const std::string& kind, const std::string& id, const std::string& file);
     int document_delete(const std::string& kind, const std::string& id);
 
+    int member_list(const std::string& pool);
+    int member_show(const std::string& pool, const std::string& member);
+    /// A document, or (`file` empty) a status for a member that is there.
+    int member_set(const std::string& pool, const std::string& member, const std::string& file,
+                   const std::string& status);
+    int member_delete(const std::string& pool, const std::string& member);
+
     int policy_list(const std::string& zone);
     int policy_show(const std::string& zone, const std::string& name, const std::string& type);
     int policy_set(const std::string& zone, const std::string& name, const std::string& type,
@@ -83,6 +92,18 @@ class ClientCommands {
     /// What differs between two revisions; `to` nothing: the newest.
     int zone_diff(const std::string& zone, std::uint64_t from, std::optional<std::uint64_t> to);
     int zone_revert(const std::string& zone, std::uint64_t to);
+
+    /// Everything as documents: on standard output, or as a tree of files (client_dump.cc).
+    int dump(const std::string& directory);
+    /// What documents say (client_apply.cc). `diff` returns 0 if the server has it so, 1 if not,
+    /// and 2 if that cannot be told.
+    struct Declared {
+        std::vector<std::string> files;  // or directories; "-": standard input
+        bool prune = false;
+        std::string message;  // for the history
+    };
+    int apply(const Declared& declared);
+    int diff(const Declared& declared);
 
     int feed(const std::string& filter);
     int cache_show(const std::string& name);
@@ -115,6 +136,18 @@ class ClientCommands {
     int revert(const std::string& path, const std::string& subject,
                const std::optional<Json>& body);
     std::optional<Json> read_document(const std::string& file);
+    static void warn_of(const std::string& subject, const Json& answer);
+    // GET /v1/dump, line by line; `take` returns false to stop. False after complain().
+    bool read_dump(const std::function<bool(std::string_view)>& take);
+    std::optional<DocumentSet> read_documents(const std::vector<std::string>& from);
+    std::optional<DocumentSet> served_documents();
+    std::optional<Json> post_changes(const std::vector<const ChangePlan::Part*>& parts,
+                                     const std::string& message);
+    bool apply_whole(const ChangePlan::Part& part, const std::string& message,
+                     zones::Revision& revision);
+    bool apply_parts(const ChangePlan& plan, const std::string& message, zones::Revision& revision);
+    // Does the plan change anything? Nothing after complain().
+    std::optional<bool> try_plan(const ChangePlan& plan);
     // One zone into the server.
     struct Imported {
         bool done = false;

@@ -1,4 +1,6 @@
 // Zones into a server and out of it.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -88,12 +90,16 @@ int ClientCommands::zone_export(const std::string& zone, const std::string& file
         if (!out) return complain(file + ": cannot be written");
     }
     std::ostream& target = out.is_open() ? out : std::cout;
+    ImportProgress progress(1);
+    const bool shown = out.is_open() || ::isatty(STDOUT_FILENO) != 1;
     const auto response =
         server->stream("/v1/zones/" + encode_segment(zone) + query({}), {{"Accept", "text/dns"}},
                        [&](std::string_view piece) {
                            target.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+                           if (shown) progress.read(piece.size(), 0);
                            return target.good();
                        });
+    progress.clear();
     if (!response) return complain(response.error().message);
     if (response->status != 200) return complain(zone, *response);
     target.flush();

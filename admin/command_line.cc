@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string_view>
 
 #include "admin/client_commands.h"
+#include "admin/completion.h"
 
 namespace admin {
 
@@ -20,8 +22,9 @@ struct Arguments {
     ClientCommands::Options client;
     std::string config_file;
     ClientCommands::ChangeFilter changes;
+    ClientCommands::Declared declared;
     std::string zone, name, type, id, file, list_file, bind_file, nsd_file, search, comment, filter,
-        revision;
+        revision, pool, status, shell;
     std::uint64_t from = 0, to = 0;
     std::optional<std::uint64_t> to_or_newest;
     std::vector<std::string> rdata, ns;
@@ -40,18 +43,24 @@ class Parser {
         app_.require_subcommand(1);
         app_.set_version_flag("--version", std::string("meridian ") + MERIDIAN_VERSION);
         app_.add_option("--server", a_.client.client.server, "URL or admin socket of the server")
-            ->envname("MERIDIAN_SERVER");
+            ->envname("MERIDIAN_SERVER")
+            ->type_name(kFile);
         app_.add_option("--token-file", a_.client.token_file,
-                        "file with a token (or the token in MERIDIAN_TOKEN)");
-        app_.add_option("--data-dir", a_.client.data_dir, "data directory of the server");
+                        "file with a token (or the token in MERIDIAN_TOKEN)")
+            ->type_name(kFile);
+        app_.add_option("--data-dir", a_.client.data_dir, "data directory of the server")
+            ->type_name(kDirectory);
         app_.add_flag("--json", a_.client.json, "print JSON");
         program();
         zones();
         records();
         documents();
+        members();
         policies();
         history();
+        declared();
         rest();
+        not_built();
     }
     [[nodiscard]] int run() const { return run_ ? run_() : kUsage; }
 
@@ -89,7 +98,8 @@ class Parser {
 
     void program() {
         CLI::App* serve = app_.add_subcommand("serve", "run the server");
-        serve->add_option("--config", a_.serve.config, "configuration file (TOML)");
+        serve->add_option("--config", a_.serve.config, "configuration file (TOML)")
+            ->type_name(kFile);
         serve
             ->add_option("--dns", a_.serve.dns, "ADDR:PORT to answer DNS on, instead of the file's")
             ->expected(1)
@@ -161,9 +171,11 @@ class Parser {
         sub->add_option("ZONE", a_.zone, "the zone's name");
         sub->add_option("FILE", a_.file, "the master file; - for standard input");
         sub->add_option("--list", a_.list_file,
-                        "many zones: a line is a zone, a tab, a master file");
-        sub->add_option("--bind", a_.bind_file, "the primary zones of a named.conf");
-        sub->add_option("--nsd", a_.nsd_file, "the primary zones of an nsd.conf");
+                        "many zones: a line is a zone, a tab, a master file")
+            ->type_name(kFile);
+        sub->add_option("--bind", a_.bind_file, "the primary zones of a named.conf")
+            ->type_name(kFile);
+        sub->add_option("--nsd", a_.nsd_file, "the primary zones of an nsd.conf")->type_name(kFile);
         sub->add_flag("--offline", a_.offline,
                       "into the store in --data-dir, which no server has "
                       "open");
@@ -248,6 +260,7 @@ class Parser {
               Kind{"map", "maps", "ID", true}, Kind{"pool", "pools", "ID", true},
               Kind{"monitor", "monitors", "ID", true}, Kind{"token", "tokens", "NAME", true}}) {
             CLI::App* parent = group(kind.command, kind.resource);
+            groups_[kind.command] = parent;
             const std::string resource = kind.resource;
             command(parent, "list", "all of them",
                     [resource](auto& c) { return c.document_list(resource); });
@@ -270,6 +283,43 @@ class Parser {
             required(sub, kind.id, a_.id, "which one");
             dry_run(sub);
         }
+    }
+
+    void members() {
+        CLI::App* member = group("member", "members of pools");
+        const auto target = [this](CLI::App* app, bool named) {
+            required(app, "POOL", a_.pool, "the pool's id");
+            if (named) required(app, "MEMBER", a_.id, "the member's id");
+        };
+        target(command(member, "list", "all members of a pool",
+                       [this](auto& c) { return c.member_list(a_.pool); }),
+               false);
+        target(command(member, "show", "one member",
+                       [this](auto& c) { return c.member_show(a_.pool, a_.id); }),
+               true);
+        CLI::App* sub = command(member, "set", "create or replace a member, or set its status",
+                                [this](auto& c) { return set_member(c); });
+        target(sub, true);
+        sub->add_option("FILE", a_.file, "a JSON document; - for standard input");
+        sub->add_option("--status", a_.status, "obey (its health), up, down or drain")
+            ->check(CLI::IsMember(std::vector<std::string>(kStatuses)));
+        dry_run(sub);
+        sub = command(member, "delete", "take a member out of its pool",
+                      [this](auto& c) { return c.member_delete(a_.pool, a_.id); });
+        target(sub, true);
+        dry_run(sub);
+        sub = command(groups_.at("pool"), "drain", "give a member no new clients",
+                      [this](auto& c) { return c.member_set(a_.pool, a_.id, "", "drain"); });
+        target(sub, true);
+        dry_run(sub);
+    }
+
+    int set_member(ClientCommands& client) {
+        if (a_.file.empty() && a_.status.empty()) {
+            std::cerr << "meridian: member set takes a FILE or --status" << std::endl;
+            return kUsage;
+        }
+        return client.member_set(a_.pool, a_.id, a_.file, a_.status);
     }
 
     void policies() {
@@ -324,7 +374,45 @@ class Parser {
         sub->add_option("--since", a_.changes.since, "a revision, or a time (RFC 3339)");
     }
 
+    // Everything as documents, for Git.
+    void declared() {
+        CLI::App* sub = command(&app_, "dump", "everything as documents, all but tokens and keys",
+                                [this](auto& c) { return c.dump(a_.file); });
+        sub->add_option("DIR", a_.file, "a tree of files there; default: one on standard output");
+        const auto files = [this](CLI::App* app) {
+            app->add_option("-f,--file", a_.declared.files,
+                            "documents as dump writes them, or a directory of such; - for "
+                            "standard input (again for more)")
+                ->required()
+                ->expected(1)
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                ->type_name(kFile);
+            app->add_flag(
+                "--prune", a_.declared.prune,
+                "of the kinds that the documents list, also delete what they do not name");
+        };
+        sub = command(&app_, "apply", "make the server have what documents say",
+                      [this](auto& c) { return c.apply(a_.declared); });
+        files(sub);
+        sub->add_option("-m,--message", a_.declared.message, "what the history says of it");
+        dry_run(sub);
+        files(command(&app_, "diff",
+                      "what apply would change; status 0: nothing, 1: something, 2: unknown",
+                      [this](auto& c) { return c.diff(a_.declared); }));
+    }
+
     void rest() {
+        CLI::App* completion =
+            app_.add_subcommand("completion", "a script that completes commands in a shell");
+        completion->add_option("SHELL", a_.shell, "bash, zsh or fish")
+            ->required()
+            ->check(CLI::IsMember(std::vector<std::string>(kShells)));
+        completion->callback([this] {
+            run_ = [this] {
+                std::cout << completion_script(shape_of(app_), a_.shell) << std::flush;
+                return std::cout.good() ? 0 : 1;
+            };
+        });
         CLI::App* sub = command(&app_, "feed", "queries and changes as they happen",
                                 [this](auto& c) { return c.feed(a_.filter); });
         sub->add_option("--filter", a_.filter, "like \"qname=*.example.com qtype=A,AAAA\"");
@@ -346,9 +434,79 @@ class Parser {
         command(&app_, "stats", "the server and its counters", [](auto& c) { return c.stats(); });
     }
 
+    // Commands that are known, but do not exist yet: they are refused by name.
+    void not_built() {
+        for (const char* name : {"explain", "trace"}) {
+            CLI::App* sub = app_.add_subcommand(name, "not built yet");
+            sub->group("");  // not in --help
+            sub->allow_extras()->fallthrough(false);
+            sub->callback([this, name] {
+                run_ = [name] {
+                    std::cerr << "meridian: " << name << " is not built yet" << std::endl;
+                    return 1;
+                };
+            });
+        }
+    }
+
+    // What shells complete.
+    static CommandShape shape_of(const CLI::App& app) {
+        CommandShape out;
+        out.name = app.get_name();
+        out.help = app.get_description();
+        // What stands before a command may stand behind it, too.
+        for (const CLI::App* from = &app; from != nullptr; from = from->get_parent()) {
+            for (const CLI::Option* option : from->get_options()) {
+                if (!option->get_positional()) {
+                    add_option(out, *option, from != &app);
+                } else if (from == &app) {
+                    out.arguments.push_back(value_of(option->get_name()));
+                }
+            }
+        }
+        for (const CLI::App* below :
+             app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); })) {
+            out.commands.push_back(shape_of(*below));
+        }
+        return out;
+    }
+    static void add_option(CommandShape& out, const CLI::Option& option, bool of_parent) {
+        CommandShape::Option shape;
+        for (const std::string& name : option.get_lnames()) shape.names.push_back("--" + name);
+        for (const std::string& name : option.get_snames()) shape.names.push_back("-" + name);
+        const std::string first = shape.names.front();
+        if (of_parent && (first == "--help" || first == "--version")) return;
+        shape.help = option.get_description();
+        if (option.get_items_expected_max() > 0) {
+            shape.value = value_of(first == "--status" ? "STATUS" : option.get_type_name());
+        }
+        out.options.push_back(std::move(shape));
+    }
+
+    // By the name that --help gives it.
+    static CommandShape::Value value_of(const std::string& name) {
+        using Kind = CommandShape::Value::Kind;
+        if (name == kFile) return {Kind::File};
+        if (name == kDirectory) return {Kind::Directory};
+        if (name == "SHELL") return {Kind::Choice, kShells};
+        if (name == "STATUS") return {Kind::Choice, kStatuses};
+        if (name == "TYPE") return {Kind::Choice, kTypes};
+        return {Kind::Word};
+    }
+
+    static constexpr const char* kFile = "FILE";
+    static constexpr const char* kDirectory = "DIR";
+    static inline const std::vector<std::string> kShells{"bash", "zsh", "fish"};
+    static inline const std::vector<std::string> kStatuses{"obey", "up", "down", "drain"};
+    // Those that people write.
+    static inline const std::vector<std::string> kTypes{
+        "A",  "AAAA", "CAA", "CNAME", "DNAME", "DS",   "HTTPS", "LOC", "MX", "NAPTR",
+        "NS", "PTR",  "SOA", "SRV",   "SSHFP", "SVCB", "TLSA",  "TXT", "URI"};
+
     CLI::App& app_;
     const ServerCommands& commands_;
     Arguments a_;
+    std::map<std::string, CLI::App*> groups_;
     std::function<int()> run_;
 };
 

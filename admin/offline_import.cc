@@ -56,6 +56,8 @@ void ImportProgress::show() {
                   << "%";
     } else if (octets_ > 0) {
         std::cerr << 100 * std::min(octets_done_, octets_) / octets_ << "%";
+    } else if (octets_done_ > 0) {
+        std::cerr << octets_done_ / 1000000 << " MB";
     }
     if (records_done_ > 0) {
         std::cerr << ", " << records_done_ << " records, "

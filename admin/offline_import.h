@@ -10,8 +10,8 @@
 
 namespace admin {
 
-/// On a terminal, how far a long import has come, on one line of standard error. One thread at a
-/// time.
+/// On a terminal, how far a long import (or export, or dump) has come, on one line of standard
+/// error. One thread at a time.
 class ImportProgress {
   public:
     /// `octets`: of the only file, when there is one zone; 0: unknown.
