@@ -11,6 +11,7 @@ from harness import rrset_path
 
 WRITERS = 16
 ROUNDS = int(os.environ.get("MERIDIAN_UPDATE_ROUNDS", "800"))  # all writers together; 10000 for a release
+PER_RRSET = 50  # records of each writer in one RRset, which has to fit into a message
 OVER_HTTP2 = 4  # of the writers: each of their requests is a curl of its own, so they get a tenth
 
 ZONE = """$ORIGIN updates.example.
@@ -126,7 +127,8 @@ class LostUpdates(harness.WireTest):
                 rng = random.Random(number)
                 for i in range(rounds):
                     record = '"writer %d round %d"' % (number, i)
-                    body = [{"op": "add", "name": "log", "type": "TXT", "ttl": 60, "records": [record]}]
+                    body = [{"op": "add", "name": "log%d" % (i // PER_RRSET), "type": "TXT", "ttl": 60,
+                             "records": [record]}]
                     headers = {"Idempotency-Key": "%d/%d" % (number, i)}
                     while True:
                         client = Connection(self.server)
@@ -152,7 +154,9 @@ class LostUpdates(harness.WireTest):
         for thread in threads:
             thread.join()
         self.assertEqual(failed, [])
-        held = self.server.must("GET", rrset_path("updates.example", "log", "TXT")).json["records"]
+        held = []
+        for number in range((rounds - 1) // PER_RRSET + 1):
+            held += self.server.must("GET", rrset_path("updates.example", "log%d" % number, "TXT")).json["records"]
         self.assertEqual(len(held), WRITERS * rounds)
         self.assertEqual(len(self.changes()) - before, WRITERS * rounds)
 
