@@ -124,6 +124,38 @@ TEST_F(DeclaredTest, AMemberThatCannotBeIsRefused) {
     must(ask("GET", url + "b"), 200);
 }
 
+// Both have looked at the pool before either has written it.
+TEST_F(DeclaredTest, WritesOfTwoMembersAtOnceAreBothMade) {
+    make_pool();
+    const Headers headers{{"content-type", "application/json"}};
+    fakes::FakeExchange exchanges[2];
+    std::unique_ptr<net::HttpStream> streams[2];
+    const char* const urls[] = {"/v1/pools/fra/members/a", "/v1/pools/fra/members/b"};
+    for (std::size_t i = 0; i < 2; ++i) {
+        streams[i] = front_.on_request(head("PATCH", urls[i], headers), exchanges[i]);
+        streams[i]->on_body(base::as_octets(std::string_view(R"({"status":"drain"})")));
+        streams[i]->on_end({});
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+        finish(exchanges[i], *streams[i]);
+        EXPECT_EQ(exchanges[i].head.status, 200) << exchanges[i].body;
+    }
+    for (const char* url : urls) EXPECT_EQ(ask("GET", url).text("status"), "drain") << url;
+    // With a condition it is the client who decides what is next.
+    const std::string tag = ask("GET", urls[0]).header("etag");
+    fakes::FakeExchange refused[2];
+    for (std::size_t i = 0; i < 2; ++i) {
+        Headers conditional = headers;
+        conditional["if-match"] = tag;
+        streams[i] = front_.on_request(head("PATCH", urls[i], conditional), refused[i]);
+        streams[i]->on_body(base::as_octets(std::string_view(R"({"status":"up"})")));
+        streams[i]->on_end({});
+    }
+    for (std::size_t i = 0; i < 2; ++i) finish(refused[i], *streams[i]);
+    EXPECT_EQ(refused[0].head.status, 200);
+    EXPECT_EQ(refused[1].head.status, 412);
+}
+
 TEST_F(DeclaredTest, ADumpHasEverythingButSecrets) {
     make_zone();
     make_pool();
@@ -263,6 +295,16 @@ TEST_F(DeclaredTest, WhatWasChangedMeanwhileIsNotOverwritten) {
     EXPECT_EQ(ask("GET", "/v1/pools/fra/members/a").text("status"), "drain");
     must(ask("GET", "/v1/zones/new.test"), 404);  // all or nothing
     must(post(plan_of(zone, dump())), 200);
+}
+
+TEST_F(DeclaredTest, AZoneOfAnotherViewIsNotTouched) {
+    apply(kDocuments);
+    const DocumentSet wanted = read(R"({"zones": [{"name": "own.test"}]})", "own.json");
+    const DocumentSet there = dump();
+    const auto plan = make_plan(wanted, there, false);
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().message,
+              "own.json: own.test. is a zone of another view on the server; delete it there first");
 }
 
 TEST(ChangePlanTest, WhatIsTooLargeOrSignedGoesAsAWhole) {

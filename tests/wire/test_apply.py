@@ -1,9 +1,11 @@
 """Documents for Git: dump, diff and apply; and what shells complete."""
+import http.server
 import json
 import os
 import random
 import subprocess
 import tempfile
+import threading
 
 import harness
 import peers
@@ -256,6 +258,97 @@ www 77 IN A 192.0.2.1
         for command in ("explain", "trace"):
             self.assertEqual(self.done(command, "www.example", "A", status=1).stderr,
                              "meridian: %s is not built yet\n" % command)
+
+
+class Scripted(http.server.BaseHTTPRequestHandler):
+    """Answers by the list of its server, one after the other; remembers what was asked."""
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length", 0))
+        self.server.asked.append((self.command, self.path, dict(self.headers.items()), self.rfile.read(length)))
+        status, kind, body = self.server.answers.pop(0)
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+class Answers(harness.WireTest):
+    """What the commands make of answers that a server gives when others write, too, or it is busy."""
+
+    BUSY = (503, "application/problem+json", b'{"status":503,"detail":"busy"}')
+    DUMP = (200, "application/x-ndjson", b'''{"kind":"dump","schema":1,"revision":9}
+{"kind":"zones","revision":7,"document":{"name":"a.example.","soa_edit":"increment","comment":""}}
+{"kind":"rrsets","zone":"a.example.","revision":7,"document":{"name":"a.example.","type":"NS","ttl":5,"records":["ns."]}}
+''')
+    LOST = (412, "application/problem+json", json.dumps({"status": 412, "detail": "x", "errors": [
+        {"pointer": "/changes/0/body", "detail": "it was changed in the meantime, at revision 8"}]}).encode())
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = None
+
+    def meridian(self, answers, *arguments):
+        """How the command ended, and what it asked."""
+        with http.server.HTTPServer(("127.0.0.1", 0), Scripted) as scripted:
+            scripted.answers, scripted.asked = list(answers), []
+            thread = threading.Thread(target=scripted.serve_forever)
+            thread.start()
+            try:
+                ran = subprocess.run([harness.BINARY, *arguments, "--server",
+                                      "http://127.0.0.1:%d" % scripted.server_port], capture_output=True, text=True,
+                                     timeout=60, check=False, env={**os.environ, "MERIDIAN_TOKEN": "t"})
+            finally:
+                scripted.shutdown()
+                thread.join()
+            return ran, scripted.asked
+
+    def documents(self, comment):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        path = os.path.join(place.name, "a.json")
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump({"zones": [{"name": "a.example", "comment": comment}]}, out)
+        return path
+
+    def test_a_busy_server_is_asked_again(self):
+        ran, asked = self.meridian([self.BUSY, self.BUSY, self.DUMP], "dump")
+        self.assertEqual((ran.returncode, len(asked)), (0, 3), ran)
+        self.assertEqual([zone["name"] for zone in json.loads(ran.stdout)["zones"]], ["a.example."])
+        ran, asked = self.meridian([self.BUSY] * 9, "dump")
+        self.assertEqual((ran.returncode, len(asked)), (1, 5), ran)
+        self.assertEqual(ran.stderr, "meridian: dump: busy\n")
+
+    def test_a_change_is_sent_again_with_its_key(self):
+        done = (200, "application/json", b'{"revision":10,"changed":true,"zones":["a.example."]}')
+        ran, asked = self.meridian([self.DUMP, self.BUSY, done], "apply", "-f", self.documents("new"))
+        self.assertEqual((ran.returncode, ran.stdout), (0, "0 created, 1 changed, 0 removed: revision 10\n"), ran)
+        self.assertEqual([each[1] for each in asked], ["/v1/dump", "/v1/changes", "/v1/changes"])
+        self.assertEqual(asked[1][2]["Idempotency-Key"], asked[2][2]["Idempotency-Key"])
+        self.assertEqual(asked[1][3], asked[2][3])
+        self.assertEqual(json.loads(asked[1][3])["changes"], [
+            {"method": "PATCH", "path": "/v1/zones/a.example.", "if_match": '"7-j"', "body": {"comment": "new"}}])
+
+    def test_who_was_there_before_is_not_overwritten(self):
+        path = self.documents("new")
+        ran, asked = self.meridian([self.DUMP, self.LOST], "apply", "-f", path)
+        self.assertEqual((ran.returncode, len(asked)), (1, 2), ran)
+        self.assertEqual(ran.stderr, "meridian: %s: a.example.: it was changed in the meantime, at revision 8; "
+                                     "nothing was done: look at diff and apply again\n" % path)
+
+    def test_what_is_no_dump_is_not_taken_for_one(self):
+        for body in (b"nonsense\n", b'{"kind":"pools","revision":1}\n', b'{"kind":"rrsets","revision":1,"document":{}}\n'):
+            strange = (200, "application/x-ndjson", b'{"kind":"dump","schema":1,"revision":9}\n' + body)
+            for command in (["dump"], ["apply", "-f", self.documents("x")]):
+                ran, _ = self.meridian([strange], *command)
+                self.assertEqual((ran.returncode, ran.stderr.count("\n")), (1, 1), ran)
+                self.assertIn("understood", ran.stderr)
 
 
 class Completion(harness.WireTest):
