@@ -5,10 +5,19 @@
 namespace net {
 namespace {
 
+constexpr std::size_t kUsualFields = 8;
+
 std::string lower(std::string_view text) {
     std::string out(text);
     for (char& c : out) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
     return out;
+}
+
+/// `stored` is in lower case already.
+bool is_field(std::string_view stored, std::string_view name) noexcept {
+    return std::equal(stored.begin(), stored.end(), name.begin(), name.end(), [](char a, char b) {
+        return a == static_cast<char>(base::to_lower(static_cast<std::uint8_t>(b)));
+    });
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -28,30 +37,31 @@ int hex_digit(char c) noexcept {
 }  // namespace
 
 void HeaderList::add(std::string_view name, std::string_view value) {
+    // Few messages have more, and growing by doubling moves the first ones three times.
+    if (fields_.capacity() == 0) fields_.reserve(kUsualFields);
     fields_.push_back({lower(name), std::string(trimmed(value))});
 }
 
 void HeaderList::set(std::string_view name, std::string_view value) {
-    const std::string wanted = lower(name);
-    fields_.erase(std::remove_if(fields_.begin(), fields_.end(),
-                                 [&](const Field& field) { return field.name == wanted; }),
-                  fields_.end());
-    fields_.push_back({wanted, std::string(trimmed(value))});
+    const auto same = [&](const Field& field) { return is_field(field.name, name); };
+    const auto first = std::find_if(fields_.begin(), fields_.end(), same);
+    if (first == fields_.end()) return add(name, value);
+    // In place, so that a list that is used again keeps its memory.
+    first->value.assign(trimmed(value));
+    fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
 }
 
 std::optional<std::string_view> HeaderList::get(std::string_view name) const {
-    const std::string wanted = lower(name);
     for (const Field& field : fields_) {
-        if (field.name == wanted) return field.value;
+        if (is_field(field.name, name)) return field.value;
     }
     return std::nullopt;
 }
 
 bool HeaderList::has_token(std::string_view name, std::string_view token) const {
-    const std::string wanted = lower(name);
     const std::string needle = lower(token);
     for (const Field& field : fields_) {
-        if (field.name != wanted) continue;
+        if (!is_field(field.name, name)) continue;
         std::string_view rest = field.value;
         while (!rest.empty()) {
             const std::size_t comma = rest.find(',');

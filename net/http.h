@@ -24,7 +24,7 @@ class HeaderList {
     };
 
     void add(std::string_view name, std::string_view value);
-    /// Replaces every field of this name.
+    /// Replaces every field of this name; the first keeps its place.
     void set(std::string_view name, std::string_view value);
     /// The first field's value; several fields of one name are the caller's to join.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
@@ -109,8 +109,13 @@ class HttpHandler {
     virtual ~HttpHandler() = default;
     /// The head is complete; the body follows by `HttpStream::on_body`. May respond at once.
     virtual std::unique_ptr<HttpStream> on_request(RequestHead head, HttpExchange& exchange) = 0;
-    /// Once per finished exchange, for metrics: the status sent.
+    /// Once per finished exchange, for metrics: the status sent. Of the head only version, method
+    /// and path are still there.
     virtual void on_response(const RequestHead&, int /*status*/) {}
+    /// These bracket what comes with one read of a connection, so that what all its requests need
+    /// is fetched once. Requests may come outside, too: those that had waited.
+    virtual void begin_requests() {}
+    virtual void end_requests() {}
 };
 
 /// "Bad Request" for 400; empty for a status without a registered phrase.

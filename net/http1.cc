@@ -1,6 +1,7 @@
 #include "net/http1.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -23,7 +24,7 @@ bool equal_no_case(std::string_view a, std::string_view b) noexcept {
     });
 }
 
-bool is_alnum(char c) noexcept {
+constexpr bool is_alnum(char c) noexcept {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
@@ -53,9 +54,18 @@ bool parse_number(std::string_view text, Integer& out, int base) noexcept {
 }  // namespace
 
 bool is_token(std::string_view text) noexcept {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_alnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-    });
+    static constexpr std::array<bool, 256> kIn = [] {
+        std::array<bool, 256> in{};
+        for (std::size_t octet = 0; octet < in.size(); ++octet) {
+            in[octet] = is_alnum(static_cast<char>(octet));
+        }
+        for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
+            in[static_cast<std::uint8_t>(c)] = true;
+        }
+        return in;
+    }();
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [](char c) { return kIn[static_cast<std::uint8_t>(c)]; });
 }
 
 bool is_field_value(std::string_view text) noexcept {

@@ -138,8 +138,9 @@ class Http1Writer {
     std::uint64_t remaining_ = 0;  // of the announced length
 };
 
-/// The Date of now, as RFC 9110, 5.6.7 writes it ("Sun, 06 Nov 1994 08:49:37 GMT").
-[[nodiscard]] std::string http_date();
+/// The Date of now, as RFC 9110, 5.6.7 writes it ("Sun, 06 Nov 1994 08:49:37 GMT"). Written once a
+/// second by each thread, and good until its next call.
+[[nodiscard]] std::string_view http_date();
 [[nodiscard]] bool is_token(std::string_view text) noexcept;
 /// No control characters apart from the tab (RFC 9110, 5.5).
 [[nodiscard]] bool is_field_value(std::string_view text) noexcept;

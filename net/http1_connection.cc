@@ -29,7 +29,7 @@ class Http1Connection final : public HttpProtocol,
           decoder_({shared_.limits.max_head_octets, shared_.limits.max_line_octets,
                     shared_.limits.max_fields},
                    *this),
-          activity_(base::mono_now()) {}
+          activity_(shared_.loop.now()) {}
 
     // HttpProtocol
 
@@ -39,7 +39,7 @@ class Http1Connection final : public HttpProtocol,
             return;
         }
         // Time counts from a head's first octet, and from a body's last.
-        if (decoder_.in_body() || decoder_.idle()) activity_ = base::mono_now();
+        if (decoder_.in_body() || decoder_.idle()) activity_ = shared_.loop.now();
         if (!backlog_.empty() || !can_decode()) {
             backlog_.insert(backlog_.end(), octets.begin(), octets.end());
             return;
@@ -130,7 +130,7 @@ class Http1Connection final : public HttpProtocol,
         request_ended_ = paused_ = writer_done_ = reset_ = unwanted_ = full_ = false;
         continue_owed_ = framing.expects_continue && framing.has_body;
         discarded_ = 0;
-        activity_ = base::mono_now();
+        activity_ = shared_.loop.now();
         head.peer = connection_.stream().peer();
         head.scheme = head.peer.tls ? "https" : "http";
 
@@ -150,8 +150,9 @@ class Http1Connection final : public HttpProtocol,
         if (websocket_status_ == 101) {
             websocket_key_ = std::string(*head.headers.get("sec-websocket-key"));
         }
-        head_ = {head.version, head.method, head.scheme,  head.authority, head.path,
-                 head.query,   {},          HeaderList(), head.peer};
+        head_.version = head.version;
+        head_.method = head.method;
+        head_.path = head.path;
         reported_ = false;
         application_ = shared_.handler.on_request(std::move(head), *this);
         if (!application_ && !writer_done_ && !websocket_) {
@@ -226,7 +227,7 @@ class Http1Connection final : public HttpProtocol,
     void resume_body() override {
         if (!paused_) return;
         paused_ = false;
-        activity_ = base::mono_now();
+        activity_ = shared_.loop.now();
         touch();
     }
 
@@ -393,7 +394,7 @@ class Http1Connection final : public HttpProtocol,
         paused_ = false;
         application_.reset();
         writer_.reset();
-        activity_ = base::mono_now();
+        activity_ = shared_.loop.now();
         again_ = true;
         if (close) connection_.close_gracefully();
     }
@@ -414,7 +415,7 @@ class Http1Connection final : public HttpProtocol,
 
     // The exchange in hand.
     bool active_ = false;
-    RequestHead head_;  // for on_response; without its header fields
+    RequestHead head_;  // for on_response: version, method and path
     std::optional<Http1Writer> writer_;
     std::unique_ptr<HttpStream> application_;
     bool request_ended_ = false;

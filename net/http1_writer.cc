@@ -36,20 +36,25 @@ void append_status_line(int status, std::string& out) {
 
 }  // namespace
 
-std::string http_date() {
+std::string_view http_date() {
     // Not strftime: the names of days and months must not follow a locale.
     static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                               "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static thread_local std::time_t written = -1;
+    static thread_local std::array<char, 64> text{};
+    static thread_local std::size_t length = 0;
     const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    std::array<char, 64> text{};
-    const int length =
-        std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                      kDays[parts.tm_wday], parts.tm_mday, kMonths[parts.tm_mon],
-                      parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
-    return {text.data(), static_cast<std::size_t>(length)};
+    if (now != written) {
+        std::tm parts{};
+        gmtime_r(&now, &parts);
+        length = static_cast<std::size_t>(
+            std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                          kDays[parts.tm_wday], parts.tm_mday, kMonths[parts.tm_mon],
+                          parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec));
+        written = now;
+    }
+    return {text.data(), length};
 }
 
 void Http1Writer::inform(int status, const HeaderList& headers, std::string& out) {
@@ -66,7 +71,11 @@ void Http1Writer::respond(const ResponseHead& head, bool last, std::string& out)
     status_ = head.status;
     append_status_line(head.status, out);
     append_fields(head.headers, false, out);
-    if (!head.headers.get("date")) out += "date: " + http_date() + "\r\n";
+    if (!head.headers.get("date")) {
+        out += "date: ";
+        out += http_date();
+        out += "\r\n";
+    }
 
     const auto announced = head.headers.get("content-length");
     std::uint64_t length = 0;

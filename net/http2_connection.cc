@@ -12,7 +12,9 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <charconv>
 #include <cstring>
 #include <map>
 #include <new>
@@ -42,7 +44,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     explicit Http2Connection(HttpConnection& connection)
         : connection_(connection),
           shared_(connection.shared()),
-          activity_(base::mono_now()),
+          activity_(shared_.loop.now()),
           guard_(kMaxSwelling * connection.shared().limits.max_head_octets, activity_) {
         nghttp2_session_callbacks* callbacks = nullptr;
         nghttp2_option* option = nullptr;
@@ -72,7 +74,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
 
     void receive(base::Octets octets) override {
         if (guilty_) return;
-        const base::MonoTime now = base::mono_now();
+        const base::MonoTime now = shared_.loop.now();
         heads_.feed(octets, [&](std::uint8_t type, std::uint8_t flags, std::size_t length) {
             judge(guard_.frame(type, flags, length, now));
         });
@@ -94,8 +96,9 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     void settle() override {
         do {
             again_ = false;
-            const std::vector<std::int32_t> touched = std::exchange(touched_, {});
-            for (const std::int32_t id : touched) settle_stream(id);
+            settling_.swap(touched_);
+            for (const std::int32_t id : settling_) settle_stream(id);
+            settling_.clear();
             flush();
         } while ((again_ || !touched_.empty()) && !connection_.closing());
         if (connection_.closing()) return;
@@ -138,11 +141,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
 
     void drain() override {
         if (drained_at_) return;
-        drained_at_ = base::mono_now();
+        drained_at_ = shared_.loop.now();
         nghttp2_submit_shutdown_notice(session_);
     }
 
     void lost() override {
+        last_found_ = nullptr;
         const auto streams = std::exchange(streams_, {});
         for (const auto& [id, stream] : streams) stream->cancel();
     }
@@ -211,17 +215,17 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             });
         nghttp2_session_callbacks_set_on_stream_close_callback(
             callbacks, [](nghttp2_session*, std::int32_t id, std::uint32_t, void* user) noexcept {
-                if (Http2Stream* stream = self(user).find(id)) {
-                    stream->closed();
-                    self(user).touched_.push_back(id);
-                }
+                if (Http2Stream* stream = self(user).find(id)) stream->closed();
                 return 0;
             });
     }
 
     Http2Stream* find(std::int32_t id) {
+        if (last_found_ != nullptr && last_found_->id() == id) return last_found_;
         const auto found = streams_.find(id);
-        return found == streams_.end() ? nullptr : found->second.get();
+        if (found == streams_.end()) return nullptr;
+        last_found_ = found->second.get();
+        return last_found_;
     }
 
     /// Ends the connection of a client that is guilty of something; true: it is.
@@ -235,7 +239,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
 
     void begin_headers(const nghttp2_frame& frame) {
         if (frame.hd.type != NGHTTP2_HEADERS) return;
-        head_started_ = base::mono_now();
+        head_started_ = shared_.loop.now();
         if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return;
         const std::int32_t id = frame.hd.stream_id;
         streams_.emplace(id, std::make_unique<Http2Stream>(id, connection_,
@@ -262,7 +266,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         // Out of the table first: its end calls the application.
         const std::unique_ptr<Http2Stream> last = std::move(found->second);
         streams_.erase(found);
-        activity_ = base::mono_now();
+        last_found_ = nullptr;
+        activity_ = shared_.loop.now();
         last->cancel();
     }
 
@@ -273,7 +278,9 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     void flush() {
-        std::string block;
+        // One buffer for all the connections of a thread: what is in it is written at once.
+        static thread_local std::string block;
+        block.clear();
         bool wrote = false;
         const auto write = [&] {
             if (block.empty()) return;
@@ -309,31 +316,39 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     bool submit_head(std::int32_t id, const HeaderList& headers, int status, Head kind) override {
-        const std::string code = std::to_string(status);
-        std::vector<nghttp2_nv> fields;
-        const auto add = [&](std::string_view name, std::string_view value) {
+        fields_.clear();
+        const auto add = [this](std::string_view name, std::string_view value) {
+            // What never comes again would only push others out of HPACK's table.
+            const auto flags = static_cast<std::uint8_t>(
+                name == "x-request-id" ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
             // nghttp2 copies both; it does not write through these pointers.
-            fields.push_back({const_cast<std::uint8_t*>(base::as_octets(name).data()),
-                              const_cast<std::uint8_t*>(base::as_octets(value).data()), name.size(),
-                              value.size(), NGHTTP2_NV_FLAG_NONE});
+            fields_.push_back({const_cast<std::uint8_t*>(base::as_octets(name).data()),
+                               const_cast<std::uint8_t*>(base::as_octets(value).data()),
+                               name.size(), value.size(), flags});
         };
-        if (kind != Head::Trailers) add(":status", code);
+        std::array<char, 12> code{};
+        const char* const code_end = std::to_chars(code.begin(), code.end(), status).ptr;
+        if (kind != Head::Trailers) {
+            add(":status", std::string_view(code.begin(), code_end));
+        }
         static constexpr std::string_view kHop[] = {"connection", "keep-alive", "proxy-connection",
                                                     "transfer-encoding",
                                                     "upgrade"};  // RFC 9113, 8.2.2
+        bool dated = kind == Head::Trailers || kind == Head::Informational;
         for (const HeaderList::Field& field : headers.fields()) {
             const bool hop =
                 std::find(std::begin(kHop), std::end(kHop), field.name) != std::end(kHop);
-            if (!hop && is_token(field.name) && is_field_value(field.value)) {
-                add(field.name, field.value);
-            }
+            if (hop || !is_token(field.name) || !is_field_value(field.value)) continue;
+            add(field.name, field.value);
+            dated = dated || field.name == "date";
         }
+        if (!dated) add("date", http_date());
         int result = 0;
         if (kind == Head::Trailers) {
-            result = nghttp2_submit_trailer(session_, id, fields.data(), fields.size());
+            result = nghttp2_submit_trailer(session_, id, fields_.data(), fields_.size());
         } else if (kind == Head::Informational) {
-            result = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
-                                            fields.size(), nullptr);
+            result = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr,
+                                            fields_.data(), fields_.size(), nullptr);
         } else {
             nghttp2_data_provider provider{};
             provider.read_callback =
@@ -341,7 +356,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                    std::uint32_t* flags, nghttp2_data_source*, void* user) noexcept -> ssize_t {
                 return self(user).fetch(stream_id, {buffer, size}, *flags);
             };
-            result = nghttp2_submit_response(session_, id, fields.data(), fields.size(),
+            result = nghttp2_submit_response(session_, id, fields_.data(), fields_.size(),
                                              kind == Head::WithBody ? &provider : nullptr);
         }
         return result == 0;
@@ -379,7 +394,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     HttpShared& shared_;
     nghttp2_session* session_ = nullptr;
     std::map<std::int32_t, std::unique_ptr<Http2Stream>> streams_;
+    Http2Stream* last_found_ = nullptr;           // of streams_: calls of one stream come in a row
     std::vector<std::int32_t> touched_;           // streams for settle to look at
+    std::vector<std::int32_t> settling_;          // those it looks at; kept for its memory
+    std::vector<nghttp2_nv> fields_;              // of the head that is being submitted, likewise
     base::MonoTime activity_;                     // when the last stream ended
     std::optional<base::MonoTime> head_started_;  // of the header block being received
     std::optional<base::MonoTime> drained_at_;

@@ -29,7 +29,7 @@ struct Terms {
 };
 constexpr double kWindowUpdateOctets = 1024;  // of ours, for each of the client's updates
 
-constexpr Terms terms_of(Http2Abuse kind) {
+constexpr Terms terms_for(Http2Abuse kind) {
     switch (kind) {
         case Http2Abuse::Reset:
             return {400, 40, 0, 0};
@@ -51,6 +51,12 @@ constexpr Terms terms_of(Http2Abuse kind) {
     }
     return {0, 0, 0, 0};  // bounded by head, not by account
 }
+
+constexpr std::array<Terms, kHttp2Abuses> kTerms = [] {
+    std::array<Terms, kHttp2Abuses> all{};
+    for (std::size_t i = 0; i < kHttp2Abuses; ++i) all[i] = terms_for(static_cast<Http2Abuse>(i));
+    return all;
+}();
 
 std::optional<Http2Abuse> kind_of(std::uint8_t type, std::uint8_t flags, std::size_t length) {
     switch (type) {
@@ -105,16 +111,16 @@ std::string_view to_text(Http2Abuse abuse) noexcept {
 Http2Guard::Http2Guard(std::size_t max_expanded, base::MonoTime now)
     : max_expanded_(max_expanded), grown_at_(now) {
     for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
-        left_[i] = terms_of(static_cast<Http2Abuse>(i)).burst;
+        left_[i] = kTerms[i].burst;
     }
 }
 
 void Http2Guard::grow(base::MonoTime now) {
+    if (now == grown_at_) return;  // another frame of the same read
     const std::chrono::duration<double> passed = now - grown_at_;
     grown_at_ = now;
     for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
-        const Terms terms = terms_of(static_cast<Http2Abuse>(i));
-        left_[i] = std::min(terms.burst, left_[i] + passed.count() * terms.per_second);
+        left_[i] = std::min(kTerms[i].burst, left_[i] + passed.count() * kTerms[i].per_second);
     }
 }
 
@@ -133,8 +139,7 @@ std::optional<Http2Abuse> Http2Guard::frame(std::uint8_t type, std::uint8_t flag
         continuations_ = 0;
         expanded_ = 0;
         for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
-            const Terms terms = terms_of(static_cast<Http2Abuse>(i));
-            left_[i] = std::min(terms.burst, left_[i] + terms.per_request);
+            left_[i] = std::min(kTerms[i].burst, left_[i] + kTerms[i].per_request);
         }
         return std::nullopt;
     }
@@ -163,9 +168,8 @@ std::optional<Http2Abuse> Http2Guard::provoked_reset() {
 
 void Http2Guard::sent(std::size_t octets) {
     for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
-        const Terms terms = terms_of(static_cast<Http2Abuse>(i));
-        left_[i] =
-            std::min(terms.burst, left_[i] + terms.per_sent_octet * static_cast<double>(octets));
+        left_[i] = std::min(kTerms[i].burst,
+                            left_[i] + kTerms[i].per_sent_octet * static_cast<double>(octets));
     }
 }
 

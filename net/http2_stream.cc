@@ -13,7 +13,7 @@ Http2Stream::Http2Stream(std::int32_t id, HttpConnection& connection, Host& host
       connection_(connection),
       shared_(connection.shared()),
       host_(host),
-      body_at_(base::mono_now()),
+      body_at_(connection.shared().loop.now()),
       progress_at_(body_at_) {}
 
 void Http2Stream::add_field(std::string_view name, std::string_view value) {
@@ -64,7 +64,7 @@ int Http2Stream::check_head() {
 void Http2Stream::begin(bool has_body) {
     began_ = true;
     ++shared_.counters.requests;
-    body_at_ = base::mono_now();
+    body_at_ = shared_.loop.now();
     request_.version = HttpVersion::Http2;
     request_.peer = connection_.stream().peer();
     head_octets_ = 0;  // trailers are counted anew
@@ -74,8 +74,11 @@ void Http2Stream::begin(bool has_body) {
         return;
     }
     if (!has_body) continue_owed_ = false;
-    RequestHead head = request_;
-    request_.headers = {};
+    RequestHead head = std::move(request_);
+    request_ = {};
+    request_.version = head.version;
+    request_.method = head.method;
+    request_.path = head.path;
     application_ = shared_.handler.on_request(std::move(head), *this);
     if (!application_) {
         if (status_ == 0) {
@@ -84,7 +87,7 @@ void Http2Stream::begin(bool has_body) {
             reset();  // after the response, what is left of the body is of no use
         }
     }
-    host_.touch(id_);
+    touch();
 }
 
 void Http2Stream::refuse(int status) {
@@ -93,7 +96,7 @@ void Http2Stream::refuse(int status) {
 }
 
 void Http2Stream::receive(base::Octets octets) {
-    body_at_ = base::mono_now();
+    body_at_ = shared_.loop.now();
     if (!application_ || reset_wanted_ || closed_) {
         host_.consume(id_, octets.size());
     } else if (paused_ || !pending_.empty()) {
@@ -124,7 +127,19 @@ void Http2Stream::deliver() {
     }
 }
 
+void Http2Stream::touch() {
+    if (touched_) return;
+    touched_ = true;
+    host_.touch(id_);
+}
+
+void Http2Stream::closed() {
+    closed_ = true;
+    touch();
+}
+
 void Http2Stream::settle() {
+    touched_ = false;
     if (closed_) return;
     deliver();
     if (continue_owed_ && !paused_ && status_ == 0 && !request_ended_) {
@@ -151,7 +166,7 @@ Http2Stream::Fetched Http2Stream::fetch(base::MutableOctets out) {
     result.octets = std::min(out.size(), queued());
     std::memcpy(out.data(), out_.data() + fetched_, result.octets);
     fetched_ += result.octets;
-    if (result.octets > 0) progress_at_ = base::mono_now();
+    if (result.octets > 0) progress_at_ = shared_.loop.now();
     if (fetched_ == out_.size()) {
         out_.clear();
         fetched_ = 0;
@@ -161,13 +176,13 @@ Http2Stream::Fetched Http2Stream::fetch(base::MutableOctets out) {
         out_.erase(0, fetched_);
         fetched_ = 0;
     }
-    if (full_ && queued() <= shared_.limits.low_water) host_.touch(id_);
+    if (full_ && queued() <= shared_.limits.low_water) touch();
     return result;
 }
 
 void Http2Stream::end_sent() {
     end_sent_ = true;
-    if (reset_wanted_) host_.touch(id_);
+    if (reset_wanted_) touch();
 }
 
 base::MonoTime Http2Stream::deadline() const {
@@ -183,7 +198,7 @@ void Http2Stream::expire(base::MonoTime now) {
         ++shared_.counters.slow_readers;
         host_.reset_stream(id_, Reset::SlowPeer);
         closed_ = true;
-        host_.touch(id_);
+        touch();
         return;
     }
     ++shared_.counters.timeouts;
@@ -206,35 +221,33 @@ void Http2Stream::respond(const ResponseHead& head, bool last) {
     // An answer that goes on may want the body, and afterwards it is too late to say so.
     if (continue_owed_ && !last) inform(100, {});
     status_ = head.status;
-    HeaderList headers = head.headers;
-    if (!headers.get("date")) headers.add("date", http_date());
     sends_body_ = !last && request_.method != "HEAD" && head.status != 204 && head.status != 304;
     finished_ = last;
-    if (!host_.submit_head(id_, headers, head.status,
+    if (!host_.submit_head(id_, head.headers, head.status,
                            sends_body_ ? Head::WithBody : Head::WithoutBody)) {
         reset_wanted_ = true;
         finished_ = false;
     }
-    host_.touch(id_);
+    touch();
 }
 
 void Http2Stream::inform(int status, const HeaderList& headers) {
     if (status_ != 0 || closed_ || status < 100 || status > 199 || status == 101) return;
     if (status == 100) continue_owed_ = false;
     if (!host_.submit_head(id_, headers, status, Head::Informational)) reset_wanted_ = true;
-    host_.touch(id_);
+    touch();
 }
 
 bool Http2Stream::write(base::Octets octets) {
     if (closed_ || finished_ || !sends_body_ || octets.empty()) return true;
-    if (queued() == 0) progress_at_ = base::mono_now();
+    if (queued() == 0) progress_at_ = shared_.loop.now();
     out_ += base::as_text(octets);
     if (queued() > shared_.limits.hard_limit) {
         ++shared_.counters.slow_readers;
         reset_wanted_ = true;
     }
     host_.resume(id_);
-    host_.touch(id_);
+    touch();
     if (queued() < shared_.limits.high_water) return true;
     full_ = true;
     return false;
@@ -245,12 +258,12 @@ void Http2Stream::finish(const HeaderList& trailers) {
     finished_ = true;
     out_trailers_ = trailers;
     if (sends_body_) host_.resume(id_);
-    host_.touch(id_);
+    touch();
 }
 
 void Http2Stream::reset() {
     reset_wanted_ = true;
-    host_.touch(id_);
+    touch();
 }
 
 void Http2Stream::pause_body() {
@@ -260,8 +273,8 @@ void Http2Stream::pause_body() {
 void Http2Stream::resume_body() {
     if (!paused_) return;
     paused_ = false;
-    body_at_ = base::mono_now();
-    host_.touch(id_);
+    body_at_ = shared_.loop.now();
+    touch();
 }
 
 WebSocket* Http2Stream::accept_websocket(std::string_view, WebSocketListener&) {

@@ -23,10 +23,11 @@ class Http2Stream final : public HttpExchange {
     class Host {
       public:
         virtual ~Host() = default;
-        /// Asks for `settle`.
+        /// Asks for `settle`; a stream asks once until it comes.
         virtual void touch(std::int32_t id) = 0;
         /// The application took these octets: the peer may send as many again.
         virtual void consume(std::int32_t id, std::size_t octets) = 0;
+        /// A final head gets a Date where it has none.
         virtual bool submit_head(std::int32_t id, const HeaderList& headers, int status,
                                  Head kind) = 0;
         /// There is something to fetch again.
@@ -35,6 +36,7 @@ class Http2Stream final : public HttpExchange {
     };
 
     Http2Stream(std::int32_t id, HttpConnection& connection, Host& host);
+    [[nodiscard]] std::int32_t id() const noexcept { return id_; }
 
     // From the session:
 
@@ -50,7 +52,7 @@ class Http2Stream final : public HttpExchange {
     };
     [[nodiscard]] Fetched fetch(base::MutableOctets out);
     void end_sent();
-    void closed() noexcept { closed_ = true; }
+    void closed();
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
 
     void settle();
@@ -73,6 +75,7 @@ class Http2Stream final : public HttpExchange {
 
   private:
     [[nodiscard]] int check_head();
+    void touch();
     void deliver();
     void refuse(int status);
 
@@ -81,18 +84,21 @@ class Http2Stream final : public HttpExchange {
     HttpShared& shared_;
     Host& host_;
 
-    RequestHead request_;  // moved to the application; what is left serves on_response
+    /// Moved to the application: version, method and path are left, for on_response.
+    RequestHead request_;
     HeaderList trailers_;
     std::unique_ptr<HttpStream> application_;
     std::size_t head_octets_ = 0;
     std::vector<std::uint8_t> pending_;  // received while paused; its window is not given back
-    base::MonoTime body_at_;             // the last body octet
-    base::MonoTime progress_at_;         // the last octet fetched, or the first to wait
+    // Times are those of the loop's turn.
+    base::MonoTime body_at_;      // the last body octet
+    base::MonoTime progress_at_;  // the last octet fetched, or the first to wait
     std::string out_;
     std::size_t fetched_ = 0;  // octets of out_ that have gone
     HeaderList out_trailers_;
     int status_ = 0;
 
+    bool touched_ = false;  // settle has been asked for
     bool began_ = false;
     bool too_large_ = false;
     bool paused_ = false;

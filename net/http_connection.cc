@@ -47,15 +47,18 @@ void HttpConnection::enter(Call call) {
 
 void HttpConnection::on_read(base::Octets octets) {
     if (closing_) return;  // read away
-    if (protocol_) {
-        enter([&] { protocol_->receive(octets); });
-        return;
-    }
+    if (protocol_) return receive(octets);
     sniffed_ += base::as_text(octets);
     choose_protocol();
     if (!protocol_) return;
     const std::string first = std::exchange(sniffed_, {});
-    enter([&] { protocol_->receive(base::as_octets(first)); });
+    receive(base::as_octets(first));
+}
+
+void HttpConnection::receive(base::Octets octets) {
+    shared_.handler.begin_requests();
+    enter([&] { protocol_->receive(octets); });
+    shared_.handler.end_requests();
 }
 
 void HttpConnection::choose_protocol() {
@@ -115,7 +118,7 @@ void HttpConnection::kick() {
 void HttpConnection::close_gracefully() {
     if (closing_ || ended_) return;
     closing_ = true;
-    linger_deadline_ = base::mono_now() + kLinger;
+    linger_deadline_ = shared_.loop.now() + kLinger;
     stream_->resume_read();
     stream_->shutdown();
 }
@@ -146,9 +149,10 @@ void HttpConnection::drain() {
     }
 }
 
-/// The timer is moved only when it would fire too late; one that fires early just looks again.
+/// The timer is moved only when it would fire too late; one that fires early just looks again. The
+/// time is that of this turn of the loop, which is the same for all that comes with a read.
 void HttpConnection::arm() {
-    const base::MonoTime now = base::mono_now();
+    const base::MonoTime now = shared_.loop.now();
     const std::size_t waiting = stream_->queued();
     if (waiting == 0) {
         write_deadline_ = base::MonoTime::max();

@@ -82,6 +82,7 @@ class HttpConnection final : public StreamHandler {
     void on_closed(std::string_view reason) override;
 
     void choose_protocol();
+    void receive(base::Octets octets);
     template <class Call>
     void enter(Call call);
     void arm();

@@ -56,24 +56,26 @@ void refuse(net::HttpExchange& exchange, int status, std::string_view why) {
     exchange.finish();
 }
 
-void answer(net::HttpExchange& exchange, base::Octets message, bool personal) {
-    net::ResponseHead head;
-    head.headers.add("content-type", kMediaType);
+}  // namespace
+
+Doh::Doh(Handler& handler, base::MutableOctets room) : handler_(handler), room_(room) {
+    head_.headers.add("content-type", kMediaType);
+}
+
+void Doh::answer(net::HttpExchange& exchange, base::Octets message, bool personal) {
     std::array<char, 48> text;
     auto end = std::to_chars(text.begin(), text.end(), message.size()).ptr;
-    head.headers.add("content-length", std::string_view(text.begin(), end));
+    head_.headers.set("content-length", std::string_view(text.begin(), end));
     static constexpr std::string_view kPersonal = "private, max-age=";
     static constexpr std::string_view kShared = "max-age=";
     const std::string_view start = personal ? kPersonal : kShared;
     char* const number = std::copy(start.begin(), start.end(), text.begin());
     end = std::to_chars(number, text.end(), freshness_s(message)).ptr;
-    head.headers.add("cache-control", std::string_view(text.begin(), end));
-    exchange.respond(head);
+    head_.headers.set("cache-control", std::string_view(text.begin(), end));
+    exchange.respond(head_);
     exchange.write(message);
     exchange.finish();
 }
-
-}  // namespace
 
 /// One exchange: takes the body of a POST, and waits for what was deferred. A refused one only lets
 /// the rest of its body pass.
@@ -108,8 +110,8 @@ class Doh::Request final : public net::HttpStream {
         switch (owner_.handler_.on_message({message, client_, ticket_}, owner_.room_, given)) {
             case Outcome::Answered:
                 leave();
-                return answer(exchange_, base::Octets(owner_.room_).first(given.size),
-                              given.personal);
+                return owner_.answer(exchange_, base::Octets(owner_.room_).first(given.size),
+                                     given.personal);
             case Outcome::Dropped:
                 leave();
                 return end(400, "this is no DNS query, or there is no answer to it");
@@ -123,7 +125,7 @@ class Doh::Request final : public net::HttpStream {
         if (message.empty()) {
             refuse(exchange_, 503, "no answer in time");
         } else {
-            answer(exchange_, message, personal);
+            owner_.answer(exchange_, message, personal);
         }
     }
     void end(int status, std::string_view why) {
@@ -175,13 +177,12 @@ std::unique_ptr<net::HttpStream> Doh::on_request(net::RequestHead head,
         request->end(404, "DNS is at /dns-query");
     } else if (head.method == "GET") {
         const auto text = parameter(head.query, "dns");
-        const auto message = text ? from_base64url(*text) : std::nullopt;
-        if (!message) {
+        if (!text || !from_base64url(*text, question_)) {
             request->end(400, "`dns` is to be a DNS message in base64url without padding");
-        } else if (message->size() > dns::kMaxMessageOctets) {
+        } else if (question_.size() > dns::kMaxMessageOctets) {
             request->end(414, "a DNS message has 65535 octets at most");
         } else {
-            request->ask(*message);
+            request->ask(question_);
         }
     } else if (head.method == "POST") {
         if (!is_dns_message(head.headers.get("content-type").value_or(""))) {
@@ -236,7 +237,7 @@ std::uint32_t freshness_s(base::Octets response) noexcept {
     return authority.value_or(0);
 }
 
-std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text) {
+bool from_base64url(std::string_view text, std::vector<std::uint8_t>& out) {
     static constexpr std::array<std::int8_t, 256> kValues = [] {
         std::array<std::int8_t, 256> values{};
         for (std::int8_t& value : values) value = -1;
@@ -247,24 +248,23 @@ std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text) {
         }
         return values;
     }();
-    if (text.size() % 4 == 1) return std::nullopt;
-    std::vector<std::uint8_t> out;
-    out.reserve(text.size() * 3 / 4);
+    if (text.size() % 4 == 1) return false;
+    out.resize(text.size() * 3 / 4);
+    std::uint8_t* at = out.data();
     std::uint32_t bits = 0;
     unsigned held = 0;
     for (const char c : text) {
         const int value = kValues[static_cast<std::uint8_t>(c)];
-        if (value < 0) return std::nullopt;
+        if (value < 0) return false;
         bits = bits << 6U | static_cast<std::uint32_t>(value);
         held += 6;
         if (held >= 8) {
             held -= 8;
-            out.push_back(static_cast<std::uint8_t>(bits >> held));
+            *at++ = static_cast<std::uint8_t>(bits >> held);
         }
     }
     // What is left over of the last character is zero, or the text has other spellings.
-    if ((bits & ((1U << held) - 1U)) != 0) return std::nullopt;
-    return out;
+    return (bits & ((1U << held) - 1U)) == 0;
 }
 
 }  // namespace server

@@ -43,19 +43,24 @@ class Doh final : public net::HttpHandler {
     class Handler {
       public:
         virtual ~Handler() = default;
+        /// These bracket what one read of a connection brings. Messages may come outside, too.
+        virtual void begin_messages() = 0;
+        virtual void end_messages() = 0;
         /// `room` has 65535 octets.
         virtual Outcome on_message(const Message& message, base::MutableOctets room,
                                    Answer& answer) = 0;
     };
 
     /// `room`, of 65535 octets, is where answers are composed; it may be shared on one thread.
-    Doh(Handler& handler, base::MutableOctets room) : handler_(handler), room_(room) {}
+    Doh(Handler& handler, base::MutableOctets room);
     ~Doh() override;
     Doh(const Doh&) = delete;
     Doh& operator=(const Doh&) = delete;
 
     std::unique_ptr<net::HttpStream> on_request(net::RequestHead head,
                                                 net::HttpExchange& exchange) override;
+    void begin_requests() override { handler_.begin_messages(); }
+    void end_requests() override { handler_.end_messages(); }
     /// Answers a deferred message; once each. Empty: there is no answer. The client may have gone,
     /// then nothing happens.
     void reply(Ticket ticket, base::Octets message, bool personal);
@@ -67,8 +72,12 @@ class Doh final : public net::HttpHandler {
         std::uint32_t generation = 0;
     };
 
+    void answer(net::HttpExchange& exchange, base::Octets message, bool personal);
+
     Handler& handler_;
     base::MutableOctets room_;
+    std::vector<std::uint8_t> question_;  // of the GET that is being answered
+    net::ResponseHead head_;              // of answers: its fields' values change, its memory stays
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_slots_;
 };
@@ -79,7 +88,7 @@ class Doh final : public net::HttpHandler {
 [[nodiscard]] std::uint32_t freshness_s(base::Octets response) noexcept;
 
 /// Octets of base64url without padding (RFC 4648, 5), which is how GET carries a message (RFC 8484,
-/// 6); empty if it is none.
-[[nodiscard]] std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text);
+/// 6), in place of what `out` held. False: it is none.
+[[nodiscard]] bool from_base64url(std::string_view text, std::vector<std::uint8_t>& out);
 
 }  // namespace server

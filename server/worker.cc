@@ -207,16 +207,30 @@ class Worker::DohListener final : public Doh::Handler {
         server_.drain([] {});
     }
 
+    void begin_messages() override {
+        worker_.begin_batch();
+        now_ = base::mono_now();
+        in_batch_ = true;
+    }
+    void end_messages() override {
+        in_batch_ = false;
+        worker_.end_batch();
+    }
     Doh::Outcome on_message(const Doh::Message& message, base::MutableOctets room,
                             Doh::Answer& answer) override {
-        worker_.begin_batch();
+        if (!in_batch_) {  // one that waited
+            begin_messages();
+            const Doh::Outcome outcome = on_message(message, room, answer);
+            end_messages();
+            return outcome;
+        }
         Query query;
         query.message = message.octets;
         query.transport = Transport::Doh;
         query.role = worker_.shared_.config.listeners[index_].role;
         query.listener = index_;
         query.client = message.client;
-        query.received = base::mono_now();
+        query.received = now_;
         const Step step = worker_.pipeline_.run(query, room, answer.size);
         answer.personal = worker_.pipeline_.personal();
         Doh::Outcome outcome =
@@ -229,7 +243,6 @@ class Worker::DohListener final : public Doh::Handler {
                                         doh_.reply(ticket, reply, personal);
                                     }));
         }
-        worker_.end_batch();
         return outcome;
     }
 
@@ -262,6 +275,8 @@ class Worker::DohListener final : public Doh::Handler {
 
     Worker& worker_;
     const std::uint16_t index_;
+    bool in_batch_ = false;
+    base::MonoTime now_{};  // of the batch
     Handshakes handshakes_;
     Doh doh_;
     net::HttpServer server_;

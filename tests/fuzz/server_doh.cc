@@ -38,6 +38,8 @@ class Exchange final : public net::HttpExchange {
 /// The message is its own answer, so that its TTLs are read too.
 class Echo final : public server::Doh::Handler {
   public:
+    void begin_messages() override {}
+    void end_messages() override {}
     server::Doh::Outcome on_message(const server::Doh::Message& message, base::MutableOctets room,
                                     server::Doh::Answer& answer) override {
         if (message.octets.size() < dns::kHeaderOctets || message.octets.size() > room.size()) {

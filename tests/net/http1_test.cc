@@ -251,7 +251,7 @@ TEST(Http1Writer, FieldsCannotBreakOut) {
 }
 
 TEST(Http1Writer, DateIsAsTheRfcWritesIt) {
-    const std::string date = http_date();
+    const std::string date(http_date());
     EXPECT_EQ(date.size(), 29U) << date;
     EXPECT_TRUE(date.ends_with(" GMT"));
     EXPECT_EQ(date.substr(3, 2), ", ");

@@ -24,6 +24,10 @@ TEST(Http2, AnswersManyStreamsAtOnce) {
     }
     EXPECT_TRUE(server.eventually([&](HttpServer&) { return server.handler().responses == 100; }));
     EXPECT_EQ(server.counters().connections, 1U);
+    // What a read brings is bracketed for the application.
+    EXPECT_GT(server.handler().reads, 0);
+    EXPECT_EQ(server.handler().between_reads, 0);
+    server.run([&](HttpServer&) { EXPECT_FALSE(server.handler().in_read); });
 }
 
 TEST(Http2, EchoesBodiesAndTrailersFullDuplex) {

@@ -131,6 +131,7 @@ void say(HttpExchange& exchange, int status, std::string_view body) {
 }  // namespace
 
 std::unique_ptr<HttpStream> TestHandler::on_request(RequestHead head, HttpExchange& exchange) {
+    if (!in_read) ++between_reads;
     std::size_t number = 0;
     std::from_chars(head.query.data(), head.query.data() + head.query.size(), number);
     if (head.path == "/hello") {

@@ -62,6 +62,8 @@ class DohTest : public testing::Test, public Doh::Handler {
         answer.personal = asked.back()[0] == 'P';
         return Doh::Outcome::Answered;
     }
+    void begin_messages() override { ++begun; }
+    void end_messages() override { ++ended; }
     std::unique_ptr<net::HttpStream> request(const std::string& method, const std::string& target,
                                              const std::string& type = "") {
         net::RequestHead head;
@@ -83,6 +85,8 @@ class DohTest : public testing::Test, public Doh::Handler {
     Exchange exchange;
     std::vector<std::string> asked;
     std::vector<Doh::Ticket> deferred;
+    int begun = 0;
+    int ended = 0;
 };
 
 constexpr const char* kType = "application/dns-message";
@@ -96,6 +100,14 @@ TEST_F(DohTest, GetCarriesAMessageInItsQuery) {
     EXPECT_EQ(exchange.field("cache-control"), "max-age=0");
     EXPECT_EQ(status("GET", "/dns-query?a=b&dns=UDIzNDU2Nzg5MDEy&c"), 200);
     EXPECT_EQ(exchange.field("cache-control"), "private, max-age=0");
+}
+
+TEST_F(DohTest, WhatOneReadBringsIsBracketed) {
+    doh.begin_requests();
+    EXPECT_EQ(begun, 1);
+    EXPECT_EQ(ended, 0);
+    doh.end_requests();
+    EXPECT_EQ(ended, 1);
 }
 
 TEST_F(DohTest, RefusesWhatIsNoQuestion) {
@@ -173,8 +185,8 @@ TEST_F(DohTest, DeferredAnswersFindTheirExchange) {
 
 TEST(Base64Url, IsReadInItsOneSpelling) {
     const auto read = [](std::string_view text) -> std::string {
-        const auto octets = from_base64url(text);
-        return octets ? "=" + std::string(base::as_text(*octets)) : "none";
+        std::vector<std::uint8_t> octets = {1, 2, 3};  // of the text before
+        return from_base64url(text, octets) ? "=" + std::string(base::as_text(octets)) : "none";
     };
     EXPECT_EQ(read(""), "=");
     EXPECT_EQ(read("Zg"), "=f");

@@ -39,8 +39,17 @@ class TestHandler final : public HttpHandler {
         ++responses;
     }
 
+    void begin_requests() override {
+        ++reads;
+        in_read = true;
+    }
+    void end_requests() override { in_read = false; }
+
     std::string last_path;
     int last_status = 0;
+    bool in_read = false;
+    std::atomic<int> reads{0};
+    std::atomic<int> between_reads{0};  // requests that came so
     std::atomic<int> responses{0};
     std::atomic<int> cancelled{0};
     std::atomic<int> destroyed{0};
