@@ -185,10 +185,12 @@ class Running final : public Admin {
     base::Result<void> bind(net::Loop& loop, Context& context) {
         const net::HttpLimits limits = limits_of(config_);
         for (const server::AdminListenerConfig& listener : config_.admin_listeners) {
-            fronts_.push_back(std::make_unique<Front>(context, Expose{.api = listener.api,
-                                                                      .ui = listener.ui,
-                                                                      .metrics = listener.metrics,
-                                                                      .health = listener.health}));
+            const Expose expose{.api = listener.api,
+                                .ui = listener.ui,
+                                .metrics = listener.metrics,
+                                .health = listener.health,
+                                .debug = config_.diagnostics && listener.api};
+            fronts_.push_back(std::make_unique<Front>(context, expose));
             servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
             const auto bound = servers_.back()->listen(listener.address);
             if (!bound) {
@@ -197,7 +199,7 @@ class Running final : public Admin {
             }
             addresses_.push_back(*bound);
         }
-        fronts_.push_back(std::make_unique<Front>(context, Expose()));
+        fronts_.push_back(std::make_unique<Front>(context, Expose{.debug = config_.diagnostics}));
         servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
         if (auto bound = servers_.back()->listen_unix(socket_path_, 0600); !bound) {
             return base::fail("admin socket " + socket_path_ + ": " + bound.error().message);

@@ -74,6 +74,13 @@ constexpr Endpoint taken(std::string_view method, std::string_view pattern,
     return endpoint;
 }
 
+constexpr Endpoint diagnostic(Endpoint endpoint) {
+    endpoint.part = Part::Debug;
+    endpoint.access = Access::Open;
+    endpoint.produces = "";
+    return endpoint;
+}
+
 constexpr Endpoint kEndpoints[] = {
     reaching(Reach::Some, api("GET", "/v1/zones", list_zones)),
     reaching(Reach::Some, creating("/v1/zones", create_zone)),
@@ -160,6 +167,10 @@ constexpr Endpoint kEndpoints[] = {
     producing("", open("GET", "/page.js", Part::Ui, Access::Open, get_page)),
     producing("", open("GET", "/page.css", Part::Ui, Access::Open, get_page)),
     producing("", open("GET", "/login", Part::Ui, Access::Open, follow_login_link)),
+
+    diagnostic(api("GET", "/debug/blob", get_debug_blob)),
+    diagnostic(taken("POST", "/debug/echo", take_debug_echo)),
+    diagnostic(taken("GET", "/debug/ws", take_debug_websocket)),
 };
 
 }  // namespace

@@ -297,6 +297,8 @@ bool Expose::has(Part part) const noexcept {
             return metrics;
         case Part::Health:
             return health;
+        case Part::Debug:
+            return debug;
     }
     return false;
 }

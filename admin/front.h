@@ -10,9 +10,9 @@
 
 namespace admin {
 
-/// Which parts one listener offers ([[admin.listener]] expose).
+/// Which parts one listener offers ([[admin.listener]] expose; [admin] diagnostics).
 struct Expose {
-    bool api = true, ui = true, metrics = true, health = true;
+    bool api = true, ui = true, metrics = true, health = true, debug = false;
     [[nodiscard]] bool has(Part part) const noexcept;
 };
 

@@ -71,6 +71,7 @@ void get_cache(Context& context, const Request& request, const Respond& respond)
 void delete_cache(Context& context, const Request& request, const Respond& respond);
 void get_liveness(Context& context, const Request& request, const Respond& respond);
 void get_readiness(Context& context, const Request& request, const Respond& respond);
+void get_debug_blob(Context& context, const Request& request, const Respond& respond);
 // backup_resource.cc
 void create_backup(Context& context, const Request& request, const Respond& respond);
 // dump_resource.cc
@@ -88,6 +89,10 @@ void get_openapi(Context& context, const Request& request, const Respond& respon
 // feed_resource.cc
 std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
                                            net::HttpExchange& exchange);
+std::unique_ptr<net::HttpStream> take_debug_echo(Context& context, Request request,
+                                                 net::HttpExchange& exchange);
+std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request request,
+                                                      net::HttpExchange& exchange);
 
 // What several of them need.
 

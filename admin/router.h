@@ -22,7 +22,7 @@ enum class Access : std::uint8_t {
 };
 
 /// Which part of the server an endpoint belongs to; a listener offers some of them.
-enum class Part : std::uint8_t { Api, Ui, Metrics, Health };
+enum class Part : std::uint8_t { Api, Ui, Metrics, Health, Debug };
 
 /// What a principal's rights have to reach to be let through to an endpoint.
 enum class Reach : std::uint8_t {

@@ -444,7 +444,7 @@ void read_root(TableReader& root, Config& config) {
         reader.number("max_connections_per_client", config.max_connections_per_client, 1, 1000000);
         reader.number("max_websocket_message", config.max_websocket_message, 1024, 1 << 26);
         reader.origins("cors_origins", config.cors_origins);
-        reader.not_built({"diagnostics"});
+        reader.boolean("diagnostics", config.diagnostics);
     });
     root.table("geo", [&config](TableReader& reader) {
         config.geo_configured = true;

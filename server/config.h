@@ -87,6 +87,7 @@ struct Config {
     std::uint32_t max_connections = 10000;  // HTTP
     std::uint32_t max_connections_per_client = 256;
     std::uint32_t max_websocket_message = 1048576;
+    bool diagnostics = false;  // /debug, for anybody who reaches an admin listener with `api`
     std::vector<std::string> cors_origins;  // "https://panel.example", or "*"
     std::string log_level = "info";
     std::string log_format = "text";

@@ -218,6 +218,57 @@ TEST_F(ApiTest, ListenersOfferTheirParts) {
     EXPECT_EQ(status("/"), 404);
 }
 
+TEST_F(ApiTest, DiagnosticsAreThereWhereTheyAreSwitchedOn) {
+    for (const char* path : {"/debug/blob", "/debug/ws"}) must(ask("GET", path), 404);
+    must(ask("POST", "/debug/echo", "x"), 404);
+
+    Front open(context_, Expose{.debug = true});
+    token_.clear();  // nobody has to be anybody
+    const auto exchange_with = [&](const char* method, const char* target,
+                                   const std::vector<std::string>& body) {
+        fakes::FakeExchange exchange;
+        exchange.room = 1;  // never: the body has to wait for the client
+        exchange.websocket_possible = false;
+        auto stream =
+            open.on_request(head(method, target, {{"content-type", "text/html"}}), exchange);
+        for (const std::string& piece : body) {
+            EXPECT_FALSE(exchange.paused);
+            stream->on_body(base::as_octets(piece));
+            EXPECT_TRUE(exchange.paused);
+            stream->on_writable();
+        }
+        stream->on_end({});
+        finish(exchange, *stream);
+        const std::string path = std::string(target).substr(0, std::string(target).find('?'));
+        EXPECT_EQ(fakes::contract_breach(method, path, exchange.head.status, exchange.head.headers,
+                                         exchange.body),
+                  "");
+        EXPECT_FALSE(exchange.head.headers.get("x-request-id").value_or("").empty());
+        return Answer{exchange.head.status, exchange.head.headers, exchange.body};
+    };
+    EXPECT_EQ(exchange_with("GET", "/debug/blob", {}).body, std::string(1024, 'x'));
+    EXPECT_EQ(exchange_with("GET", "/debug/blob?bytes=0", {}).body, "");
+    const Answer large = exchange_with("GET", "/debug/blob?bytes=300001", {});
+    EXPECT_EQ(large.body, std::string(300001, 'x'));
+    EXPECT_EQ(large.header("content-length"), "300001");
+    for (const char* bad : {"?bytes=", "?bytes=-1", "?bytes=9x", "?bytes=1073741825"}) {
+        must(exchange_with("GET", (std::string("/debug/blob") + bad).c_str(), {}), 422);
+    }
+    const Answer echo = exchange_with("POST", "/debug/echo", {"what ", "is ", "said"});
+    must(echo, 200);
+    EXPECT_EQ(echo.body, "what is said");
+    EXPECT_EQ(echo.header("content-type"), "application/octet-stream");
+    EXPECT_EQ(echo.header("x-content-type-options"), "nosniff");
+    must(exchange_with("GET", "/debug/ws", {}), 400);
+
+    fakes::FakeExchange exchange;
+    auto socket = open.on_request(head("GET", "/debug/ws", {}), exchange);
+    ASSERT_NE(exchange.websocket_listener, nullptr);
+    exchange.websocket_listener->on_message(base::as_octets("again"), true);
+    EXPECT_EQ(exchange.websocket.sent, std::vector<std::string>{"again"});
+    exchange.websocket_listener->on_closed(1000, "");
+}
+
 TEST_F(ApiTest, ThePageIsServedWithItsPolicy) {
     const Answer page = ask("GET", "/");
     must(page, 200);

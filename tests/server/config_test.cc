@@ -59,6 +59,7 @@ role = "recursive"
 address = "[::1]:53"
 [admin]
 idle_timeout_ms = 500
+diagnostics = true
 [[admin.listener]]
 address = "127.0.0.1:80"
 [[admin.listener]]
@@ -89,6 +90,7 @@ format = "json"
     ASSERT_EQ(good->admin_listeners.size(), 2U);
     EXPECT_FALSE(good->admin_listeners[1].api);
     EXPECT_EQ(good->idle_timeout_ms, 500U);
+    EXPECT_TRUE(good->diagnostics);
     EXPECT_EQ(good->recursion_allow.at(0).to_text(), "10.0.0.0/8");
     EXPECT_EQ(good->recursion.upstream_port, 5353);
     EXPECT_EQ(good->recursion.stale_client_timeout_ms, 100U);
