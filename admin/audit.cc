@@ -101,8 +101,12 @@ Audit::Audit(std::string directory, Background& background)
 
 Audit::~Audit() = default;
 
+bool Audit::is_refusal(const Reply& reply) noexcept {
+    return reply.status == 401 || reply.status == 403 || reply.status == 429;
+}
+
 void Audit::note(const Reply& reply, const net::Peer& peer, Entry entry) {
-    if (reply.status != 401 && reply.status != 403 && reply.status != 429) return;
+    if (!is_refusal(reply)) return;
     entry.time = base::wall_now();
     entry.status = reply.status;
     entry.from = peer.local_socket ? "uid:" + std::to_string(peer.uid) : peer.remote.to_text();

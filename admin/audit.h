@@ -42,6 +42,7 @@ class Audit {
     Audit& operator=(const Audit&) = delete;
 
     void refused(Entry entry);
+    [[nodiscard]] static bool is_refusal(const Reply& reply) noexcept;
     /// The same of a reply, if it is a refusal; the entry says who, method, path and request id.
     void note(const Reply& reply, const net::Peer& peer, Entry entry);
     /// Refused requests so far, and those of them that were too many to be written.

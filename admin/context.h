@@ -151,13 +151,14 @@ class RevisionWaits {
 /// Finished requests by method, route and status, for /metrics. Admin loop only.
 class HttpCounters {
   public:
-    void count(std::string method, std::string route, int status) {
-        ++counts_[{std::move(method), std::move(route), status}];
+    /// `method` and `route` are literals: they are kept as they are.
+    void count(std::string_view method, std::string_view route, int status) {
+        ++counts_[{method, route, status}];
     }
     [[nodiscard]] const auto& all() const noexcept { return counts_; }
 
   private:
-    std::map<std::tuple<std::string, std::string, int>, std::uint64_t> counts_;
+    std::map<std::tuple<std::string_view, std::string_view, int>, std::uint64_t> counts_;
 };
 
 /// What the resources work with. Everything is borrowed from `Admin` and outlives every request.

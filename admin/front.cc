@@ -32,9 +32,23 @@ bool usable_request_id(std::string_view text) {
 std::string request_id(const net::RequestHead& head) {
     const std::string_view given = head.headers.get("x-request-id").value_or("");
     if (usable_request_id(given)) return std::string(given);
+    static thread_local base::SecureRandom random;
     std::uint8_t raw[8];
-    base::secure_fill(raw);
+    base::store_be64(raw, random.next64());
     return base::to_hex(raw);
+}
+
+// Of a request's fields those that its answer depends on whatever answers it: its coding, its tag
+// and who may read it.
+net::HeaderList answer_fields(const net::HeaderList& all) {
+    net::HeaderList out;
+    for (const net::HeaderList::Field& field : all.fields()) {
+        if (field.name == "accept-encoding" || field.name == "if-none-match" ||
+            field.name == "origin") {
+            out.add(field.name, field.value);
+        }
+    }
+    return out;
 }
 
 // The response half of one exchange, shared by the stream and by whoever still works on the
@@ -47,7 +61,7 @@ struct Live {
     // Of the request, which goes to its handler.
     std::string method, path, who;
     net::Peer peer;
-    net::HeaderList fields;
+    net::HeaderList fields;  // answer_fields
     bool is_secret = false;  // what it is answered is not compressed
     bool head_only = false;
     bool http1 = false;
@@ -62,6 +76,7 @@ struct Live {
 };
 
 void Live::note_refusal(const Reply& reply) const {
+    if (!Audit::is_refusal(reply)) return;
     context.audit.note(reply, peer,
                        {.time = {},
                         .status = 0,
@@ -277,10 +292,10 @@ std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& reque
     return reply;
 }
 
-std::string known_method(std::string_view method) {
+std::string_view known_method(std::string_view method) {
     for (const std::string_view known :
          {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
-        if (method == known) return std::string(known);
+        if (method == known) return known;
     }
     return "other";  // labels of a metric have to stay few
 }
@@ -373,7 +388,7 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
     live->method = head.method;
     live->path = head.path;
     live->peer = head.peer;
-    live->fields = head.headers;
+    live->fields = answer_fields(head.headers);
     live->head_only = head.method == "HEAD";
     live->http1 = head.version == net::HttpVersion::Http11;
     live->request_id = request_id(head);
@@ -441,7 +456,7 @@ void Front::on_response(const net::RequestHead& head, int status) {
     const Match found = match(head.path);
     context_.counters.count(
         known_method(head.method),
-        found.methods.empty() ? "none" : std::string(found.methods.front()->pattern), status);
+        found.methods.empty() ? std::string_view("none") : found.methods.front()->pattern, status);
 }
 
 }  // namespace admin

@@ -1,8 +1,8 @@
 #include "admin/router.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
+#include <utility>
 
 namespace admin {
 
@@ -23,21 +23,42 @@ bool is_parameter(std::string_view segment) {
     return segment.starts_with('{');
 }
 
-// The number of fixed segments, if the pattern matches.
-std::optional<std::size_t> matches(const std::vector<std::string_view>& pattern,
-                                   const std::vector<std::string>& path) {
-    if (pattern.size() != path.size()) return std::nullopt;
-    std::size_t fixed = 0;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (is_parameter(pattern[i])) {
-            if (path[i].empty()) return std::nullopt;
-        } else if (pattern[i] == path[i]) {
-            ++fixed;
-        } else {
-            return std::nullopt;
+// The endpoints of one pattern, which are split once.
+struct Resource {
+    std::vector<std::string_view> segments;
+    std::size_t fixed = 0;  // of them
+    std::vector<const Endpoint*> methods;
+};
+
+const std::vector<Resource>& all_resources() {
+    static const std::vector<Resource> all = [] {
+        std::vector<Resource> made;
+        for (const Endpoint& endpoint : endpoints()) {
+            const auto same = std::find_if(made.begin(), made.end(), [&](const Resource& one) {
+                return one.methods.front()->pattern == endpoint.pattern;
+            });
+            if (same != made.end()) {
+                same->methods.push_back(&endpoint);
+                continue;
+            }
+            Resource resource;
+            resource.segments = segments_of(endpoint.pattern);
+            for (const std::string_view segment : resource.segments) {
+                resource.fixed += is_parameter(segment) ? 0 : 1;
+            }
+            resource.methods.push_back(&endpoint);
+            made.push_back(std::move(resource));
         }
-    }
-    return fixed;
+        return made;
+    }();
+    return all;
+}
+
+bool matches(const Resource& resource, const std::vector<std::string_view>& path) {
+    return std::equal(resource.segments.begin(), resource.segments.end(), path.begin(), path.end(),
+                      [](std::string_view pattern, std::string_view given) {
+                          return is_parameter(pattern) ? !given.empty() : pattern == given;
+                      });
 }
 
 }  // namespace
@@ -67,25 +88,25 @@ std::string Match::allow() const {
 Match match(std::string_view path) {
     Match out;
     if (!path.starts_with('/')) return out;
-    std::vector<std::string> decoded;
-    for (const std::string_view segment : segments_of(path)) {
-        auto text = net::percent_decode(segment);
-        if (!text) return out;
-        decoded.push_back(std::move(*text));
+    std::vector<std::string_view> segments = segments_of(path);
+    std::vector<std::string> decoded;  // what `segments` look at, where there are escapes
+    if (path.find('%') != std::string_view::npos) {
+        decoded.reserve(segments.size());
+        for (std::string_view& segment : segments) {
+            auto text = net::percent_decode(segment);
+            if (!text) return out;
+            segment = decoded.emplace_back(std::move(*text));
+        }
     }
-    std::size_t best = 0;
-    for (const Endpoint& endpoint : endpoints()) {
-        const auto pattern = segments_of(endpoint.pattern);
-        const auto fixed = matches(pattern, decoded);
-        if (!fixed || (!out.methods.empty() && *fixed < best)) continue;
-        if (!out.methods.empty() && *fixed > best) out.methods.clear();
-        best = *fixed;
-        out.methods.push_back(&endpoint);
+    const Resource* best = nullptr;
+    for (const Resource& resource : all_resources()) {
+        if (best != nullptr && resource.fixed <= best->fixed) continue;
+        if (matches(resource, segments)) best = &resource;
     }
-    if (out.methods.empty()) return out;
-    const auto pattern = segments_of(out.methods.front()->pattern);
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (is_parameter(pattern[i])) out.parameters.push_back(std::move(decoded[i]));
+    if (best == nullptr) return out;
+    out.methods = best->methods;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        if (is_parameter(best->segments[i])) out.parameters.emplace_back(segments[i]);
     }
     return out;
 }

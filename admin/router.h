@@ -58,8 +58,8 @@ struct Endpoint {
 
 /// The endpoints of one path, one per method, and the values of its parameters.
 struct Match {
-    std::vector<const Endpoint*> methods;  // empty: no such resource
-    std::vector<std::string> parameters;   // percent-decoded
+    std::span<const Endpoint* const> methods;  // empty: no such resource
+    std::vector<std::string> parameters;       // percent-decoded
 
     /// Null: the method is not among them. HEAD is GET's.
     [[nodiscard]] const Endpoint* find(std::string_view method) const;
