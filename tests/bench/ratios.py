@@ -1,11 +1,12 @@
-"""ratios.py [LABEL=]FIGURES... [--bar STREAM=RATIO]... [--at-most RATIO] [--svg FILE] [--title TEXT]
+"""ratios.py [LABEL=]FIGURES... [--bar STREAM=RATIO]... [--at-most RATIO] [--peer NAME=RATIO]...
+             [--svg FILE] [--title TEXT]
 
 What interleaved rounds say. FIGURES (what --keep of auth.sh and tcp.sh leaves) has a line `STREAM
 CONTENDER MICROSECONDS` for every measurement, in the order they were made. For each stream prints
 the median of each contender and, of Meridian to each other one, the median of the per-round ratios
 with their quartiles. A bar is a ratio to the floor. With a LABEL the streams of a file are called
 so, to show several files together. Exit status 1 when Meridian is not below every peer in every
-stream (with --at-most R: at most R times it).
+stream (with --at-most R: at most R times it; with --peer NAME=R that holds for this peer alone).
 """
 import argparse
 import statistics
@@ -37,7 +38,11 @@ def ratio(over, under):
     return quartiles([a / b for a, b in zip(over, under)])
 
 
-def report(figures, bars, at_most):
+def missed(middle, limit):
+    return middle >= 1.0 if limit == 1.0 else middle > limit
+
+
+def report(figures, bars, at_most, peers):
     above = []
     for stream, rows in figures.items():
         print("\nstream %s" % stream)
@@ -47,7 +52,7 @@ def report(figures, bars, at_most):
             low, middle, high = ratio(rows["meridian"], values)
             mine = "" if name == "meridian" else "%.3f (%.3f to %.3f)" % (middle, low, high)
             print("  %-9s %10.3f %12s %26s" % (name, statistics.median(values), to_floor, mine))
-            if name not in NOT_PEERS and (middle > at_most if at_most < 1.0 else middle >= 1.0):
+            if name not in NOT_PEERS and missed(middle, peers.get(name, at_most)):
                 above.append("%s on %s" % (name, stream))
         if stream in bars and "floor" in rows:
             found = ratio(rows["meridian"], rows["floor"])[1]
@@ -72,13 +77,16 @@ def main():
     parser.add_argument("figures", nargs="+")
     parser.add_argument("--bar", action="append", default=[])
     parser.add_argument("--at-most", type=float, default=1.0)
+    parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--svg", default="")
     parser.add_argument("--title", default="CPU of the server per query, microseconds")
     arguments = parser.parse_args()
     figures = read(arguments.figures)
-    above = report(figures, {stream: float(limit) for stream, limit in (bar.split("=") for bar in arguments.bar)},
-                   arguments.at_most)
+    bars, peers = ({name: float(limit) for name, limit in (each.split("=") for each in option)}
+                   for option in (arguments.bar, arguments.peer))
+    above = report(figures, bars, arguments.at_most, peers)
     wanted = "below" if arguments.at_most >= 1.0 else "at most %g of" % arguments.at_most
+    wanted = "as wanted beside" if peers else wanted
     if arguments.svg:
         draw(arguments.svg, arguments.title, figures)
     if above:
