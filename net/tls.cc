@@ -431,6 +431,17 @@ base::Result<void> TlsSession::send(base::Octets plaintext) {
     return s.write(plaintext);
 }
 
+void TlsSession::keep_buffers(bool keep) {
+    if (keep) {
+        SSL_clear_mode(state_->ssl, SSL_MODE_RELEASE_BUFFERS);
+    } else {
+        SSL_set_mode(state_->ssl, SSL_MODE_RELEASE_BUFFERS);
+        // Refuses while half a record waits; then the next record that is done with gives them
+        // back.
+        [[maybe_unused]] const int freed = SSL_free_buffers(state_->ssl);
+    }
+}
+
 void TlsSession::shutdown() {
     State& s = *state_;
     if (s.shutdown) return;

@@ -51,7 +51,7 @@ class TlsContext {
 
 /// The server's side of one TLS connection without I/O: ciphertext in, plaintext out, and the
 /// reverse. One thread at a time. After an error only `output` (the alert) makes sense. An idle
-/// session holds no buffers.
+/// session holds no buffers, unless half a record came.
 class TlsSession {
   public:
     explicit TlsSession(std::shared_ptr<const TlsContext> context);
@@ -65,6 +65,9 @@ class TlsSession {
     /// Encrypts at once, in as few records as possible; before the end of the handshake the
     /// octets wait.
     [[nodiscard]] base::Result<void> send(base::Octets plaintext);
+    /// Between `true` and `false` the buffers of records are kept, which pays where many are sent
+    /// at once: else each takes one of 16 kB and gives it back.
+    void keep_buffers(bool keep);
     /// Queues close_notify after everything sent.
     void shutdown();
     /// What is to be sent to the peer now, until `output_sent` says that it is.

@@ -79,8 +79,11 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
                                     : TlsObserver::Handshake::Full);
         }
         if (!plaintext.empty()) {
+            session_.keep_buffers(true);
             handler_->on_read(plaintext);
-            if (!*alive || closed_) return;
+            if (!*alive) return;
+            session_.keep_buffers(false);
+            if (closed_) return;
         }
         if (failed_) return;  // the alert and our end are on their way
         if (session_.peer_closed() && !end_told_) {
