@@ -88,7 +88,9 @@ class HttpServer::State final {
         if (counted) ++per_client[client];
         std::function<std::string()> alpn;
         if (how->tls) {
-            auto secure = TlsStream::create(std::move(stream), how->tls(), how->observer);
+            auto secure = TlsStream::create(
+                std::move(stream), how->tls(), how->observer,
+                how->plain_too ? TlsStream::Plain::LetIn : TlsStream::Plain::Refused);
             alpn = [raw = secure.get()] { return raw->alpn(); };
             stream = std::move(secure);
         }

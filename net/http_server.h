@@ -64,6 +64,9 @@ struct HttpListen {
     /// The certificates of the moment, asked for with each connection. Empty: plain.
     std::function<std::shared_ptr<const TlsContext>()> tls;
     TlsObserver* observer = nullptr;  // of handshakes; outlives the server
+    /// With `tls`: who speaks HTTP without TLS here reaches the handler too, which knows him by
+    /// `RequestHead::peer.tls` and tells him where to go.
+    bool plain_too = false;
     /// Other loops accept on the same address. Else a second server is told that it is taken.
     bool reuseport = false;
     int backlog = 4096;

@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kRecordOctets = 16 * 1024;
 // A ClientHello and certificates fit many times over; more is not a handshake (RFC 8446, 4).
 constexpr std::size_t kMaxHandshakeOctets = 256 * 1024;
+constexpr std::size_t kMaxSubjectOctets = 1024;  // of a client's certificate; a longer one is none
 // What costs least first: AES-128 takes two thirds of what AES-256 does, and its hash is half as
 // dear; who puts ChaCha20 first (SSL_OP_PRIORITIZE_CHACHA) has no instructions for AES.
 constexpr const char* kTls13Suites =
@@ -496,12 +497,13 @@ std::string TlsSession::client_subject() const {
     BIO* text = BIO_new(BIO_s_mem());
     if (text == nullptr) return {};
     if (X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
-        std::array<char, 1024> buffer{};
+        std::array<char, kMaxSubjectOctets + 1> buffer{};
         const int got = BIO_read(text, buffer.data(), static_cast<int>(buffer.size()));
         if (got > 0) out.assign(buffer.data(), static_cast<std::size_t>(got));
     }
     BIO_free(text);
-    return out;
+    // Cut, it could be somebody else's.
+    return out.size() > kMaxSubjectOctets ? std::string() : out;
 }
 
 }  // namespace net

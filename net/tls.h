@@ -101,10 +101,18 @@ class TlsObserver {
 /// updates, alerts) and reads none of it is disconnected.
 class TlsStream : public Stream {
   public:
+    /// What becomes of a peer that does not begin as TLS begins.
+    enum class Plain : std::uint8_t {
+        Refused,  // a failed handshake
+        /// If it may be HTTP it is passed through as it is, so that the peer can be told where to
+        /// go: `peer().tls` is false then, and there is no handshake to observe.
+        LetIn,
+    };
+
     /// `observer`, where there is one, outlives the stream.
     [[nodiscard]] static std::unique_ptr<TlsStream> create(
         std::unique_ptr<Stream> transport, std::shared_ptr<const TlsContext> context,
-        TlsObserver* observer = nullptr);
+        TlsObserver* observer = nullptr, Plain plain = Plain::Refused);
     /// Known from the first `on_read` on. Empty: the client offered none of ours.
     [[nodiscard]] virtual std::string alpn() const = 0;
 };

@@ -12,11 +12,21 @@ namespace {
 constexpr std::size_t kMaxOwnQueued = 256 * 1024;
 constexpr const char* kDeafPeer = "TLS failed: the peer does not read what it makes us say";
 
+/// A request begins with its method, which is a token, or with the empty line that some put in
+/// front of it (RFC 9112, 2.2 and 3.1); a ClientHello with its type, 22 (RFC 8446, 5.1), and that
+/// of SSL 2 with its length, whose highest bit is set.
+bool begins_http(std::uint8_t octet) {
+    return octet == '\r' || octet == '\n' || (octet > 0x20 && octet < 0x7f);
+}
+
 class TlsStreamOver final : public TlsStream, private StreamHandler {
   public:
     TlsStreamOver(std::unique_ptr<Stream> transport, std::shared_ptr<const TlsContext> context,
-                  TlsObserver* observer)
-        : transport_(std::move(transport)), session_(std::move(context)), observer_(observer) {
+                  TlsObserver* observer, Plain plain)
+        : transport_(std::move(transport)),
+          session_(std::move(context)),
+          observer_(observer),
+          undecided_(plain == Plain::LetIn) {
         peer_ = transport_->peer();
         peer_.tls = true;
     }
@@ -29,6 +39,7 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
     }
 
     bool write(base::Octets octets) override {
+        if (plain_) return transport_->write(octets);
         if (failed_) return true;
         if (auto sent = session_.send(octets); !sent) {
             // Told when the transport ends, never from inside the owner's call.
@@ -41,6 +52,7 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
     }
 
     void shutdown() override {
+        if (plain_) return transport_->shutdown();
         session_.shutdown();
         flush();
         transport_->shutdown();
@@ -61,6 +73,11 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
   private:
     void on_read(base::Octets octets) override {
         if (failed_) return;
+        if (undecided_ && !octets.empty()) {
+            undecided_ = false;
+            if (begins_http(octets[0])) pass_through();
+        }
+        if (plain_) return handler_->on_read(octets);
         // One buffer for all the connections of a thread: what is read is consumed at once.
         static thread_local std::vector<std::uint8_t> plaintext;
         plaintext.clear();
@@ -93,6 +110,7 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
     }
 
     void on_read_end() override {
+        if (plain_) return handler_->on_read_end();
         if (end_told_) return;
         if (failure_.empty() && !session_.peer_closed()) {
             // Without close_notify someone else may have cut the connection (RFC 8446, 6.1).
@@ -112,6 +130,12 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
 
     void on_closed(std::string_view reason) override {
         handler_->on_closed(failure_.empty() ? reason : std::string_view(failure_));
+    }
+
+    void pass_through() {
+        plain_ = ready_ = true;
+        peer_.tls = false;
+        observer_ = nullptr;
     }
 
     bool flush() {
@@ -140,6 +164,8 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
     StreamHandler* handler_ = nullptr;
     std::size_t own_queued_ = 0;  // since the transport's queue was empty
     std::string failure_;
+    bool undecided_;      // the first octet will tell whether it is TLS
+    bool plain_ = false;  // it is not, and is passed through
     bool ready_ = false;  // the handshake is over
     bool failed_ = false;
     bool closed_ = false;
@@ -151,8 +177,9 @@ class TlsStreamOver final : public TlsStream, private StreamHandler {
 
 std::unique_ptr<TlsStream> TlsStream::create(std::unique_ptr<Stream> transport,
                                              std::shared_ptr<const TlsContext> context,
-                                             TlsObserver* observer) {
-    return std::make_unique<TlsStreamOver>(std::move(transport), std::move(context), observer);
+                                             TlsObserver* observer, Plain plain) {
+    return std::make_unique<TlsStreamOver>(std::move(transport), std::move(context), observer,
+                                           plain);
 }
 
 }  // namespace net

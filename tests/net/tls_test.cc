@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/net/support/http2_client.h"
 #include "tests/net/support/raw_client.h"
 #include "tests/net/support/test_server.h"
 #include "tests/net/support/tls_client.h"
@@ -310,6 +311,37 @@ TEST_F(Tls, ServesHttpsByCurl) {
                            (std::string(version) == "--http2" ? " 2 200" : " 1.1 200"));
     }
     EXPECT_TRUE(server.eventually([](HttpServer& s) { return s.connections() == 0; }));
+}
+
+TEST_F(Tls, PlainHttpIsPassedThroughWhereItIsLetIn) {
+    TestServer server({}, context(), {}, true);
+    for (const char* before : {"", "\r\n"}) {
+        RawClient client(server.port());
+        client.send(before);
+        client.send("GET /whoami HTTP/1.1\r\nHost: a\r\n\r\n");
+        EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
+        EXPECT_EQ(client.read_until("tcp http a"), "tcp http a");
+    }
+    {
+        Http2Client client(server.port());  // by prior knowledge
+        const std::int32_t id = client.request("GET", "/whoami");
+        ASSERT_TRUE(client.finish(id));
+        EXPECT_TRUE(client.streams[id].body.starts_with("tcp http")) << client.streams[id].body;
+    }
+    EXPECT_EQ(server.counters().tls_failures, 0U);
+    // Neither a ClientHello nor HTTP, nor what begins as the one and goes on as the other.
+    for (const char* nonsense : {"\x80\x2e\x01", "\x7f", "\x16GET / HTTP/1.1\r\nHost: a\r\n\r\n"}) {
+        RawClient client(server.port());
+        client.send(nonsense);
+        client.end();
+        EXPECT_EQ(client.read_all().find("HTTP/"), std::string::npos);
+    }
+    EXPECT_TRUE(server.eventually([](HttpServer& s) { return s.counters().tls_failures == 3; }));
+    const std::string command = "curl -sS --noproxy '*' -m 10 --cacert " + files_.certificate +
+                                " --resolve server.test:" + std::to_string(server.port()) +
+                                ":127.0.0.1 https://server.test:" + std::to_string(server.port()) +
+                                "/whoami";
+    EXPECT_TRUE(run_command(command).starts_with("tcp https "));
 }
 
 TEST_F(Tls, CountsFailedHandshakes) {

@@ -70,9 +70,9 @@ class TestHandler final : public HttpHandler {
 class TestServer {
   public:
     explicit TestServer(const HttpLimits& limits = {}, std::shared_ptr<const TlsContext> tls = {},
-                        const std::string& unix_path = {}) {
+                        const std::string& unix_path = {}, bool plain_too = false) {
         std::promise<void> ready;
-        thread_ = std::thread([this, &ready, limits, tls, unix_path] {
+        thread_ = std::thread([this, &ready, limits, tls, unix_path, plain_too] {
             Loop loop;
             loop_ = &loop;
             {
@@ -81,7 +81,10 @@ class TestServer {
                 auto server = std::make_unique<HttpServer>(loop, handler, limits);
                 server_ = server.get();
                 std::uint8_t octets[4] = {127, 0, 0, 1};
-                const auto bound = server->listen({base::IpAddress::v4(octets), 0}, tls);
+                HttpListen how;
+                if (tls) how.tls = [tls] { return tls; };
+                how.plain_too = plain_too;
+                const auto bound = server->listen({base::IpAddress::v4(octets), 0}, std::move(how));
                 port_ = bound ? bound->port : std::uint16_t{0};
                 if (!unix_path.empty()) {
                     unix_error_ = "";
