@@ -81,6 +81,13 @@ std::string event_line(const Json& event) {
                (kind == nullptr || kind->is_null() ? "" : text_of(event, "kind") + ' ') +
                text_of(event, "times");
     }
+    if (topic == "certificate") {
+        const std::string what = text_of(event, "what");
+        return text_of(event, "ts") + " certificate " + what + ' ' +
+               (what == "refused"
+                    ? text_of(event, "detail")
+                    : text_of(event, "tls") + " until " + text_of(event, "not_after"));
+    }
     if (topic != "query") return topic == "heartbeat" ? std::string() : event.dump();
     const Json* client = event.find("client");
     return text_of(event, "ts") + ' ' + (client == nullptr ? "-" : text_of(*client, "addr")) + ' ' +

@@ -104,7 +104,9 @@ std::uint64_t Feed::tap_drops() const {
     return sum;
 }
 
-void Feed::publish(const ChangeNotice& notice) {
+/// One message for all whose filter it matches: it shows nothing of clients.
+template <class Notice, class Write>
+void Feed::publish(const Notice& notice, Write write) {
     if (subscribers_.empty()) return;
     const std::string id = next_id();
     ++sequence_;
@@ -113,11 +115,19 @@ void Feed::publish(const ChangeNotice& notice) {
     for (auto& entry : subscribers_) {
         if (!entry.second.filter.matches(notice)) continue;
         if (!message) {
-            message = std::make_shared<const FeedMessage>(FeedMessage{
-                id, change_event_json(notice, {.id = id, .node = sources_.node, .listener = {}})});
+            message = std::make_shared<const FeedMessage>(
+                FeedMessage{id, write(notice, {.id = id, .node = sources_.node, .listener = {}})});
         }
         push(entry.second, message);
     }
+}
+
+void Feed::publish(const ChangeNotice& notice) {
+    publish(notice, change_event_json);
+}
+
+void Feed::publish(const CertificateNotice& notice) {
+    publish(notice, certificate_event_json);
 }
 
 void Feed::take(const server::TapEvent& tap) {

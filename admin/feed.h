@@ -64,9 +64,10 @@ struct FeedSources {
     std::function<std::string(zones::ViewId)> view_name;
 };
 
-/// The fan-out of queries, changes and what limits did to subscribers. The taps are switched on
-/// only while somebody subscribes to queries, likewise the events of limits; DNS never waits for
-/// the feed, nor one subscriber for another. Admin loop only. Outlives the HTTP servers.
+/// The fan-out of queries, changes, what limits did and what became of certificates to subscribers.
+/// The taps are switched on only while somebody subscribes to queries, likewise the events of
+/// limits; DNS never waits for the feed, nor one subscriber for another. Admin loop only. Outlives
+/// the HTTP servers.
 class Feed {
   public:
     static constexpr std::chrono::milliseconds kTick{50};
@@ -94,6 +95,7 @@ class Feed {
     void disown(FeedSubscriber& subscriber);
 
     void publish(const ChangeNotice& notice);
+    void publish(const CertificateNotice& notice);
     /// Ends every carrier: the server stops.
     void end();
     /// Drains the taps and sends what waits; the timer's work, and a test's.
@@ -117,6 +119,8 @@ class Feed {
         base::MonoTime last_held{};  // its grant
     };
 
+    template <class Notice, class Write>
+    void publish(const Notice& notice, Write write);
     void switch_taps();
     void check_grants(base::MonoTime now);
     void take(const server::TapEvent& tap);

@@ -256,6 +256,20 @@ void write_decision(Line& line, const server::TapEvent& tap) {
     }
 }
 
+std::string_view certificate_what(CertificateNotice::What what) {
+    switch (what) {
+        case CertificateNotice::What::Loaded:
+            return "loaded";
+        case CertificateNotice::What::Refused:
+            return "refused";
+        case CertificateNotice::What::Expiring:
+            return "expiring";
+        case CertificateNotice::What::Expired:
+            return "expired";
+    }
+    return "";
+}
+
 }  // namespace
 
 FeedEvent::FeedEvent(const server::TapEvent& event, std::string_view view_name)
@@ -335,6 +349,24 @@ std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& orig
     line.text("request_id", notice.request_id);
     line.text("message", notice.message);
     line.list("zones", notice.zones);
+    line.end();
+    return line.take();
+}
+
+std::string certificate_event_json(const CertificateNotice& notice, const FeedOrigin& origin) {
+    Line line;
+    line.begin();
+    line.number("schema", 1);
+    line.text("topic", "certificate");
+    line.text("id", origin.id);
+    line.text("ts", base::format_rfc3339(notice.time));
+    line.text("node", origin.node);
+    line.text("what", certificate_what(notice.what));
+    line.text_or_null("tls", notice.table);
+    line.list("names", notice.names);
+    line.text_or_null("not_after",
+                      notice.not_after ? base::format_rfc3339(*notice.not_after) : std::string());
+    line.text_or_null("detail", notice.detail);
     line.end();
     return line.take();
 }

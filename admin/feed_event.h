@@ -26,6 +26,22 @@ struct ChangeNotice {
     std::vector<std::string> zones;  // apexes
 };
 
+/// What became of the certificates of a [tls.NAME] table, for the topic `certificate`.
+struct CertificateNotice {
+    enum class What : std::uint8_t {
+        Loaded,    // read at the start, or anew
+        Refused,   // could not be read anew; those before stay. Of no table alone
+        Expiring,  // soon (certificate_watch.h)
+        Expired,
+    };
+    What what = What::Loaded;
+    base::WallTime time{};
+    std::string table;                        // empty: of all
+    std::vector<std::string> names;           // that its certificates are good for
+    std::optional<base::WallTime> not_after;  // of the first that expires
+    std::string detail;                       // why they were refused
+};
+
 /// A tap event, read once for all subscribers. Borrows from the tap event and `view`.
 struct FeedEvent {
     explicit FeedEvent(const server::TapEvent& event, std::string_view view_name);
@@ -67,5 +83,7 @@ struct ClientMask {
 [[nodiscard]] std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
                                            const FeedOrigin& origin, const ClientMask& mask = {});
 [[nodiscard]] std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& origin);
+[[nodiscard]] std::string certificate_event_json(const CertificateNotice& notice,
+                                                 const FeedOrigin& origin);
 
 }  // namespace admin

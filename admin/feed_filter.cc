@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 12> kKeys = {"topics", "client", "qname",
                                                     "role",   "cache",  "action", "min_latency_us"};
 
 // The topics that carry events now.
-constexpr std::array<std::string_view, 3> kTopics = {"query", "change", "limit"};
+constexpr std::array<std::string_view, 4> kTopics = {"query", "change", "limit", "certificate"};
 
 std::vector<std::string> split(const std::string& text) {
     std::vector<std::string> out;
@@ -94,15 +94,16 @@ base::Result<FeedFilter> FeedFilter::parse(const Json& message) {
 
 base::Result<void> FeedFilter::set(const std::string& key, const std::string& value) {
     if (key == "topics") {
-        queries_ = changes_ = limits_ = false;
+        queries_ = changes_ = limits_ = certificates_ = false;
         for (const std::string& topic : split(value)) {
             if (std::find(kTopics.begin(), kTopics.end(), topic) == kTopics.end()) {
                 return base::fail("there is no topic " + topic +
-                                  "; topics are query, change, limit");
+                                  "; topics are query, change, limit, certificate");
             }
             queries_ = queries_ || topic == "query";
             changes_ = changes_ || topic == "change";
             limits_ = limits_ || topic == "limit";
+            certificates_ = certificates_ || topic == "certificate";
         }
         return {};
     }

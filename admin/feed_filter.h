@@ -36,6 +36,7 @@ class FeedFilter {
     [[nodiscard]] bool wants_limits() const noexcept { return limits_; }
     [[nodiscard]] bool matches(const FeedEvent& event) const;
     [[nodiscard]] bool matches(const ChangeNotice& notice) const;
+    [[nodiscard]] bool matches(const CertificateNotice&) const { return certificates_; }
     /// `client` matches a prefix that lies in it, or in which it lies.
     [[nodiscard]] bool matches(const server::LimitEvent& event) const;
 
@@ -45,6 +46,7 @@ class FeedFilter {
     bool queries_ = true;
     bool changes_ = true;
     bool limits_ = true;
+    bool certificates_ = true;
     std::optional<base::IpPrefix> client_;
     std::optional<dns::Name> qname_;
     bool qname_is_suffix_ = false;

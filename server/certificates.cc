@@ -91,11 +91,15 @@ std::vector<Certificates::Expiry> Certificates::expiries() const {
     std::vector<Expiry> out;
     const std::lock_guard lock(mutex_);
     for (const auto& each : tables_) {
-        base::WallTime first = base::WallTime::max();
+        Expiry expiry{each.first, base::WallTime::max(), {}};
         for (const net::CertificateReport& report : each.second.dot->certificates()) {
-            first = std::min(first, report.not_after);
+            expiry.at = std::min(expiry.at, report.not_after);
+            for (const std::string& name : report.names) {
+                const auto known = std::find(expiry.names.begin(), expiry.names.end(), name);
+                if (known == expiry.names.end()) expiry.names.push_back(name);
+            }
         }
-        out.push_back({each.first, first});
+        out.push_back(std::move(expiry));
     }
     return out;
 }

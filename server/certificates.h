@@ -34,7 +34,9 @@ class Certificates {
     struct Expiry {
         std::string table;
         base::WallTime at;  // the first of its certificates, or of what leads to their authority
+        std::vector<std::string> names;  // that they are good for; those of the first one first
     };
+    /// Of every table, in the order of their names.
     [[nodiscard]] std::vector<Expiry> expiries() const;
 
     /// For `check-config`: every sentence about files that cannot be used, or that clients will not

@@ -50,6 +50,14 @@ TEST(Certificates, AreReadAgainAsAWholeOrNotAtAll) {
     EXPECT_EQ(expiries[0].table, "a");
     EXPECT_GT(expiries[0].at - base::wall_now(), std::chrono::seconds(4000));
     EXPECT_LT(expiries[1].at - base::wall_now(), std::chrono::seconds(2001));
+    EXPECT_EQ(expiries[1].names, std::vector<std::string>{"b.test"});
+    TlsTable both = table("both", b);
+    for (const CertificateFiles* files : {&a, &fresh}) {  // two of one name
+        both.certificates.push_back({files->certificate, files->key});
+    }
+    const auto of_both = (*Certificates::load({both}))->expiries();
+    EXPECT_EQ(of_both.at(0).names, (std::vector<std::string>{"b.test", "a.test"}));
+    EXPECT_LT(of_both.at(0).at - base::wall_now(), std::chrono::seconds(1001));
 }
 
 TEST(Certificates, CheckTellsEverythingAtOnce) {
