@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "admin/audit.h"
+#include "admin/certificate_watch.h"
 #include "admin/context.h"
 #include "admin/feed.h"
 #include "admin/front.h"
@@ -106,20 +107,35 @@ class Running final : public Admin {
     }
 
     const std::vector<base::Endpoint>& addresses() const noexcept override { return addresses_; }
-    std::string url() const override {
-        return addresses_.empty() ? std::string() : "http://" + addresses_.front().to_text();
-    }
+    std::string url() const override { return addresses_.empty() ? std::string() : url_of(0); }
     const std::string& socket_path() const noexcept override { return socket_path_; }
     std::string one_time_login_url() override {
         for (std::size_t i = 0; i < addresses_.size(); ++i) {
             if (!config_.admin_listeners[i].ui || !config_.admin_listeners[i].api) continue;
-            return "http://" + addresses_[i].to_text() +
-                   "/login?once=" + sessions_->make_login_code(base::mono_now());
+            return url_of(i) + "/login?once=" + sessions_->make_login_code(base::mono_now());
         }
         return {};
     }
+    void certificates_loaded(const base::Result<void>& outcome) override {
+        mailbox_->post([this, outcome] { watch_->loaded(outcome, base::wall_now()); });
+    }
 
   private:
+    // Where a client that trusts the certificate finds this listener.
+    [[nodiscard]] std::string url_of(std::size_t listener) const {
+        const std::string& table = config_.admin_listeners[listener].tls;
+        if (table.empty()) return "http://" + addresses_[listener].to_text();
+        for (const auto& expiry : service_.certificates().expiries()) {
+            if (expiry.table != table) continue;
+            for (const std::string& name : expiry.names) {
+                // A star is no host, and addresses may be written in more than one way.
+                if (name.starts_with('*') || base::IpAddress::parse(name)) continue;
+                return "https://" + name + ':' + std::to_string(addresses_[listener].port);
+            }
+        }
+        return "https://" + addresses_[listener].to_text();
+    }
+
     // The life of the admin thread. Everything that belongs to the loop lives in this call.
     void serve(net::Loop& loop, std::promise<base::Result<void>>& ready) {
         loop_ = &loop;
@@ -127,6 +143,11 @@ class Running final : public Admin {
         ViewNames views(service_.store());
         Tokens tokens(service_.store());
         Feed feed(loop, feed_sources(service_, views));
+        CertificateWatch watch(
+            loop, [this] { return service_.certificates().expiries(); },
+            [&feed](const CertificateNotice& notice) { feed.publish(notice); });
+        watch_ = &watch;
+        watch.loaded({}, base::wall_now());
         Cursors cursors;
         RevisionWaits waits(loop, service_.store());
         waits_ = &waits;
@@ -155,7 +176,7 @@ class Running final : public Admin {
                             .audit = *audit,
                             .addresses = {},
                             .served = [this] { return served(); }};
-            const auto bound = bind(loop, context);
+            const auto bound = bind(loop, context, counters);
             if (!bound) {
                 servers_.clear();
                 fronts_.clear();
@@ -182,7 +203,7 @@ class Running final : public Admin {
         return sum;
     }
 
-    base::Result<void> bind(net::Loop& loop, Context& context) {
+    base::Result<void> bind(net::Loop& loop, Context& context, net::TlsObserver& handshakes) {
         const net::HttpLimits limits = limits_of(config_);
         for (const server::AdminListenerConfig& listener : config_.admin_listeners) {
             const Expose expose{.api = listener.api,
@@ -190,9 +211,18 @@ class Running final : public Admin {
                                 .metrics = listener.metrics,
                                 .health = listener.health,
                                 .debug = config_.diagnostics && listener.api};
-            fronts_.push_back(std::make_unique<Front>(context, expose));
+            const bool over_tls = !listener.tls.empty();
+            fronts_.push_back(std::make_unique<Front>(context, expose, over_tls));
             servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
-            const auto bound = servers_.back()->listen(listener.address);
+            net::HttpListen how;
+            if (over_tls) {
+                how.tls = [this, table = listener.tls] {
+                    return service_.certificates().context(table, server::Certificates::Use::Http);
+                };
+                how.observer = &handshakes;
+                how.plain_too = true;
+            }
+            const auto bound = servers_.back()->listen(listener.address, std::move(how));
             if (!bound) {
                 return base::fail("admin listener " + listener.address.to_text() + ": " +
                                   bound.error().message);
@@ -232,6 +262,7 @@ class Running final : public Admin {
     net::Timer* drain_timer_ = nullptr;
     Feed* feed_ = nullptr;
     RevisionWaits* waits_ = nullptr;
+    CertificateWatch* watch_ = nullptr;
     std::vector<std::unique_ptr<Front>> fronts_;
     std::vector<std::unique_ptr<net::HttpServer>> servers_;
 

@@ -28,12 +28,16 @@ class Admin {
 
     /// The listeners as they were bound, with the real port where 0 was asked for.
     [[nodiscard]] virtual const std::vector<base::Endpoint>& addresses() const noexcept = 0;
-    /// "http://127.0.0.1:8053"; empty without a listener.
+    /// "http://127.0.0.1:8053"; over TLS with a name of the certificate,
+    /// "https://dns.example:8053". Of the first listener; empty without one.
     [[nodiscard]] virtual std::string url() const = 0;
     [[nodiscard]] virtual const std::string& socket_path() const noexcept = 0;
     /// A link that logs a browser in once, within the hour; each call makes a new one. Empty when
     /// no listener offers the page.
     [[nodiscard]] virtual std::string one_time_login_url() = 0;
+    /// The service's certificates were read anew, or why not, for the feed. Connections that come
+    /// from now on find what there is now, whether or not this is called.
+    virtual void certificates_loaded(const base::Result<void>& outcome) = 0;
 };
 
 }  // namespace admin

@@ -50,6 +50,10 @@ std::string why_failed(const std::string& where, bool socket, CURLcode code, con
     if (socket && code == CURLE_COULDNT_CONNECT) {
         return where + ": nobody listens there; is the server running?";
     }
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        return where + ": " + (reason[0] == '\0' ? curl_easy_strerror(code) : reason) +
+               "; --ca-file names the authority of a server that this machine does not know";
+    }
     return where + ": " + (reason[0] == '\0' ? curl_easy_strerror(code) : reason);
 }
 
@@ -104,7 +108,7 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
 // The connection ended before the answer did; the request may have arrived.
 bool is_broken(CURLcode code) {
     return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
-           code == CURLE_PARTIAL_FILE;
+           code == CURLE_PARTIAL_FILE || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
 }
 
 // 409 with Retry-After: what was sent before the connection broke is still being worked on.
@@ -139,6 +143,7 @@ struct Client::State {
     std::string url;     // in front of every path
     std::string socket;  // empty: TCP
     std::string token;
+    std::string ca_file, certificate_file, key_file;
     std::string where;
 
     ~State() { curl_easy_cleanup(handle); }
@@ -157,6 +162,9 @@ const std::string& Client::where() const noexcept {
 base::Result<std::unique_ptr<Client>> Client::open(const ClientOptions& options) {
     auto state = std::make_unique<State>();
     state->token = options.token;
+    state->ca_file = options.ca_file;
+    state->certificate_file = options.certificate_file;
+    state->key_file = options.key_file.empty() ? options.certificate_file : options.key_file;
     if (options.server.starts_with("http://") || options.server.starts_with("https://")) {
         state->url = options.server;
         while (state->url.ends_with('/')) state->url.pop_back();
@@ -210,6 +218,12 @@ CURLcode Client::State::perform(Transfer& transfer, std::string_view method,
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, verb.c_str());
     if (!socket.empty()) curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (!ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file.c_str());
+    if (!certificate_file.empty()) {
+        curl_easy_setopt(handle, CURLOPT_SSLCERT, certificate_file.c_str());
+        curl_easy_setopt(handle, CURLOPT_SSLKEY, key_file.c_str());
+    }
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason);
@@ -251,7 +265,8 @@ base::Result<ClientResponse> Client::request(std::string_view method, const std:
         const CURLcode code = state_->perform(transfer, method, path, all, reason);
         // A server may answer and close before it has read all of a body it refuses.
         const bool answered =
-            code == CURLE_OK || (code == CURLE_SEND_ERROR && transfer.response.status >= 400);
+            code == CURLE_OK || ((code == CURLE_SEND_ERROR || code == CURLE_HTTP2_STREAM) &&
+                                 transfer.response.status >= 400);
         bool later = code == CURLE_COULDNT_CONNECT || (again && is_broken(code));
         if (answered) later = again && is_for_later(transfer.response);
         if (!later || !backoff.pause(transfer.response, random)) {

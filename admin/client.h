@@ -15,9 +15,12 @@ namespace admin {
 
 /// How a client command reaches its server.
 struct ClientOptions {
-    std::string server;    // URL or path of the admin socket; empty: look for a socket
-    std::string token;     // bearer token; empty: none (the socket knows its peers)
-    std::string data_dir;  // where to look for admin.sock; empty: the usual places
+    std::string server;        // URL or path of the admin socket; empty: look for a socket
+    std::string token;         // bearer token; empty: none (the socket knows its peers)
+    std::string ca_file = {};  // PEM, whom to trust for https; empty: whom this machine trusts
+    std::string certificate_file = {};  // PEM, to be known by (mTLS); empty: none
+    std::string key_file = {};          // its key; empty: in the same file
+    std::string data_dir;               // where to look for admin.sock; empty: the usual places
 };
 
 struct ClientResponse {

@@ -48,6 +48,20 @@ class Parser {
         app_.add_option("--token-file", a_.client.token_file,
                         "file with a token (or the token in MERIDIAN_TOKEN)")
             ->type_name(kFile);
+        app_.add_option("--ca-file", a_.client.client.ca_file,
+                        "authority of a server over https, where this machine does not know it")
+            ->envname("MERIDIAN_CA_FILE")
+            ->type_name(kFile);
+        CLI::Option* const certificate =
+            app_.add_option("--cert-file", a_.client.client.certificate_file,
+                            "certificate to be known by instead of a token")
+                ->envname("MERIDIAN_CERT_FILE")
+                ->type_name(kFile);
+        app_.add_option("--key-file", a_.client.client.key_file,
+                        "its key; default: in the same file")
+            ->envname("MERIDIAN_KEY_FILE")
+            ->type_name(kFile)
+            ->needs(certificate);
         app_.add_option("--data-dir", a_.client.data_dir, "data directory of the server")
             ->type_name(kDirectory);
         app_.add_flag("--json", a_.client.json, "print JSON");

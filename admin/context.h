@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -148,16 +149,25 @@ class RevisionWaits {
     bool ended_ = false;
 };
 
-/// Finished requests by method, route and status, for /metrics. Admin loop only.
-class HttpCounters {
+/// Finished requests by method, route and status, and TLS handshakes, for /metrics. Admin loop
+/// only.
+class HttpCounters final : public net::TlsObserver {
   public:
+    static constexpr std::size_t kHandshakes = 3;
+
     /// `method` and `route` are literals: they are kept as they are.
     void count(std::string_view method, std::string_view route, int status) {
         ++counts_[{method, route, status}];
     }
     [[nodiscard]] const auto& all() const noexcept { return counts_; }
+    void on_handshake(Handshake handshake) override {
+        ++handshakes_[static_cast<std::size_t>(handshake)];
+    }
+    /// By TlsObserver::Handshake.
+    [[nodiscard]] const auto& handshakes() const noexcept { return handshakes_; }
 
   private:
+    std::array<std::uint64_t, kHandshakes> handshakes_{};
     std::map<std::tuple<std::string_view, std::string_view, int>, std::uint64_t> counts_;
 };
 

@@ -34,7 +34,9 @@ bool foreign_origin(const net::RequestHead& head) {
     const std::string_view origin = head.headers.get("origin").value_or("");
     if (origin.empty()) return false;
     const std::size_t scheme = origin.find("://");
-    return scheme == std::string_view::npos || origin.substr(scheme + 3) != head.authority;
+    if (scheme == std::string_view::npos) return true;
+    if (head.peer.tls && origin.substr(0, scheme) != "https") return true;
+    return origin.substr(scheme + 3) != head.authority;
 }
 
 void add_cors(const std::vector<std::string>& origins, const net::HeaderList& request,

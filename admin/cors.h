@@ -14,7 +14,8 @@ namespace admin {
 [[nodiscard]] bool allowed_origin(const std::vector<std::string>& origins, std::string_view origin);
 
 /// Is this from a page of another site? Browsers send Origin with WebSockets and writes, and let
-/// the server decide (RFC 6455, 10.2); others send none.
+/// the server decide (RFC 6455, 10.2); others send none. Over TLS a page without it is another's,
+/// whatever its host: anybody on the way may have written it.
 [[nodiscard]] bool foreign_origin(const net::RequestHead& head);
 
 /// Adds what a browser wants to see before it shows an answer to the page that asked, and Vary.

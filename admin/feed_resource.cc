@@ -54,6 +54,7 @@ class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
         head.headers.add("cache-control", "no-store");
         head.headers.add("x-content-type-options", "nosniff");
         head.headers.add("x-request-id", request.id);
+        add_transport_security(request.head.peer, head.headers);
         add_cors(origins, request.head.headers, head.headers);
         exchange_->respond(head);
         std::string first = sse_ ? "retry: 2000\n\n" : "";
@@ -209,6 +210,7 @@ std::unique_ptr<net::HttpStream> refuse(Context& context, net::HttpExchange& exc
     head.headers.set("cache-control", "no-store");
     head.headers.set("x-content-type-options", "nosniff");
     head.headers.set("x-request-id", request.id);
+    add_transport_security(request.head.peer, head.headers);
     add_cors(context.service.config().cors_origins, request.head.headers, head.headers);
     head.headers.set("content-length", std::to_string(reply.body.size()));
     const bool bodiless = request.head.method == "HEAD";

@@ -100,6 +100,7 @@ void Live::send(Reply reply, bool close) {
     if (!head.headers.get("cache-control")) head.headers.add("cache-control", "no-store");
     head.headers.set("x-content-type-options", "nosniff");
     head.headers.set("x-request-id", request_id);
+    add_transport_security(peer, head.headers);
     add_cors(context.service.config().cors_origins, fields, head.headers);
     if (close && http1 && !body_ended) head.headers.set("connection", "close");
     const bool bodiless = reply.status == 204 || reply.status == 304;
@@ -210,6 +211,22 @@ class BodyStream final : public net::HttpStream {
 
 bool is_write(std::string_view method) {
     return method != "GET" && method != "HEAD" && method != "OPTIONS";
+}
+
+// 308, so that the client asks the same again, its body too (RFC 9110, 15.4.9). The port it came to
+// is the one to come to.
+Reply to_https(const net::RequestHead& head) {
+    constexpr std::string_view kOfHosts =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~:[]";
+    if (head.authority.empty() || head.authority.find_first_not_of(kOfHosts) != std::string::npos) {
+        return problem(400, "this port speaks HTTPS");
+    }
+    std::string place = "https://" + head.authority;
+    place += head.path.starts_with('/') ? head.path : "/";
+    if (!head.query.empty()) place += '?' + head.query;
+    Reply reply = problem(308, "this port speaks HTTPS: " + place);
+    reply.headers.add("location", place);
+    return reply;
 }
 
 Reply unauthorized() {
@@ -335,6 +352,10 @@ std::string session_cookie(const net::RequestHead& head) {
     return {};
 }
 
+void add_transport_security(const net::Peer& peer, net::HeaderList& response) {
+    if (peer.tls) response.set("strict-transport-security", "max-age=31536000");
+}
+
 Reply locked_out(std::chrono::seconds wait) {
     Reply reply = problem(429, "too many wrong tokens came from this address");
     reply.headers.add("retry-after", std::to_string(wait.count()));
@@ -396,6 +417,11 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
         live->send(std::move(reply));
         return std::make_unique<AnsweredStream>(live);
     };
+
+    if (over_tls_ && !head.peer.tls) {
+        live->send(to_https(head), true);
+        return std::make_unique<AnsweredStream>(live);
+    }
 
     Match found = match(head.path);
     if (found.methods.empty() || !expose_.has(found.methods.front()->part)) {

@@ -24,8 +24,10 @@ class Front final : public net::HttpHandler {
     static constexpr std::size_t kMaxJsonOctets = std::size_t{4} << 20;
     static constexpr std::size_t kMaxStreamedOctets = std::size_t{1} << 30;
 
-    /// `context` is borrowed and outlives every exchange.
-    Front(Context& context, Expose expose) : context_(context), expose_(expose) {}
+    /// `context` is borrowed and outlives every exchange. `over_tls`: who comes without TLS is sent
+    /// to where there is TLS (308), whatever he asks.
+    Front(Context& context, Expose expose, bool over_tls = false)
+        : context_(context), expose_(expose), over_tls_(over_tls) {}
 
     std::unique_ptr<net::HttpStream> on_request(net::RequestHead head,
                                                 net::HttpExchange& exchange) override;
@@ -34,6 +36,7 @@ class Front final : public net::HttpHandler {
   private:
     Context& context_;
     Expose expose_;
+    bool over_tls_;
 };
 
 /// Who sends this request: bearer token, client certificate, session cookie or the peer of the
@@ -41,6 +44,9 @@ class Front final : public net::HttpHandler {
 /// came from there. Admin loop.
 [[nodiscard]] base::Result<Principal, Reply> authenticate(Context& context,
                                                           const net::RequestHead& head);
+/// Tells browsers that came by TLS to come by TLS only, for a year (RFC 6797). Over anything else
+/// it must not be said.
+void add_transport_security(const net::Peer& peer, net::HeaderList& response);
 /// 429 to who guesses tokens.
 [[nodiscard]] Reply locked_out(std::chrono::seconds wait);
 

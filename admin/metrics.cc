@@ -224,12 +224,16 @@ void write_workers(const Context& context, Exposition& out) {
 }
 
 // Handshakes of the encrypted transports, and how long their certificates last.
-void write_tls(server::Service& service, Exposition& out) {
+void write_tls(const Context& context, Exposition& out) {
+    server::Service& service = context.service;
+    static constexpr const char* kOutcomes[] = {"full", "resumed", "failed"};
+    static_assert(std::size(kOutcomes) == server::kHandshakes &&
+                  std::size(kOutcomes) == HttpCounters::kHandshakes);
     out.family("meridian_tls_handshakes_total", "counter",
-               "TLS handshakes of DNS: full, resumed by a ticket, failed or given up.");
+               "TLS handshakes of DNS and of the admin listeners: full, resumed by a ticket, "
+               "failed or given up.");
     for (const server::Transport transport : {server::Transport::Dot, server::Transport::Doh}) {
         const auto slot = static_cast<std::size_t>(transport);
-        static constexpr const char* kOutcomes[server::kHandshakes] = {"full", "resumed", "failed"};
         for (std::size_t outcome = 0; outcome < server::kHandshakes; ++outcome) {
             std::uint64_t sum = 0;
             for (const server::WorkerStats* stats : service.worker_stats()) {
@@ -239,6 +243,10 @@ void write_tls(server::Service& service, Exposition& out) {
                            kOutcomes[outcome] + "\"}",
                        sum);
         }
+    }
+    for (std::size_t outcome = 0; outcome < HttpCounters::kHandshakes; ++outcome) {
+        out.sample(std::string("{transport=\"admin\",outcome=\"") + kOutcomes[outcome] + "\"}",
+                   context.counters.handshakes()[outcome]);
     }
     const auto expiries = service.certificates().expiries();
     if (expiries.empty()) return;
@@ -442,7 +450,7 @@ void get_metrics(Context& context, const Request& /*request*/, const Respond& re
     write_queries(context.service, out);
     write_rrl(context.service, out);
     write_workers(context, out);
-    write_tls(context.service, out);
+    write_tls(context, out);
     write_turns(context.service.loop_turns(), "meridian_loop", "of the workers' loops", out);
     write_turns({context.loop.turns()}, "meridian_admin_loop", "of the admin loop", out);
     write_store(context.service.store(), context.service.store().read()->revision(), out);

@@ -299,7 +299,7 @@ void read_admin_listener(TableReader& reader, Config& config) {
     *expose = {"api", "ui", "metrics", "health"};
     reader.endpoint("address", listener->address);
     reader.texts("expose", *expose);
-    reader.not_built({"tls"});
+    reader.text("tls", listener->tls);
     reader.finally([&reader, &config, listener, expose](const toml::table& table) {
         if (!table.contains("address")) {
             return reader.fail(table, "admin.listener.address is missing");
@@ -319,10 +319,11 @@ void read_admin_listener(TableReader& reader, Config& config) {
                                               "\" (api, ui, metrics, health)");
             }
         }
-        if (!listener->address.address.is_loopback() && (listener->api || listener->ui)) {
+        if (listener->tls.empty() && !listener->address.address.is_loopback() &&
+            (listener->api || listener->ui)) {
             return reader.fail(table,
                                "admin.listener: " + listener->address.to_text() +
-                                   " is not a loopback address, and without TLS only `expose = "
+                                   " is not a loopback address, and without `tls` only `expose = "
                                    "[\"health\", \"metrics\"]` or less may be seen from outside");
         }
         config.admin_listeners.push_back(*listener);
@@ -367,18 +368,20 @@ void read_tls(TableReader& reader, const std::string& name, Config& config) {
     });
 }
 
-/// Once everything is read: the tables may stand behind what names them.
-void check_tls_names(const toml::table& root, const std::string& file, const Config& config,
+/// Once everything is read: the tables may stand behind what names them. `written`: the listeners
+/// in the file, as many as there are in `listeners`.
+template <class Listeners>
+void check_tls_names(const Listeners& listeners, const toml::array* written, const std::string& key,
+                     const std::string& file, const Config& config,
                      std::optional<std::string>& fault) {
-    const toml::array* const listeners = root["listener"].as_array();
-    for (std::size_t i = 0; i < config.listeners.size() && !fault; ++i) {
-        const std::string& name = config.listeners[i].tls;
+    for (std::size_t i = 0; i < listeners.size() && !fault && written != nullptr; ++i) {
+        const std::string& name = listeners[i].tls;
         const bool known =
             name.empty() || std::any_of(config.tls.begin(), config.tls.end(),
                                         [&](const TlsTable& each) { return each.name == name; });
-        if (known || listeners == nullptr) continue;
-        fault = file + ":" + std::to_string((*listeners)[i].source().begin.line) +
-                ": listener.tls: there is no table [tls." + name + "]";
+        if (known) continue;
+        fault = file + ":" + std::to_string((*written)[i].source().begin.line) + ": " + key +
+                ".tls: there is no table [tls." + name + "]";
     }
 }
 
@@ -530,7 +533,10 @@ base::Result<Config> Config::parse(const std::string& text, const std::string& n
     TableReader root(parsed.table(), "", name, fault);
     read_root(root, out);
     root.run();
-    if (!fault) check_tls_names(parsed.table(), name, out, fault);
+    const toml::table& written = parsed.table();
+    check_tls_names(out.listeners, written["listener"].as_array(), "listener", name, out, fault);
+    check_tls_names(out.admin_listeners, written["admin"]["listener"].as_array(), "admin.listener",
+                    name, out, fault);
     if (fault) return base::fail(*fault);
     if (out.node.size() > kMaxNodeOctets) {
         return base::fail(name + ": node has " + std::to_string(out.node.size()) + " octets; " +

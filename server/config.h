@@ -41,6 +41,7 @@ struct TlsTable {
 struct AdminListenerConfig {
     base::Endpoint address;
     bool api = true, ui = true, metrics = true, health = true;  // expose
+    std::string tls;  // names a TlsTable; without one it is on loopback, or shows little
 };
 
 /// The configuration file (TOML) with every default filled in; see docs and interface. Keys that

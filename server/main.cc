@@ -100,13 +100,15 @@ void print_banner(const server::Service& service, admin::Admin& api) {
 }
 
 /// Certificates anew, as the configuration names them now; all of it or nothing.
-void reload(const admin::ServeOptions& options, server::Service& service) {
+void reload(const admin::ServeOptions& options, server::Service& service, admin::Admin& api) {
     const auto config = config_of(options);
+    base::Result<void> reloaded;
     if (!config) {
-        server::log_error("SIGHUP: " + config.error().message + "; nothing was changed");
-        return;
+        reloaded = base::fail(config.error().message);
+    } else {
+        reloaded = service.certificates().reload(config->tls);
     }
-    const auto reloaded = service.certificates().reload(config->tls);
+    api.certificates_loaded(reloaded);
     if (!reloaded) {
         server::log_error("SIGHUP: " + reloaded.error().message + "; nothing was changed");
         return;
@@ -139,7 +141,7 @@ int serve(const admin::ServeOptions& options) {
         int number = 0;
         if (sigwait(&signals, &number) != 0) continue;
         if (number == SIGHUP) {
-            reload(options, **service);
+            reload(options, **service, **api);
             continue;
         }
         server::log_info(std::string("stopping on ") + (number == SIGINT ? "SIGINT" : "SIGTERM"));

@@ -323,6 +323,72 @@ TEST_F(ApiTest, AForeignPageGetsNoWebSocket) {
     }
 }
 
+// What a listener with TLS does for who came without, and for who came with it.
+TEST_F(ApiTest, AListenerWithTlsServesOverTlsAlone) {
+    Front secure(context_, Expose(), true);
+    const auto answer = [&](net::RequestHead request) {
+        fakes::FakeExchange exchange;
+        auto stream = secure.on_request(std::move(request), exchange);
+        stream->on_end({});
+        finish(exchange, *stream);
+        return exchange;
+    };
+    struct Case {
+        const char *method, *target, *location;
+    };
+    for (const Case& each :
+         {Case{"GET", "/v1/zones?limit=1", "https://127.0.0.1:8053/v1/zones?limit=1"},
+          Case{"POST", "/v1/zones", "https://127.0.0.1:8053/v1/zones"},
+          Case{"GET", "/nothing/here", "https://127.0.0.1:8053/nothing/here"},
+          Case{"GET", "/healthz", "https://127.0.0.1:8053/healthz"},
+          Case{"OPTIONS", "*", "https://127.0.0.1:8053/"}}) {
+        const auto sent = answer(head(each.method, each.target, {}));
+        EXPECT_EQ(sent.head.status, 308) << each.target;
+        EXPECT_EQ(sent.head.headers.get("location"), each.location);
+        EXPECT_EQ(sent.head.headers.get("connection"), "close");
+        // Over plain HTTP it would be anybody's (RFC 6797, 7.2).
+        EXPECT_FALSE(sent.head.headers.get("strict-transport-security"));
+    }
+    for (const char* place : {"", "a b", "evil.example/x", "user@evil.example"}) {
+        auto request = head("GET", "/v1/zones", {});
+        request.authority = place;
+        EXPECT_EQ(answer(std::move(request)).head.status, 400) << place;
+    }
+    auto request = head("GET", "/v1/zones", {});
+    request.peer.tls = true;
+    const auto served = answer(request);
+    EXPECT_EQ(served.head.status, 200);
+    EXPECT_EQ(served.head.headers.get("strict-transport-security"), "max-age=31536000");
+    request = head("GET", "/v1/feed", {{"accept", "text/event-stream"}});
+    request.peer.tls = true;
+    fakes::FakeExchange feed;
+    auto events = secure.on_request(request, feed);
+    EXPECT_EQ(feed.head.headers.get("strict-transport-security"), "max-age=31536000");
+    request.headers.set("accept", "image/png");
+    EXPECT_EQ(answer(request).head.headers.get("strict-transport-security"), "max-age=31536000");
+}
+
+// Our page over plain HTTP is anybody's between here and there.
+TEST_F(ApiTest, APageWithoutTlsIsAnothersWhereThereIsTls) {
+    for (const bool tls : {false, true}) {
+        for (const bool https : {false, true}) {
+            const std::string scheme = https ? "https" : "http";
+            auto request = head("GET", "/v1/feed",
+                                {{"connection", "upgrade"},
+                                 {"upgrade", "websocket"},
+                                 {"origin", scheme + "://127.0.0.1:8053"}});
+            request.peer.tls = tls;
+            fakes::FakeExchange exchange;
+            auto stream = front_.on_request(request, exchange);
+            EXPECT_EQ(exchange.websocket_listener != nullptr, https || !tls) << scheme << tls;
+            if (exchange.websocket_listener != nullptr) {
+                stream.reset();
+                exchange.websocket_listener->on_closed(1000, "");
+            }
+        }
+    }
+}
+
 TEST_F(ApiTest, TheFeedAsStreams) {
     fakes::FakeExchange sse;
     auto events = front_.on_request(

@@ -131,6 +131,11 @@ client_auth = "optional"
 client_ca = "ca.pem"
 [tls.other]
 certificates = [{ certificate = "c.pem", key = "c.key" }]
+[[admin.listener]]
+address = "0.0.0.0:8443"
+tls = "other"
+[[admin.listener]]
+address = "127.0.0.1:8053"
 )",
                                     "t");
     ASSERT_TRUE(good) << good.error().message;
@@ -144,6 +149,10 @@ certificates = [{ certificate = "c.pem", key = "c.key" }]
     EXPECT_EQ(good->tls[0].client_auth, TlsTable::ClientAuth::Optional);
     EXPECT_EQ(good->tls[0].client_ca, "ca.pem");
     EXPECT_EQ(good->tls[1].client_auth, TlsTable::ClientAuth::None);
+    ASSERT_EQ(good->admin_listeners.size(), 2U);
+    EXPECT_EQ(good->admin_listeners[0].tls, "other");
+    EXPECT_TRUE(good->admin_listeners[0].api);
+    EXPECT_EQ(good->admin_listeners[1].tls, "");
 
     const std::string listener = "[[listener]]\naddress = \"127.0.0.1:853\"\n";
     const std::string files = "certificates = [{ certificate = \"a\", key = \"b\" }]\n";
@@ -156,6 +165,11 @@ certificates = [{ certificate = "c.pem", key = "c.key" }]
         {listener + "protocols = [\"tcp\", \"dot\"]\ntls = \"a\"\n", "a port of their own"},
         {listener + "protocols = [\"dot\"]\ntls = \"a\"\n[tls.b]\n" + files,
          "test.toml:1: listener.tls: there is no table [tls.a]"},
+        {"[tls.b]\n" + files +
+             "[[admin.listener]]\naddress = \"127.0.0.1:80\"\n"
+             "[[admin.listener]]\naddress = \"192.0.2.1:443\"\ntls = \"a\"\n",
+         "test.toml:5: admin.listener.tls: there is no table [tls.a]"},
+        {"[[admin.listener]]\naddress = \"192.0.2.1:443\"\ntls = \"\"\n", "without `tls` only"},
         {"[tls.a]\n", "test.toml:1: tls.a.certificates is missing"},
         {"[tls.a]\ncertificates = [{ certificate = \"a\" }]\n", "test.toml:2: tls: a certificate"},
         {"[tls.a]\n" + files + "client_auth = \"require\"\n", "tls.a.client_auth needs client_ca"},

@@ -36,17 +36,17 @@ class Directory:
         _openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                  self._path(name + ".key"), "-out", self._path(name + ".csr"), "-subj", "/CN=" + subject)
 
-    def _issue(self, name, issuer, extensions):
+    def _issue(self, name, issuer, extensions, days=30):
         self.write(self._path(name + ".ext"), extensions)
         _openssl("x509", "-req", "-in", self._path(name + ".csr"), "-CA", self._path(issuer + ".pem"), "-CAkey",
-                 self._path(issuer + ".key"), "-CAcreateserial", "-days", "30", "-extfile",
+                 self._path(issuer + ".key"), "-CAcreateserial", "-days", str(days), "-extfile",
                  self._path(name + ".ext"), "-out", self._path(name + ".pem"))
 
-    def make(self, name, also=()):
+    def make(self, name, also=(), days=30):
         """A certificate for a name, in place of the one that was there. `also`: addresses."""
         self._request(name, name)
         names = ["DNS:" + name] + ["IP:" + address for address in also]
-        self._issue(name, "middle", "subjectAltName=%s\nbasicConstraints=CA:FALSE\n" % ",".join(names))
+        self._issue(name, "middle", "subjectAltName=%s\nbasicConstraints=CA:FALSE\n" % ",".join(names), days)
         with open(self._path(name + ".pem"), "a", encoding="ascii") as out, \
                 open(self._path("middle.pem"), encoding="ascii") as middle, \
                 open(self.root, encoding="ascii") as root:
