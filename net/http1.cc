@@ -28,14 +28,6 @@ constexpr bool is_alnum(char c) noexcept {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// uri-host [":" port] as far as characters go (RFC 3986, 3.2.2): no user information, no path.
-bool is_authority(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return is_alnum(c) ||
-               std::string_view("-._~!$&'()*+,;=:[]%").find(c) != std::string_view::npos;
-    });
-}
-
 bool forbidden_in_trailers(std::string_view name) noexcept {
     // What decides framing, routing or authentication must not arrive late (RFC 9110, 6.5.1).
     static constexpr std::string_view kNames[] = {
@@ -66,6 +58,13 @@ bool is_token(std::string_view text) noexcept {
     }();
     return !text.empty() && std::all_of(text.begin(), text.end(),
                                         [](char c) { return kIn[static_cast<std::uint8_t>(c)]; });
+}
+
+bool is_authority(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return is_alnum(c) ||
+               std::string_view("-._~!$&'()*+,;=:[]%").find(c) != std::string_view::npos;
+    });
 }
 
 bool is_field_value(std::string_view text) noexcept {

@@ -142,6 +142,8 @@ class Http1Writer {
 /// second by each thread, and good until its next call.
 [[nodiscard]] std::string_view http_date();
 [[nodiscard]] bool is_token(std::string_view text) noexcept;
+/// uri-host [":" port] as far as its characters go (RFC 3986, 3.2.2): no user information, no path.
+[[nodiscard]] bool is_authority(std::string_view text) noexcept;
 /// No control characters apart from the tab (RFC 9110, 5.5).
 [[nodiscard]] bool is_field_value(std::string_view text) noexcept;
 

@@ -75,8 +75,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     void receive(base::Octets octets) override {
         if (guilty_) return;
         const base::MonoTime now = shared_.loop.now();
-        heads_.feed(octets, [&](std::uint8_t type, std::uint8_t flags, std::size_t length) {
+        heads_.feed(octets, [&](std::uint8_t type, std::uint8_t flags, std::size_t length,
+                                std::uint32_t stream) {
             judge(guard_.frame(type, flags, length, now));
+            if (passed_over_.frame(type, stream)) give_up(NGHTTP2_PROTOCOL_ERROR);
         });
         if (guilty_) return;
         const auto used = nghttp2_session_mem_recv(session_, octets.data(), octets.size());
@@ -177,6 +179,13 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                 }
                 return 0;
             });
+        // Without it nghttp2 forgets the field and lets the request through; it is malformed
+        // (RFC 9113, 8.2.1).
+        nghttp2_session_callbacks_set_on_invalid_header_callback(
+            callbacks,
+            [](nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
+               const std::uint8_t*, std::size_t, std::uint8_t,
+               void*) noexcept -> int { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; });
         nghttp2_session_callbacks_set_on_frame_recv_callback(
             callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
                 self(user).frame_received(*frame);
@@ -203,6 +212,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                 if (frame->hd.type == NGHTTP2_RST_STREAM &&
                     frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
                     self(user).judge(self(user).guard_.provoked_reset());
+                    // nghttp2 resets the streams whose windows SETTINGS made too large, but it is
+                    // an error of the connection (RFC 9113, 6.9.2).
+                    if (self(user).windows_changed_ &&
+                        frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR) {
+                        self(user).give_up(NGHTTP2_FLOW_CONTROL_ERROR);
+                    }
                 }
                 const bool ends =
                     frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
@@ -237,6 +252,14 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         return true;
     }
 
+    /// Ends the connection for an error of the protocol that nghttp2 does not see as one.
+    void give_up(std::uint32_t code) noexcept {
+        if (guilty_) return;
+        guilty_ = true;
+        ++shared_.counters.bad_requests;
+        nghttp2_session_terminate_session(session_, code);
+    }
+
     void begin_headers(const nghttp2_frame& frame) {
         if (frame.hd.type != NGHTTP2_HEADERS) return;
         head_started_ = shared_.loop.now();
@@ -247,6 +270,13 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     void frame_received(const nghttp2_frame& frame) {
+        if (frame.hd.type == NGHTTP2_SETTINGS) {
+            const nghttp2_settings_entry* const first = frame.settings.iv;
+            windows_changed_ |= std::any_of(
+                first, first + frame.settings.niv, [](const nghttp2_settings_entry& entry) {
+                    return entry.settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
+                });
+        }
         if (frame.hd.type == NGHTTP2_HEADERS) head_started_.reset();
         Http2Stream* stream = find(frame.hd.stream_id);
         if (stream == nullptr) return;
@@ -293,7 +323,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             const std::uint8_t* data = nullptr;
             const auto size = nghttp2_session_mem_send(session_, &data);
             if (size < 0) broken_ = true;
-            if (size <= 0) break;
+            if (size <= 0) {
+                windows_changed_ = false;
+                break;
+            }
             const base::Octets frame(data, static_cast<std::size_t>(size));
             block.append(base::as_text(frame));
             if (!shared_.limits.join_responses && ends_stream(frame)) write();
@@ -403,7 +436,9 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     std::optional<base::MonoTime> drained_at_;
     Http2Guard guard_;
     Http2FrameHeads heads_;
-    bool guilty_ = false;  // nothing more of this client is read
+    Http2PassedOver passed_over_;
+    bool guilty_ = false;           // nothing more of this client is read
+    bool windows_changed_ = false;  // by SETTINGS, to which we have not said everything yet
     bool goaway_sent_ = false;
     bool again_ = false;
     bool broken_ = false;

@@ -166,6 +166,22 @@ std::optional<Http2Abuse> Http2Guard::provoked_reset() {
     return charge(Http2Abuse::Reset);
 }
 
+bool Http2PassedOver::frame(std::uint8_t type, std::uint32_t stream) {
+    if ((type != kHeaders && type != kData) || stream % 2 == 0) return false;
+    if (stream >= next_) {
+        if (type == kData) return false;  // it is idle, which nghttp2 sees
+        if (stream > next_) {
+            if (gaps_.size() == kMaxGaps) gaps_.erase(gaps_.begin());
+            gaps_.push_back({next_, stream - 2});
+        }
+        next_ = stream + 2;
+        return false;
+    }
+    return std::any_of(gaps_.begin(), gaps_.end(), [stream](const Gap& gap) {
+        return gap.first <= stream && stream <= gap.last;
+    });
+}
+
 void Http2Guard::sent(std::size_t octets) {
     for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
         left_[i] = std::min(kTerms[i].burst,

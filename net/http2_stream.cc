@@ -55,10 +55,15 @@ int Http2Stream::check_head() {
         if (*expect != "100-continue") return 417;
         continue_owed_ = true;
     }
-    if (request_.authority.empty()) {
-        request_.authority = std::string(request_.headers.get("host").value_or(""));
-    }
-    return 0;
+    const std::string_view host = request_.headers.get("host").value_or(request_.authority);
+    if (request_.authority.empty()) request_.authority = std::string(host);
+    // Who is asked must not be read in two ways (RFC 9113, 8.3.1).
+    const bool same = std::equal(host.begin(), host.end(), request_.authority.begin(),
+                                 request_.authority.end(), [](char a, char b) {
+                                     return base::to_lower(static_cast<std::uint8_t>(a)) ==
+                                            base::to_lower(static_cast<std::uint8_t>(b));
+                                 });
+    return same && is_authority(host) ? 0 : 400;
 }
 
 void Http2Stream::begin(bool has_body) {
