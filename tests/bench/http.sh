@@ -4,9 +4,10 @@
 # CPU per request of the web module, Meridian beside Debian's nghttpd and nginx: a response of 1 kB over
 # HTTP/2 without and with TLS (h2c, h2), and full TLS handshakes (handshake), microseconds each.
 #
-# All run with one worker (Meridian's is the admin thread with /debug/blob) and the same certificate
-# (P-256); nginx keeps its file open and writes no log. h2load asks over 10 connections that stay, with
-# 32 requests at once on each; `openssl s_time` makes handshakes for some seconds, TLS 1.3 with X25519.
+# All run with one worker (Meridian's is the admin thread with /debug/blob; handshakes are made with a
+# worker that serves DNS over HTTPS) and the same certificate (P-256); nginx keeps its file open and
+# writes no log. h2load asks over 10 connections that stay, with 32 requests at once on each; `openssl
+# s_time` makes handshakes for some seconds, TLS 1.3 with X25519.
 # Each of N (9) rounds measures each of them once on each stream, and the medians of the per-round
 # ratios count. The bar: below nginx, and at most 1.1 times nghttpd; exit status 1 when it is missed.
 set -euo pipefail
@@ -22,7 +23,7 @@ while [ $# -gt 0 ]; do
     --bytes) bytes=${2:?} && shift ;;
     --seconds) seconds=${2:?} && shift ;;
     --keep) keep=$(realpath "${2:?}") && shift ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
 done
@@ -52,20 +53,25 @@ head -c "$bytes" /dev/zero | tr '\0' x >"$work/files/blob"
 
 # Each listens without TLS at port_of, with TLS at the next.
 tls_port() { echo $((port_of[$1] + 1)); }
+handshake_port() { [ "$1" = meridian ] && echo $((port_of[meridian] + 3)) || tls_port "$1"; }
 start_meridian() {
+    local listener=
+    case " ${streams[*]} " in *" h2 "*) printf -v listener '[[admin.listener]]\naddress = "127.0.0.1:%s"\ntls = "bench"' "$(tls_port meridian)" ;; esac
     cat >"$work/meridian.toml" <<TOML
 data_dir = "$work/meridian"
 workers = 1
 [[listener]]
 address = "127.0.0.1:$((port_of[meridian] + 2))"
+[[listener]]
+address = "127.0.0.1:$(handshake_port meridian)"
+protocols = ["doh"]
+tls = "bench"
 [admin]
 diagnostics = true
 idle_timeout_ms = 600000
 [[admin.listener]]
 address = "127.0.0.1:${port_of[meridian]}"
-[[admin.listener]]
-address = "127.0.0.1:$(tls_port meridian)"
-tls = "bench"
+$listener
 [tls.bench]
 certificates = [{ certificate = "$certificate", key = "$key" }]
 TOML
@@ -78,6 +84,7 @@ start_nghttpd() { # a server has one port
 start_nginx() {
     cat >"$work/nginx.conf" <<CONF
 daemon off;
+user $(id -un);
 worker_processes 1;
 pid $work/nginx.pid;
 error_log $work/nginx.log error;
@@ -117,12 +124,12 @@ contenders=(meridian $peers)
 base=$((20000 + RANDOM % 10000))
 for name in "${contenders[@]}"; do
     port_of[$name]=$base
-    base=$((base + 3))
+    base=$((base + 4))
     "start_$name"
 done
 for name in "${contenders[@]}"; do
     for ((i = 0; ; i++)); do
-        size=$(curl -sfk --http2 -o /dev/null -w '%{size_download}' "$(url h2 "$name")" || true)
+        size=$(curl -sf --http2-prior-knowledge -o /dev/null -w '%{size_download}' "$(url h2c "$name")" || true)
         [ "$size" = "$bytes" ] && break
         if ! kill -0 "${process_of[$name]}" 2>/dev/null || [ "$i" -ge 100 ]; then
             echo "$name does not answer:" >&2
@@ -145,7 +152,7 @@ ask() { # STREAM NAME: prints CPU microseconds each
     before=$(cpu_ns "$process")
     if [ "$1" = handshake ]; then
         wanted=10
-        openssl s_time -connect "127.0.0.1:$(tls_port "$2")" -new -tls1_3 -time "$seconds" >"$work/asked.log" 2>&1 || true
+        openssl s_time -connect "127.0.0.1:$(handshake_port "$2")" -new -tls1_3 -time "$seconds" >"$work/asked.log" 2>&1 || true
         answered=$(sed -n 's/^\([0-9]*\) connections in [0-9.]* real seconds.*/\1/p' "$work/asked.log")
     else
         h2load -t 1 -n "$requests" -c "$connections" -m "$at_once" "$(url "$1" "$2")" >"$work/asked.log" 2>&1
