@@ -149,6 +149,40 @@ TEST_F(Tls, ChoosesTheCertificateByTheNameAskedFor) {
     }
 }
 
+// The certificates for those who ask for none of ours stand in the context, and must not come
+// through where another name has none of their kind.
+TEST_F(Tls, ANamesCertificatesAreItsOwnOfEachKindOfKey) {
+    const CertificateFiles rsa("server.test", nullptr, -60, 3600, true, true);
+    const CertificateFiles other("other.test");
+    TlsConfig config;
+    for (const CertificateFiles* files : {&files_, &rsa, &other}) {
+        config.certificates.push_back({files->certificate, files->key});
+    }
+    const auto loaded = TlsContext::load(config);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    struct Row {
+        const char* asked;
+        const char* suite;
+        bool served;
+    };
+    for (const Row& row : {Row{"server.test", "ECDHE-RSA-AES128-GCM-SHA256", true},
+                           Row{"unknown.test", "ECDHE-RSA-AES128-GCM-SHA256", true},
+                           Row{"other.test", "ECDHE-RSA-AES128-GCM-SHA256", false},
+                           Row{"server.test", "ECDHE-ECDSA-AES128-GCM-SHA256", true},
+                           Row{"other.test", "ECDHE-ECDSA-AES128-GCM-SHA256", true}}) {
+        TlsClient client(files_.certificate, row.asked, {}, TLS1_2_VERSION);
+        client.trust_anything();
+        ASSERT_TRUE(client.set_suites(row.suite));
+        TlsSession server(*loaded);
+        std::string heard;
+        EXPECT_EQ(exchange(client, server, heard).client_done, row.served)
+            << row.asked << ' ' << row.suite;
+        if (row.served) {
+            EXPECT_EQ(client.cipher(), row.suite);
+        }
+    }
+}
+
 TEST_F(Tls, TicketsResumeSessionsAlsoWithTheContextThatReplacesIt) {
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         TlsConfig config;

@@ -29,17 +29,18 @@ inline std::string run_command(const std::string& command) {
     return out;
 }
 
-/// A certificate (P-256) for `name` and its key, in files that go with the object. Self-signed, or
-/// issued by `issuer`, whose own certificate the file leaves out.
+/// A certificate (P-256, or RSA) for `name` and its key, in files that go with the object.
+/// Self-signed, or issued by `issuer`, whose own certificate the file leaves out.
 struct CertificateFiles {
     explicit CertificateFiles(const std::string& name, const CertificateFiles* issuer = nullptr,
-                              long from_s = -60, long until_s = 3600, bool names = true) {
+                              long from_s = -60, long until_s = 3600, bool names = true,
+                              bool rsa = false) {
         static int number = 0;
         const std::string stem = std::filesystem::temp_directory_path().string() + "/net_tls_" +
                                  std::to_string(getpid()) + "_" + std::to_string(++number);
         certificate = stem + ".crt";
         key = stem + ".key";
-        EVP_PKEY* pair = EVP_EC_gen("P-256");
+        EVP_PKEY* pair = rsa ? EVP_RSA_gen(2048U) : EVP_EC_gen("P-256");
         X509* x509 = X509_new();
         X509_set_version(x509, 2);
         ASN1_INTEGER_set(X509_get_serialNumber(x509), number);
