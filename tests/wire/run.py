@@ -20,7 +20,7 @@ sys.path.insert(0, HERE)
 import harness  # noqa: E402
 
 
-LONGEST = ("test_signed.", "test_rest.Durability", "test_agreement.", "test_lost_updates.")
+LONGEST = ("test_signed.", "test_rest.Durability", "test_agreement.", "test_lost_updates.", "test_tls_scanners.")
 
 
 class Report(unittest.TestResult):

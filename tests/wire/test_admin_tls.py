@@ -247,7 +247,7 @@ class AdminTls(OverTls):
             with self.assertRaises(OSError):
                 with self.connect(port, self.context("client.test", foreign)) as tls:
                     self.request(tls)
-        harness.wait_for(lambda: self.handshakes("failed") == failed + 3, "failed handshakes are counted")
+        harness.wait_for(lambda: self.handshakes("failed") >= failed + 3, "failed handshakes are counted")
 
     def test_pages_of_other_sites_cannot_write_by_a_certificate(self):
         self.server.must("POST", "/v1/tokens", {"name": "browser", "subject": "CN=client.test",
@@ -455,7 +455,7 @@ max_connections_per_client = 20
             while connection.recv(65536):
                 pass
             connection.close()
-        harness.wait_for(lambda: self.handshakes("failed") == failed + 5, "all of them are counted")
+        harness.wait_for(lambda: self.handshakes("failed") >= failed + 5, "all of them are counted")
 
     def test_slow_heads_bodies_and_silence(self):
         with self.connect(source="127.1.1.1") as tls:
