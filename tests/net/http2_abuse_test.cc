@@ -297,6 +297,32 @@ TEST(Http2Guard, HeadsAreFoundHoweverTheyAreCut) {
     }
 }
 
+// RFC 9113, 6.9.1. The application takes nothing, so that no window is given back.
+TEST(Http2Windows, AnOctetMoreThanTheWindowIsAnErrorOfTheStream) {
+    TestServer server;
+    RawClient client(server.port());
+    const std::string post("\x83\x86\x04\x05/hold\x01\x01\x61", 12);
+    const auto lives = [&client](const std::string& mark) {
+        client.send(frame(6, 0, 0, mark));
+        const std::string answer = frame(6, 1, 0, mark);
+        const std::string heard = client.read_until(answer);
+        return std::pair(heard.ends_with(answer), heard);
+    };
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) +
+                frame(1, kEndHeaders, 1, post));
+    for (const std::size_t size : {16384, 16384, 16384, 16383}) {
+        client.send(frame(0, 0, 1, std::string(size, 'x')));
+    }
+    const std::string reset = frame(3, 0, 1, std::string("\0\0\0\x03", 4));
+    const auto full = lives("the most");
+    EXPECT_TRUE(full.first);
+    EXPECT_EQ(full.second.find(reset), std::string::npos);
+    client.send(frame(0, 0, 1, "x"));
+    const auto beyond = lives("and more");
+    EXPECT_TRUE(beyond.first);
+    EXPECT_NE(beyond.second.find(reset), std::string::npos);
+}
+
 TEST(Http2PassedOver, WhatWasPassedOverIsClosed) {
     constexpr std::uint8_t kData = 0, kHeaders = 1, kPriority = 2, kReset = 3;
     Http2PassedOver streams;
