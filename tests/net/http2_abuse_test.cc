@@ -310,7 +310,7 @@ TEST(Http2Windows, AnOctetMoreThanTheWindowIsAnErrorOfTheStream) {
     };
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) +
                 frame(1, kEndHeaders, 1, post));
-    for (const std::size_t size : {16384, 16384, 16384, 16383}) {
+    for (const std::size_t size : {16384U, 16384U, 16384U, 16383U}) {
         client.send(frame(0, 0, 1, std::string(size, 'x')));
     }
     const std::string reset = frame(3, 0, 1, std::string("\0\0\0\x03", 4));
