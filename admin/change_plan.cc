@@ -11,7 +11,7 @@ namespace {
 
 using Layer = DocumentSet::Layer;
 using Zone = DocumentSet::Zone;
-using Part = ChangePlan::Part;
+using PlanPart = ChangePlan::Part;
 using dns::RRType;
 
 std::string tag_of(zones::Revision revision) {
@@ -24,7 +24,7 @@ Json element(const char* method, std::string path) {
     return out;
 }
 
-void add(Part& part, Json write) {
+void add(PlanPart& part, Json write) {
     part.octets += write.dump().size() + 1;
     part.writes.push_back(std::move(write));
 }
@@ -85,7 +85,7 @@ class Planner {
         for (const auto& one : of_kind->second) {
             const DocumentSet::Document* before = find_document(there_, kind, one.first);
             if (before != nullptr && same_document(before->value, one.second.value)) continue;
-            Part part;
+            PlanPart part;
             part.subject = std::string(kind) + ' ' + one.first;
             part.file = one.second.file;
             Json write =
@@ -107,7 +107,7 @@ class Planner {
         if (wanted_.documents.find(kind) == wanted_.documents.end()) return;
         for (const auto& one : of_kind->second) {
             if (find_document(wanted_, kind, one.first) != nullptr) continue;
-            Part part;
+            PlanPart part;
             part.subject = std::string(kind) + ' ' + one.first;
             Json write =
                 element("DELETE", "/v1/" + std::string(kind) + '/' + encode_segment(one.first));
@@ -121,7 +121,7 @@ class Planner {
         if (!wanted_.zones_told) return;
         for (const auto& zone : there_.zones) {
             if (wanted_.zones.count(zone.first) != 0) continue;
-            Part part;
+            PlanPart part;
             part.subject = zone.first.to_text();
             Json write = element("DELETE", zone_url(zone.first));
             add(part, std::move(write.set("if_match", tag_of(zone.second.revision))));
@@ -137,7 +137,7 @@ class Planner {
             return base::fail(zone.file + ": " + zone.apex.to_text() +
                               " is a zone of another view on the server; delete it there first");
         }
-        Part part;
+        PlanPart part;
         part.subject = zone.apex.to_text();
         part.file = zone.file;
         part.revision = before == nullptr ? 0 : before->revision;
@@ -155,7 +155,7 @@ class Planner {
 
     // Each of these says whether it can be done by single writes.
 
-    bool create(Part& part, const Zone& zone) const {
+    bool create(PlanPart& part, const Zone& zone) const {
         if (is_signed(zone)) return false;
         add(part, creation_of(zone));
         layers(part, zone, nullptr, true);
@@ -182,12 +182,12 @@ class Planner {
         return element("POST", "/v1/zones").set("body", std::move(document));
     }
 
-    bool change(Part& part, const Zone& zone, const Zone& before) const {
+    bool change(PlanPart& part, const Zone& zone, const Zone& before) const {
         if ((before.signed_elsewhere || is_signed(zone)) && own_differs(zone, before)) {
             return false;
         }
         Json properties = changed_properties(zone, before);
-        Part rest = part;
+        PlanPart rest = part;
         layers(rest, zone, &before, true);
         if (properties.members().empty() && rest.writes.empty()) return true;
         // It also asks that nobody has changed the zone since it was read.
@@ -207,7 +207,7 @@ class Planner {
     }
 
     // The zone's own data by PUT, and what views lay over it by the part's writes.
-    static void whole(Part& part, const Zone& zone, const Zone* before) {
+    static void whole(PlanPart& part, const Zone& zone, const Zone* before) {
         part.whole = &zone;
         if (before != nullptr) part.soa = find_rrset(before->own, zone.apex, RRType::SOA);
         part.writes.clear();
@@ -248,7 +248,7 @@ class Planner {
     }
 
     // `own`: also the zone's own RRsets, not only policies and overlays.
-    static void layers(Part& part, const Zone& zone, const Zone* before, bool own) {
+    static void layers(PlanPart& part, const Zone& zone, const Zone* before, bool own) {
         Json operations = Json::array();
         if (own)
             rrsets(operations, zone, before, zone.own, before == nullptr ? nullptr : &before->own,
@@ -323,7 +323,7 @@ class Planner {
         }
     }
 
-    static void policies(Part& part, const Zone& zone, const Layer& layer, const Layer* there,
+    static void policies(PlanPart& part, const Zone& zone, const Layer& layer, const Layer* there,
                          const std::string& view) {
         if (!layer.policies) return;
         const auto url = [&](const DocumentSet::PolicyKey& key) {
@@ -362,7 +362,7 @@ class Planner {
 bool ChangePlan::is_one() const {
     std::size_t octets = 0;
     std::size_t writes = 0;
-    for (const Part& part : parts) {
+    for (const PlanPart& part : parts) {
         if (part.whole != nullptr) return false;
         octets += part.octets;
         writes += part.writes.size();

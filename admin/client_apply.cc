@@ -16,7 +16,7 @@ namespace admin {
 namespace {
 
 namespace fs = std::filesystem;
-using Part = ChangePlan::Part;
+using PlanPart = ChangePlan::Part;
 
 constexpr int kDiffers = 1;  // of diff, as diff(1) has it
 constexpr int kTrouble = 2;
@@ -41,9 +41,9 @@ base::Result<std::vector<std::string>> documents_below(const std::string& direct
     return files;
 }
 
-Json body_of(const std::vector<const Part*>& parts, const std::string& message) {
+Json body_of(const std::vector<const PlanPart*>& parts, const std::string& message) {
     Json changes = Json::array();
-    for (const Part* part : parts) {
+    for (const PlanPart* part : parts) {
         for (const Json& write : part->writes) changes.push(write);
     }
     Json body = Json::object();
@@ -64,14 +64,14 @@ std::optional<std::size_t> take_index(std::string_view& pointer) {
 
 // What a fault of a change set is about, in words of the documents: "/changes/3/body/5/ttl" is
 // "zones/example.com.json: example.com.: www.example.com. A: /ttl".
-std::string place_of(const std::vector<const Part*>& parts, std::string_view pointer) {
+std::string place_of(const std::vector<const PlanPart*>& parts, std::string_view pointer) {
     constexpr std::string_view kChanges = "/changes";
     constexpr std::string_view kBody = "/body";
     if (!pointer.starts_with(kChanges)) return std::string(pointer);
     pointer.remove_prefix(kChanges.size());
     auto index = take_index(pointer);
     if (!index) return std::string(pointer);
-    for (const Part* part : parts) {
+    for (const PlanPart* part : parts) {
         if (*index >= part->writes.size()) {
             *index -= part->writes.size();
             continue;
@@ -92,7 +92,7 @@ std::string place_of(const std::vector<const Part*>& parts, std::string_view poi
     return std::string(pointer);
 }
 
-std::string zone_path(const Part& part) {
+std::string zone_path(const PlanPart& part) {
     return zone_url(part.whole->apex);
 }
 
@@ -102,7 +102,7 @@ std::string revision_tag(zones::Revision revision) {
 
 std::string plan_text(const ChangePlan& plan) {
     std::string out;
-    for (const Part& part : plan.parts) {
+    for (const PlanPart& part : plan.parts) {
         if (part.whole != nullptr) out += "PUT " + zone_path(part) + '\n';
         for (const Json& write : part.writes) {
             out += text_of(write, "method") + ' ' + text_of(write, "path") + '\n';
@@ -162,7 +162,7 @@ std::optional<DocumentSet> ClientCommands::served_documents() {
     return set;
 }
 
-std::optional<Json> ClientCommands::post_changes(const std::vector<const Part*>& parts,
+std::optional<Json> ClientCommands::post_changes(const std::vector<const PlanPart*>& parts,
                                                  const std::string& message) {
     Client* server = client();
     if (server == nullptr) return std::nullopt;
@@ -198,7 +198,7 @@ std::optional<Json> ClientCommands::post_changes(const std::vector<const Part*>&
 }
 
 // A zone's own data as a whole, with what else there is of the zone.
-bool ClientCommands::apply_whole(const Part& part, const std::string& message,
+bool ClientCommands::apply_whole(const PlanPart& part, const std::string& message,
                                  zones::Revision& revision) {
     zones::Revision known = part.revision;
     const auto told = [&](const std::optional<Json>& answer) {
@@ -209,7 +209,7 @@ bool ClientCommands::apply_whole(const Part& part, const std::string& message,
         return true;
     };
     if (part.before_whole) {
-        Part first;
+        PlanPart first;
         first.subject = part.subject;
         first.file = part.file;
         first.writes.push_back(*part.before_whole);
@@ -236,7 +236,7 @@ bool ClientCommands::apply_whole(const Part& part, const std::string& message,
         return false;
     }
     if (part.writes.empty()) return true;
-    Part rest = part;
+    PlanPart rest = part;
     Json guard = Json::object();
     guard.set("method", "PATCH").set("path", zone_path(part)).set("if_match", revision_tag(known));
     rest.writes.insert(rest.writes.begin(), std::move(guard.set("body", Json::object())));
@@ -246,7 +246,7 @@ bool ClientCommands::apply_whole(const Part& part, const std::string& message,
 // More than a change set holds: one after the other, each of them whole.
 bool ClientCommands::apply_parts(const ChangePlan& plan, const std::string& message,
                                  zones::Revision& revision) {
-    std::vector<const Part*> waiting;
+    std::vector<const PlanPart*> waiting;
     std::size_t octets = 0;
     std::size_t writes = 0;
     std::size_t done = 0;
@@ -263,7 +263,7 @@ bool ClientCommands::apply_parts(const ChangePlan& plan, const std::string& mess
         return true;
     };
     bool good = true;
-    for (const Part& part : plan.parts) {
+    for (const PlanPart& part : plan.parts) {
         if (part.whole != nullptr) {
             good = flush() && apply_whole(part, message, revision);
             if (good) ++done;
@@ -299,8 +299,8 @@ std::optional<bool> ClientCommands::try_plan(const ChangePlan& plan) {
         complain("more than one change set holds: compared, but not tried by the server");
         return true;
     }
-    std::vector<const Part*> parts;
-    for (const Part& part : plan.parts) parts.push_back(&part);
+    std::vector<const PlanPart*> parts;
+    for (const PlanPart& part : plan.parts) parts.push_back(&part);
     const bool before = options_.dry_run;
     options_.dry_run = true;
     const auto answer = post_changes(parts, "");
@@ -325,8 +325,8 @@ int ClientCommands::apply(const Declared& declared) {
     if (options_.dry_run) return try_plan(*plan) ? 0 : 1;
     zones::Revision revision = there->revision;
     if (plan->is_one() && !plan->parts.empty()) {
-        std::vector<const Part*> parts;
-        for (const Part& part : plan->parts) parts.push_back(&part);
+        std::vector<const PlanPart*> parts;
+        for (const PlanPart& part : plan->parts) parts.push_back(&part);
         const auto answer = post_changes(parts, declared.message);
         if (!answer) return 1;
         const Json* number = answer->find("revision");
