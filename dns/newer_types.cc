@@ -87,21 +87,6 @@ class Fields {
     std::string fault_;
 };
 
-std::string to_base64(Octets octets) {
-    constexpr std::string_view kDigits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t at = 0; at < octets.size(); at += 3) {
-        const std::size_t left = std::min<std::size_t>(3, octets.size() - at);
-        std::uint32_t bits = 0;
-        for (std::size_t i = 0; i < 3; ++i) bits = bits << 8 | (i < left ? octets[at + i] : 0U);
-        for (std::size_t i = 0; i < 4; ++i) {
-            out += i <= left ? kDigits[bits >> (18 - 6 * i) & 63U] : '=';
-        }
-    }
-    return out;
-}
-
 /// The name that fills `octets`, in text; empty if none does.
 std::string name_text(Octets octets) {
     const auto name = NameView::check(octets);

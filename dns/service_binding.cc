@@ -30,21 +30,6 @@ constexpr std::uint16_t kInvalidKey = 65535;  // RFC 9460, 14.3.2
 constexpr std::string_view kBase64 =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-std::string to_base64(Octets octets) {
-    std::string out;
-    for (std::size_t at = 0; at < octets.size(); at += 3) {
-        const std::size_t have = std::min<std::size_t>(3, octets.size() - at);
-        std::uint32_t group = 0;
-        for (std::size_t i = 0; i < 3; ++i) {
-            group = group << 8 | (i < have ? std::uint32_t{octets[at + i]} : 0U);
-        }
-        for (std::size_t i = 0; i < 4; ++i) {
-            out.push_back(i <= have ? kBase64[group >> (18 - 6 * i) & 63] : '=');
-        }
-    }
-    return out;
-}
-
 std::optional<std::uint16_t> number_of(std::string_view text) {
     std::uint32_t value = 0;
     if (text.empty() || text.size() > 5) return std::nullopt;
@@ -289,6 +274,21 @@ std::string value_text(std::uint16_t key, const Wire& value) {
 }
 
 }  // namespace
+
+std::string to_base64(Octets octets) {
+    std::string out;
+    for (std::size_t at = 0; at < octets.size(); at += 3) {
+        const std::size_t have = std::min<std::size_t>(3, octets.size() - at);
+        std::uint32_t group = 0;
+        for (std::size_t i = 0; i < 3; ++i) {
+            group = group << 8 | (i < have ? std::uint32_t{octets[at + i]} : 0U);
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            out.push_back(i <= have ? kBase64[group >> (18 - 6 * i) & 63] : '=');
+        }
+    }
+    return out;
+}
 
 std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;

@@ -27,5 +27,6 @@ namespace dns {
 
 /// Octets of base64 text without blanks (RFC 4648, 4), padded; empty if it is none.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text);
+[[nodiscard]] std::string to_base64(Octets octets);  // padded, without blanks
 
 }  // namespace dns
