@@ -66,8 +66,8 @@ bool parse_resource(const std::string& text, zones::ChangeFilter& filter) {
     } else {
         if (!pattern.ends_with("/{id}") || question < text.size()) return false;
         resource.kind = zones::ChangeFilter::Resource::Kind::Document;
-        resource.label = pattern.substr(4, pattern.size() - 4 - std::string_view("/{id}").size());
-        resource.id = found.parameters[0];
+        resource.label = pattern.substr(4, pattern.rfind('/') - 4);
+        resource.id = resource.label == "keys" ? key_id(found.parameters[0]) : found.parameters[0];
     }
     filter.resource = std::move(resource);
     return true;

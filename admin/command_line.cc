@@ -272,7 +272,8 @@ class Parser {
         for (const Kind& kind :
              {Kind{"view", "views", "NAME", false}, Kind{"network", "networks", "PREFIX", false},
               Kind{"map", "maps", "ID", true}, Kind{"pool", "pools", "ID", true},
-              Kind{"monitor", "monitors", "ID", true}, Kind{"token", "tokens", "NAME", true}}) {
+              Kind{"monitor", "monitors", "ID", true}, Kind{"token", "tokens", "NAME", true},
+              Kind{"key", "keys", "NAME", false}}) {
             CLI::App* parent = group(kind.command, kind.resource);
             groups_[kind.command] = parent;
             const std::string resource = kind.resource;

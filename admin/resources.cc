@@ -26,8 +26,9 @@ Reply history_gone(zones::Revision oldest) {
         410, "the history before revision " + std::to_string(oldest) + " is not kept any more");
 }
 
-Reply representation(const Request& request, const Json& document, zones::Revision revision) {
-    const std::string etag = make_etag(revision, "j");
+Reply representation(const Request& request, const Json& document, zones::Revision revision,
+                     std::string_view mark) {
+    const std::string etag = make_etag(revision, mark);
     const auto spared = not_modified(request, etag);
     if (!spared) return problem(400, spared.error().message);
     Reply reply = *spared ? Reply::empty(304) : Reply::json(200, document.dump());

@@ -55,6 +55,13 @@ void put_token(Context& context, const Request& request, const Respond& respond)
 void patch_token(Context& context, const Request& request, const Respond& respond);
 void delete_token(Context& context, const Request& request, const Respond& respond);
 // audit_resource.cc
+// keys_resource.cc
+void list_keys(Context& context, const Request& request, const Respond& respond);
+void create_key(Context& context, const Request& request, const Respond& respond);
+void get_key(Context& context, const Request& request, const Respond& respond);
+void put_key(Context& context, const Request& request, const Respond& respond);
+void patch_key(Context& context, const Request& request, const Respond& respond);
+void delete_key(Context& context, const Request& request, const Respond& respond);
 void list_audit(Context& context, const Request& request, const Respond& respond);
 // changes_resource.cc
 void list_changes(Context& context, const Request& request, const Respond& respond);
@@ -107,7 +114,7 @@ std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request 
 
 /// A representation with its ETag: 304 without it where If-None-Match allows.
 [[nodiscard]] Reply representation(const Request& request, const Json& document,
-                                   zones::Revision revision);
+                                   zones::Revision revision, std::string_view mark = "j");
 
 /// The answer to a write that was made: Meridian-Revision, warnings, `old_answer_until` where
 /// `old_ttl_s` says how long resolvers may have kept the old answer. A dry run answers 200 with
@@ -151,6 +158,9 @@ struct Page {
     std::shared_ptr<zones::StoreReader> reader;
     std::string id;        // of the cursor that pins the reader; empty on the first page
     std::string position;  // where the page before ended; empty at the start
+/// The id of a key's document: its name, absolute and in lower case; as it is if it is no name.
+[[nodiscard]] std::string key_id(const std::string& name);
+
     std::size_t limit = 0;
 };
 inline constexpr std::size_t kPageDefault = 100;
