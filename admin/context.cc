@@ -16,6 +16,48 @@ namespace {
 
 constexpr int kNiceness = 10;
 
+const std::string& member_text(const Json& document, std::string_view key) {
+    static const std::string kNone;
+    const Json* member = document.find(key);
+    return member == nullptr || member->as_string() == nullptr ? kNone : *member->as_string();
+}
+
+// May this be read, by what an operation of a diff is about?
+bool may_read(const Rights& rights, const Json& operation) {
+    if (rights.everything(Verb::Read)) return true;
+    const std::string& op = member_text(operation, "op");
+    const auto zone = dns::Name::parse(member_text(operation, "zone"));
+    if (op == "document" || !zone) return false;
+    if (op != "rrset" && op != "policy") return rights.zone(Verb::Read, *zone);
+    const auto name = dns::Name::parse(member_text(operation, "name"));
+    if (!name) return false;
+    const std::string& type = member_text(operation, "type");
+    if (op == "policy") return rights.policy(Verb::Read, *zone, *name, type);
+    const auto parsed = dns::parse_type(type);
+    return parsed && rights.rrset(Verb::Read, *zone, *name, *parsed);
+}
+
+// A diff tells what stood there before, and what stays beside what is written: only what it is
+// about is left of operations on what the author may not read.
+std::string readable_diff(const std::string& diff, const Rights& rights) {
+    if (diff.empty() || rights.everything(Verb::Read)) return diff;
+    const auto operations = Json::parse(diff);
+    if (!operations) return diff;  // `written` says that it is damaged
+    Json out = Json::array();
+    for (const Json& operation : operations->items()) {
+        if (may_read(rights, operation)) {
+            out.push(operation);
+            continue;
+        }
+        Json bare = Json::object();
+        for (const Json::Member& member : operation.members()) {
+            if (member.key != "before" && member.key != "after") bare.set(member.key, member.value);
+        }
+        out.push(std::move(bare));
+    }
+    return out.dump();
+}
+
 }  // namespace
 
 void Mailbox::post(std::function<void()> task) {
@@ -169,29 +211,31 @@ void submit(Context& context, Submission submission, std::vector<zones::Operatio
     changes.dry_run = submission.dry_run;
     changes.receipt = std::move(submission.receipt);
     const bool tell = !changes.dry_run;
+    const auto rights = submission.rights;
 
     // `done` runs on the committer's thread. It holds the mailbox, not the context: the context
     // lives on the admin loop, and whatever the mailbox still delivers finds it alive.
     using Stored = base::Result<zones::Committed, zones::ChangeError>;
     auto done = [&context, mailbox = context.mailbox, notice = std::move(notice),
-                 then = std::move(then), tell](Stored stored) mutable {
+                 then = std::move(then), tell, rights](Stored stored) mutable {
         auto shared = std::make_shared<Stored>(std::move(stored));
-        mailbox->post(
-            [&context, shared, notice = std::move(notice), then = std::move(then), tell]() mutable {
-                if (!*shared) {
-                    Refused refused;
-                    refused.faults = std::move(shared->error().faults);
-                    return then(base::fail(std::move(refused)));
+        mailbox->post([&context, shared, notice = std::move(notice), then = std::move(then), tell,
+                       rights]() mutable {
+            if (!*shared) {
+                Refused refused;
+                refused.faults = std::move(shared->error().faults);
+                return then(base::fail(std::move(refused)));
+            }
+            if (tell && (*shared)->changed) {
+                notice.revision = (*shared)->revision;
+                for (const dns::Name& zone : (*shared)->zones) {
+                    notice.zones.push_back(zone.to_text());
                 }
-                if (tell && (*shared)->changed) {
-                    notice.revision = (*shared)->revision;
-                    for (const dns::Name& zone : (*shared)->zones) {
-                        notice.zones.push_back(zone.to_text());
-                    }
-                    context.feed.publish(notice);
-                }
-                then(std::move(**shared));
-            });
+                context.feed.publish(notice);
+            }
+            if (!tell && rights) (*shared)->diff = readable_diff((*shared)->diff, *rights);
+            then(std::move(**shared));
+        });
     };
     context.service.store().submit(std::move(changes), std::move(done));
 }

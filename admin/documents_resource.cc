@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "server/service.h"
 
@@ -48,15 +49,19 @@ void put(Context& context, const Request& request, const Respond& respond, const
     operations.push_back(
         {zones::PutDocument{std::string(kind.name), id, document.dump()}, std::move(condition)});
     const bool dry_run = request.query.flag("dry_run");
+    // A patch of what its author may not read does not show it.
+    const bool show = request.principal.rights->everything(Verb::Read);
     submit(context, request, std::move(operations),
-           [&context, respond, &kind, id, existed, creates, dry_run](Outcome outcome) {
+           [&context, respond, &kind, id, existed, creates, dry_run, show](Outcome outcome) {
                if (!outcome) return respond(problem(outcome.error(), {}, creates));
                if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
                const auto reader = context.service.store().read();
                const auto stored = reader->document(kind.name, id);
                if (!stored) return respond(problem(503, stored.error().message));
                Json shown = Json::object();
-               if (*stored) shown = document_json(kind, **stored).value_or(Json::object());
+               if (*stored && show) {
+                   shown = document_json(kind, **stored).value_or(Json::object());
+               }
                Reply reply =
                    written(*outcome, existed ? 200 : 201, std::move(shown), std::nullopt, false);
                if (*stored) reply.headers.add("etag", make_etag((*stored)->revision, "j"));

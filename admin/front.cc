@@ -465,6 +465,8 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
 
     if (auto refused = body_refusal(*endpoint, request)) {
         live->send(std::move(*refused), true);
+        session->expires = token->expires;
+        session->from = token->from;
         return std::make_unique<AnsweredStream>(live);
     }
     auto stream = std::make_unique<BodyStream>(context_, *endpoint, live);

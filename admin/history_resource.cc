@@ -1,6 +1,7 @@
 // Undoing: /v1/changes/{revision}/revert and /v1/zones/{zone}/revert.
 #include <algorithm>
 
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "dns/presentation.h"
 #include "server/service.h"
@@ -92,6 +93,31 @@ base::Result<Json, Reply> body_of(const Request& request, const char* wanted) {
         return base::fail(problem(422, "the revert is not valid", std::move(faults.list)));
     }
     return body;
+}
+
+// The token that a revert would take from under its author's feet, or the one without which nobody
+// comes in from elsewhere; nothing if it takes neither. It has to be deleted by its name, which
+// nobody does by mistake. A change that makes a token is small: a large one is not looked into.
+std::optional<std::string> token_taken(const zones::JournalEntry& entry,
+                                       const std::string& author) {
+    constexpr std::size_t kMaxOctets = std::size_t{64} << 10;
+    if (entry.json.size() > kMaxOctets) return std::nullopt;
+    const auto operations = Json::parse(entry.json);
+    if (!operations) return std::nullopt;
+    for (const Json& operation : operations->items()) {
+        const auto is = [&](const char* key, std::string_view value) {
+            const Json* member = operation.find(key);
+            return member != nullptr && member->as_string() != nullptr &&
+                   *member->as_string() == value;
+        };
+        const Json* before = operation.find("before");
+        if (!is("op", "document") || !is("kind", "tokens")) continue;
+        if (before == nullptr || !before->is_null()) continue;
+        for (const std::string& name : {author, std::string("admin")}) {
+            if (is("id", name)) return name;
+        }
+    }
+    return std::nullopt;
 }
 
 void submit_revert(Context& context, const Request& request, const Respond& respond,
@@ -193,6 +219,19 @@ void revert_change(Context& context, const Request& request, const Respond& resp
     if (!revision) return respond(problem(422, "a revision is a number"));
     auto body = body_of(request, "");
     if (!body) return respond(std::move(body.error()));
+    const auto entry = context.service.store().read()->change(*revision);
+    if (!entry) return respond(problem(503, entry.error().message));
+    const Rights& rights = *request.principal.rights;
+    // Others are told that they may not, whatever it is.
+    if (*entry && rights.everything(Verb::Read) && rights.everything(Verb::Write)) {
+        if (const auto token = token_taken(**entry, request.principal.name)) {
+            return respond(problem(409, "revision " + std::to_string(*revision) +
+                                            " made the token " + *token +
+                                            ", which a revert does not take away: DELETE "
+                                            "/v1/tokens/" +
+                                            *token + " does"));
+        }
+    }
     submit_revert(context, request, respond, {zones::RevertRevision{*revision}, {}},
                   "revert of revision " + std::to_string(*revision));
 }

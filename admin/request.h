@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/octets.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "net/http.h"
 #include "zones/change_set.h"
 
@@ -21,13 +23,15 @@ enum class Privacy : std::uint8_t;
 
 /// Who asks, and what they may do.
 struct Principal {
-    std::string name;                      // token name, "uid:0"; empty: nobody
-    std::shared_ptr<const Rights> rights;  // never null for somebody (access.h)
-    Privacy privacy{};                     // of the feed
-    std::string token_hash;                // of the token behind it; empty: there is none
-    bool by_certificate = false;           // which a browser shows unasked, also for other sites
-    bool by_cookie = false;                // a browser's session: writes need the CSRF header
-    std::string csrf;                      // the value that header must have
+    std::string name;                       // token name, "uid:0"; empty: nobody
+    std::shared_ptr<const Rights> rights;   // never null for somebody (access.h)
+    Privacy privacy{};                      // of the feed
+    std::optional<base::WallTime> expires;  // of the token; empty: never
+    std::vector<base::IpPrefix> from;       // where the token is good; empty: anywhere
+    std::string token_hash;                 // of the token behind it; empty: there is none
+    bool by_certificate = false;            // which a browser shows unasked, also for other sites
+    bool by_cookie = false;                 // a browser's session: writes need the CSRF header
+    std::string csrf;                       // the value that header must have
 };
 
 /// The query component as pairs, in order, percent-decoded ('+' is a space).

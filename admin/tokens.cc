@@ -161,6 +161,8 @@ Principal Tokens::Known::principal() const {
     out.name = name;
     out.rights = rights;
     out.privacy = grant.privacy;
+    out.expires = grant.expires;
+    out.from = grant.from;
     out.token_hash = base::as_text(hash);
     return out;
 }

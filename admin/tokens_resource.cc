@@ -77,9 +77,40 @@ void expand_preset(Json& document, Faults& faults) {
     document.set("scopes", std::move(scopes));
 }
 
-// The body as it is stored, its hash apart. Nobody can let a token see more than they see.
+// What a new token has of the one that makes it, where it says nothing else: its end, and where it
+// is good.
+void inherit(const Principal& maker, Json& document) {
+    if (maker.expires && document.find("expires") == nullptr) {
+        document.set("expires", base::format_rfc3339(*maker.expires));
+    }
+    if (maker.from.empty() || document.find("from") != nullptr) return;
+    Json from = Json::array();
+    for (const base::IpPrefix& prefix : maker.from) from.push(prefix.to_text());
+    document.set("from", std::move(from));
+}
+
+// What this grants beyond what its maker has, or nothing.
+std::string beyond(const Principal& maker, const TokenGrant& grant) {
+    if (grant.privacy < maker.privacy) return "that see more of clients than it does";
+    if (maker.expires && (!grant.expires || *grant.expires > *maker.expires)) {
+        return "that are good for longer than it is";
+    }
+    const auto within = [&](const base::IpPrefix& prefix) {
+        return std::any_of(maker.from.begin(), maker.from.end(), [&](const base::IpPrefix& wide) {
+            return wide.length <= prefix.length && wide.contains(prefix.address);
+        });
+    };
+    const bool anywhere = grant.from.empty();
+    if (!maker.from.empty() &&
+        (anywhere || !std::all_of(grant.from.begin(), grant.from.end(), within))) {
+        return "that are good where it is not";
+    }
+    return {};
+}
+
+// The body as it is stored, its hash apart. Nobody gives a token more than they have.
 base::Result<Json, Reply> parse_token(const Request& request, const Json& body,
-                                      const std::string& name) {
+                                      const std::string& name, bool creates) {
     Faults faults;
     if (!body.is_object()) faults.add("", "an object is wanted");
     check_members(body,
@@ -104,13 +135,13 @@ base::Result<Json, Reply> parse_token(const Request& request, const Json& body,
     if (comment != nullptr && comment->as_string() == nullptr) {
         faults.add("/comment", "a string is wanted");
     }
+    if (creates) inherit(request.principal, document);
     const TokenGrant grant = TokenGrant::parse(document, faults);
     if (!faults.none()) {
         return base::fail(problem(422, "the token is not valid", std::move(faults.list)));
     }
-    if (grant.privacy < request.principal.privacy) {
-        return base::fail(forbidden(request, "make tokens that see more of clients than it does"));
-    }
+    const std::string more = beyond(request.principal, grant);
+    if (!more.empty()) return base::fail(forbidden(request, "write tokens " + more));
     return document;
 }
 
@@ -181,7 +212,7 @@ void create_token(Context& context, const Request& request, const Respond& respo
         return respond(problem(422, "the token is not valid",
                                {{"/name", "a string that names it is wanted"}}));
     }
-    auto document = parse_token(request, *body, *name->as_string());
+    auto document = parse_token(request, *body, *name->as_string(), true);
     if (!document) return respond(std::move(document.error()));
     const auto secret = add_hash(*document, std::nullopt);
     if (!secret) return respond(problem(500, secret.error().message));
@@ -204,10 +235,10 @@ void put_token(Context& context, const Request& request, const Respond& respond)
     if (!condition) return respond(problem(400, condition.error().message));
     auto body = parse_body(request);
     if (!body) return respond(std::move(body.error()));
-    auto document = parse_token(request, *body, name);
-    if (!document) return respond(std::move(document.error()));
     const auto before = context.service.store().read()->document(kTokens, name);
     if (!before) return respond(problem(503, before.error().message));
+    auto document = parse_token(request, *body, name, !*before);
+    if (!document) return respond(std::move(document.error()));
     const auto secret = add_hash(*document, *before);
     if (!secret) return respond(problem(500, secret.error().message));
     // What is there keeps its secret, so it has to be the same until the write is made; and what is
@@ -233,7 +264,7 @@ void patch_token(Context& context, const Request& request, const Respond& respon
     if (!*before) return respond(problem(404, "there is no token " + name));
     const auto stored = shown(**before);
     if (!stored) return respond(problem(500, stored.error().message));
-    auto document = parse_token(request, merge_patch(*stored, *body), name);
+    auto document = parse_token(request, merge_patch(*stored, *body), name, false);
     if (!document) return respond(std::move(document.error()));
     const auto secret = add_hash(*document, *before);
     if (!secret) return respond(problem(500, secret.error().message));

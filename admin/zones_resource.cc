@@ -227,14 +227,16 @@ void patch_zone(Context& context, const Request& request, const Respond& respond
     operations.push_back({std::move(change), *condition});
     const dns::Name apex = zone->apex;
     const bool dry_run = request.query.flag("dry_run");
+    // What its author may not read is not shown.
+    const bool show = request.principal.rights->some_of(Verb::Read, apex);
     submit(context, request, std::move(operations),
-           [&context, respond, apex, dry_run](Outcome outcome) {
+           [&context, respond, apex, dry_run, show](Outcome outcome) {
                if (!outcome) return respond(problem(outcome.error()));
                if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
                const auto reader = context.service.store().read();
                const auto stored = reader->zone(apex);
                if (!stored || !*stored) return respond(problem(503, "the zone cannot be read"));
-               auto document = full_zone_json(*reader, **stored);
+               auto document = show ? full_zone_json(*reader, **stored) : Json::object();
                if (!document) return respond(problem(503, document.error().message));
                Reply reply = written(*outcome, 200, std::move(*document), std::nullopt, false);
                reply.headers.add("etag", make_etag((*stored)->revision, "j"));

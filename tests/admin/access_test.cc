@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "tests/admin/api_fixture.h"
 
 namespace admin {
@@ -423,6 +425,132 @@ TEST_F(ApiTest, TheFeedAsStreams) {
     EXPECT_EQ(feed_.subscribers(), 0U);
     must(ask("GET", "/v1/feed", "", {{"accept", "text/html"}}), 406);
     must(ask("GET", "/v1/feed?qtype=BOGUS"), 422);
+}
+
+// Tokens that only do less than those who make them; and what a write does not show.
+class LessThanAllTest : public ApiTest {
+  protected:
+    std::string make(const std::string& document) {
+        const Answer made = ask("POST", "/v1/tokens", document);
+        EXPECT_EQ(made.status, 201) << made.body;
+        return made.text("secret");
+    }
+};
+
+TEST_F(LessThanAllTest, NoTokenOutlivesTheOneThatMadeIt) {
+    const std::string all = R"("scopes":[{"verbs":["read","write"]}])";
+    const std::string guest =
+        make(R"({"name":"guest","expires":"2199-01-01T00:00:00Z",)" + all + "}");
+    const std::string admin = std::exchange(token_, guest);
+    const Answer same = ask("POST", "/v1/tokens", R"({"name":"same",)" + all + "}");
+    must(same, 201);
+    EXPECT_EQ(same.text("expires"), "2199-01-01T00:00:00.000000Z");
+    const Answer less = ask("POST", "/v1/tokens",
+                            R"({"name":"less","expires":"2198-01-01T00:00:00Z",)" + all + "}");
+    must(less, 201);
+    EXPECT_EQ(less.text("expires"), "2198-01-01T00:00:00Z");
+    must(ask("POST", "/v1/tokens",
+             R"({"name":"more","expires":"2199-01-01T00:00:01Z",)" + all + "}"),
+         403);
+    must(ask("PUT", "/v1/tokens/other", "{" + all + "}"), 201);
+    EXPECT_NE(ask("GET", "/v1/tokens/other").text("expires"), "(absent)");
+    // Not by another way either.
+    must(ask("PATCH", "/v1/tokens/guest", R"({"expires":null})"), 403);
+    must(ask("PUT", "/v1/tokens/guest", "{" + all + "}"), 403);
+    must(ask("PATCH", "/v1/tokens/admin", R"({"comment":"mine"})"), 403);
+    must(ask("PATCH", "/v1/tokens/guest", R"({"comment":"mine"})"), 200);
+    // Who came by a session of it is no more than it.
+    token_.clear();
+    const Answer session = ask("POST", "/v1/session", R"({"token":")" + guest + "\"}");
+    must(session, 201);
+    const std::string cookie = session.header("set-cookie");
+    must(
+        ask("POST", "/v1/tokens", R"({"name":"more","expires":"2199-01-01T00:00:01Z",)" + all + "}",
+            {{"cookie", cookie.substr(0, cookie.find(';'))},
+             {"x-meridian-csrf", session.text("csrf")}}),
+        403);
+    token_ = admin;
+    must(ask("POST", "/v1/tokens", R"({"name":"more",)" + all + "}"), 201);
+}
+
+TEST_F(LessThanAllTest, NoTokenIsGoodWhereTheOneThatMadeItIsNot) {
+    const std::string all = R"("scopes":[{"verbs":["read","write"]}])";
+    token_ = make(R"({"name":"office","from":["192.0.2.0/24","2001:db8::/32"],)" + all + "}");
+    const Answer same = ask("POST", "/v1/tokens", R"({"name":"same",)" + all + "}");
+    must(same, 201);
+    EXPECT_EQ(same.text("from"), R"(["192.0.2.0/24","2001:db8::/32"])");
+    must(ask("POST", "/v1/tokens",
+             R"({"name":"desk","from":["192.0.2.7/32","2001:db8:1::/48"],)" + all + "}"),
+         201);
+    for (const char* from :
+         {R"(["192.0.2.7/32","198.51.100.0/24"])", R"(["192.0.0.0/16"])", "[]", R"(["::/0"])"}) {
+        must(ask("POST", "/v1/tokens",
+                 R"({"name":"more","from":)" + std::string(from) + "," + all + "}"),
+             403);
+    }
+    must(ask("PATCH", "/v1/tokens/office", R"({"from":null})"), 403);
+}
+
+TEST_F(LessThanAllTest, WhoOnlyWritesIsNotShownWhatIsThere) {
+    make_zone();
+    must(ask("PUT", "/v1/zones/example.com/rrsets/www/TXT",
+             R"({"ttl":60,"records":["\"hidden\""]})"),
+         201);
+    must(ask("PUT", "/v1/pools/p", R"({"members":[{"id":"hidden","A":"192.0.2.1"}]})"), 201);
+    must(ask("PATCH", "/v1/zones/example.com", R"({"comment":"hidden"})"), 200);
+    const std::string add = R"([{"op":"add","name":"www","type":"TXT","records":["\"new\""]}])";
+    const std::string admin = token_;
+    const Answer told = ask("PATCH", "/v1/zones/example.com/rrsets?dry_run=true", add);
+    must(told, 200);
+    EXPECT_NE(told.body.find("hidden"), std::string::npos);  // to who may read
+
+    token_ = make(R"({"name":"writer","scopes":[{"verbs":["write"]}]})");
+    struct Row {
+        const char* method;
+        const char* url;
+        std::string body;
+    };
+    for (const Row& row : {Row{"PATCH", "/v1/zones/example.com/rrsets?dry_run=true", add},
+                           Row{"PUT", "/v1/zones/example.com/rrsets/www/TXT?dry_run=true",
+                               R"({"ttl":60,"records":["\"new\""]})"},
+                           Row{"DELETE", "/v1/zones/example.com/rrsets/www/TXT?dry_run=true", ""},
+                           Row{"DELETE", "/v1/zones/example.com?dry_run=true", ""},
+                           Row{"DELETE", "/v1/pools/p?dry_run=true", ""},
+                           Row{"PATCH", "/v1/pools/p", R"({"min_up":0.5})"},
+                           Row{"PATCH", "/v1/zones/example.com", R"({"soa_edit":"epoch"})"},
+                           Row{"PATCH", "/v1/zones/example.com/rrsets", add}}) {
+        const Answer answer = ask(row.method, row.url, row.body);
+        must(answer, 200);
+        EXPECT_EQ(answer.body.find("hidden"), std::string::npos) << row.url << answer.body;
+        EXPECT_EQ(answer.body.find("before"), std::string::npos) << row.url << answer.body;
+    }
+    // Of what may be read, and of the rest of one change set.
+    token_ = admin;
+    token_ = make(R"({"name":"both","scopes":[{"verbs":["write"],"zones":["example.com"]},)"
+                  R"({"verbs":["read"],"zones":["example.com"],"names":["seen.example.com"]}]})");
+    const Answer answer =
+        ask("PATCH", "/v1/zones/example.com/rrsets?dry_run=true",
+            R"([{"op":"add","name":"www","type":"TXT","records":["\"a\""]},)"
+            R"({"op":"add","name":"seen","type":"TXT","ttl":5,"records":["\"b\""]}])");
+    must(answer, 200);
+    EXPECT_EQ(answer.body.find("hidden"), std::string::npos) << answer.body;
+    EXPECT_NE(answer.body.find(R"(\"b\")"), std::string::npos) << answer.body;
+}
+
+TEST_F(LessThanAllTest, ARevertTakesNobodysTokenAway) {
+    const Answer first = ask("POST", "/v1/changes/1/revert");
+    must(first, 409);
+    EXPECT_NE(first.text("detail").find("DELETE /v1/tokens/admin"), std::string::npos);
+    must(ask("POST", "/v1/changes/1/revert?dry_run=true"), 409);
+    const std::string admin = token_;
+    token_ = make(R"({"name":"me","scopes":[{"verbs":["read","write"]}]})");
+    const std::string revision = ask("GET", "/v1/tokens/me").header("etag").substr(1, 1);
+    must(ask("POST", "/v1/changes/" + revision + "/revert"), 409);
+    // Somebody else's goes, by whom may do everything.
+    token_ = admin;
+    must(ask("POST", "/v1/changes/" + revision + "/revert"), 200);
+    must(ask("GET", "/v1/tokens/me"), 404);
+    must(ask("DELETE", "/v1/tokens/admin"), 204);
 }
 
 }  // namespace
