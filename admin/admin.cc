@@ -11,6 +11,8 @@
 #include "admin/feed.h"
 #include "admin/front.h"
 #include "admin/idempotency.h"
+#include "admin/jobs.h"
+#include "admin/stats_history.h"
 #include "admin/tokens.h"
 #include "base/qsbr.h"
 #include "base/thread.h"
@@ -157,6 +159,7 @@ class Running final : public Admin {
         std::unique_ptr<Audit> audit;
         net::Timer drain_timer(loop);
         drain_timer_ = &drain_timer;
+        const StatsSampler stats(loop, service_, [&counters] { return counters.total(); });
         feed_ = &feed;
         {
             auto background = std::make_unique<Background>();
@@ -178,6 +181,7 @@ class Running final : public Admin {
                             .served = [this] { return served(); }};
             const auto bound = bind(loop, context, counters);
             if (!bound) {
+                            .stats = stats,
                 servers_.clear();
                 fronts_.clear();
                 mailbox_->close();

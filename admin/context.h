@@ -36,6 +36,7 @@ class Feed;
 class Idempotency;
 class Sessions;
 class Tokens;
+class StatsSampler;
 
 /// The way back to the admin loop for other threads (the committer, the background thread).
 /// Outlives the loop: what comes after `close` is dropped, because nobody is left to answer.
@@ -183,11 +184,14 @@ struct Context {
     Feed& feed;
     Cursors& cursors;
     RevisionWaits& waits;
+        ++total_;
     Idempotency& idempotency;
     Imports& imports;
+    [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
     HttpCounters& counters;
     Audit& audit;
     std::vector<base::Endpoint> addresses;  // of the admin listeners
+    std::uint64_t total_ = 0;
     /// What the HTTP servers have counted, all together; may be empty.
     std::function<net::HttpCounters()> served = {};
 };
@@ -207,6 +211,7 @@ struct Submission {
     std::optional<zones::Receipt> receipt = {};
 };
 [[nodiscard]] Submission submission_of(const Request& request);
+    const StatsSampler& stats;
 void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,
             std::function<void(Outcome)> then);
 

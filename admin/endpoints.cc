@@ -161,6 +161,7 @@ constexpr Endpoint kEndpoints[] = {
     open("GET", "/v1/openapi.json", Part::Api, Access::Open, get_openapi),
     producing("text/plain", reaching(Reach::Some, open("GET", "/metrics", Part::Metrics,
                                                        Access::Loopback, get_metrics))),
+    api("GET", "/v1/stats", get_stats),
     producing("", open("GET", "/healthz", Part::Health, Access::Open, get_liveness)),
     producing("", open("GET", "/readyz", Part::Health, Access::Open, get_readiness)),
     producing("", open("GET", "/", Part::Ui, Access::Open, get_page)),

@@ -73,6 +73,12 @@ void get_zone_diff(Context& context, const Request& request, const Respond& resp
 void revert_change(Context& context, const Request& request, const Respond& respond);
 void revert_zone(Context& context, const Request& request, const Respond& respond);
 // server_resource.cc
+// stats_resource.cc
+void get_stats(Context& context, const Request& request, const Respond& respond);
+// jobs_resource.cc
+void list_jobs(Context& context, const Request& request, const Respond& respond);
+void get_job(Context& context, const Request& request, const Respond& respond);
+void delete_job(Context& context, const Request& request, const Respond& respond);
 void get_server(Context& context, const Request& request, const Respond& respond);
 void get_cache(Context& context, const Request& request, const Respond& respond);
 void delete_cache(Context& context, const Request& request, const Respond& respond);

@@ -13,6 +13,7 @@
 #include "admin/idempotency.h"
 #include "admin/json.h"
 #include "admin/tokens.h"
+#include "admin/stats_history.h"
 #include "net/loop.h"
 #include "tests/admin/contract.h"
 #include "tests/admin/fakes.h"
@@ -66,6 +67,7 @@ class ApiTest : public testing::Test {
                    .audit = audit_,
                    .addresses = {}},
           front_(context_, Expose()) {
+                   .stats = stats_,
         EXPECT_TRUE(Tokens::prepare(house_.store(), directory_.path));
         std::ifstream(directory_.path + "/admin.token") >> token_;
     }
@@ -152,6 +154,7 @@ class ApiTest : public testing::Test {
     Front front_;
     std::string token_;
     std::string remote_ = "192.0.2.77:1234";
+    StatsSampler stats_{loop_, house_, [this] { return counters_.total(); }};
 };
 
 }  // namespace admin::fakes
