@@ -155,11 +155,14 @@ class Running final : public Admin {
         waits_ = &waits;
         Idempotency idempotency;
         Imports imports;
+        Jobs jobs(loop);
+        jobs_ = &jobs;
+        Turns turns(loop);
         HttpCounters counters;
+        const StatsSampler stats(loop, service_, [&counters] { return counters.total(); });
         std::unique_ptr<Audit> audit;
         net::Timer drain_timer(loop);
         drain_timer_ = &drain_timer;
-        const StatsSampler stats(loop, service_, [&counters] { return counters.total(); });
         feed_ = &feed;
         {
             auto background = std::make_unique<Background>();
@@ -175,13 +178,15 @@ class Running final : public Admin {
                             .waits = waits,
                             .idempotency = idempotency,
                             .imports = imports,
+                            .jobs = jobs,
+                            .turns = turns,
                             .counters = counters,
+                            .stats = stats,
                             .audit = *audit,
                             .addresses = {},
                             .served = [this] { return served(); }};
             const auto bound = bind(loop, context, counters);
             if (!bound) {
-                            .stats = stats,
                 servers_.clear();
                 fronts_.clear();
                 mailbox_->close();
@@ -244,6 +249,7 @@ class Running final : public Admin {
     void begin_drain() {
         feed_->end();  // its responses would not end by themselves
         waits_->end();
+        jobs_->end();
         auto left = std::make_shared<std::size_t>(servers_.size());
         drain_timer_->start(std::chrono::duration_cast<std::chrono::milliseconds>(kDrainTime),
                             [this] { loop_->stop(); });
@@ -266,6 +272,7 @@ class Running final : public Admin {
     net::Timer* drain_timer_ = nullptr;
     Feed* feed_ = nullptr;
     RevisionWaits* waits_ = nullptr;
+    Jobs* jobs_ = nullptr;
     CertificateWatch* watch_ = nullptr;
     std::vector<std::unique_ptr<Front>> fronts_;
     std::vector<std::unique_ptr<net::HttpServer>> servers_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "admin/jobs.h"
 #include "admin/resources.h"
 #include "server/service.h"
 
@@ -36,6 +37,20 @@ std::optional<Reply> why_not(const std::string& directory, const std::string& da
     return std::nullopt;
 }
 
+// How much lies in a directory and below it; what cannot be read counts nothing. Files come and go
+// meanwhile, so it is about right.
+std::uint64_t octets_below(const fs::path& directory) {
+    std::uint64_t octets = 0;
+    std::error_code error;
+    fs::recursive_directory_iterator at(directory, error);
+    for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+        std::error_code gone;
+        const auto size = at->is_regular_file(gone) ? at->file_size(gone) : 0;
+        if (!gone) octets += size;
+    }
+    return octets;
+}
+
 }  // namespace
 
 void create_backup(Context& context, const Request& request, const Respond& respond) {
@@ -50,18 +65,30 @@ void create_backup(Context& context, const Request& request, const Respond& resp
     if (auto refused = why_not(path, context.service.config().data_dir)) {
         return respond(std::move(*refused));
     }
-    context.background.run(
-        [&store = context.service.store(), mailbox = context.mailbox, path, respond] {
-            auto made = std::make_shared<base::Result<zones::Backup>>(store.backup(path));
-            mailbox->post([made, path, respond] {
-                if (!*made) return respond(problem(503, made->error().message));
-                Json document = Json::object();
-                document.set("directory", path);
-                document.set("revision", (*made)->revision);
-                document.set("time", base::format_rfc3339((*made)->time));
-                respond(Reply::json(201, document.dump()));
-            });
+    if (request.work) {
+        request.work->total = octets_below(context.service.config().data_dir + "/store");
+        request.work->measure = [path](Work& work) { work.done = octets_below(path); };
+    }
+    context.background.run([&store = context.service.store(), mailbox = context.mailbox, path,
+                            respond, work = request.work] {
+        auto made = std::make_shared<base::Result<zones::Backup>>(store.backup(path));
+        const bool cancelled = work && work->cancelled && *made;
+        std::error_code error;
+        if (cancelled) fs::remove_all(path, error);
+        mailbox->post([made, path, respond, cancelled, error] {
+            if (cancelled && error) {
+                return respond(problem(500, "the job was cancelled, and " + path +
+                                                " cannot be removed: " + error.message()));
+            }
+            if (cancelled) return respond(cancelled_reply());
+            if (!*made) return respond(problem(503, made->error().message));
+            Json document = Json::object();
+            document.set("directory", path);
+            document.set("revision", (*made)->revision);
+            document.set("time", base::format_rfc3339((*made)->time));
+            respond(Reply::json(201, document.dump()));
         });
+    });
 }
 
 }  // namespace admin

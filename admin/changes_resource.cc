@@ -64,7 +64,9 @@ bool parse_resource(const std::string& text, zones::ChangeFilter& filter) {
             resource.view = query->get("view");
         }
     } else {
-        if (!pattern.ends_with("/{id}") || question < text.size()) return false;
+        const bool document = pattern.ends_with("/{id}") || pattern.ends_with("/{token}") ||
+                              pattern.ends_with("/{key}");
+        if (!document || question < text.size()) return false;
         resource.kind = zones::ChangeFilter::Resource::Kind::Document;
         resource.label = pattern.substr(4, pattern.rfind('/') - 4);
         resource.id = resource.label == "keys" ? key_id(found.parameters[0]) : found.parameters[0];
@@ -101,19 +103,6 @@ base::Result<zones::ChangeFilter, Reply> filter_of(const Request& request) {
         }
     }
     return filter;
-}
-
-// How long the client is willing to wait for a revision that is not there yet.
-base::Result<std::chrono::milliseconds, Reply> wait_of(const Request& request) {
-    const auto text = request.query.get("wait");
-    if (!text) return std::chrono::milliseconds(0);
-    const auto seconds = parse_revision(*text);
-    const auto most = static_cast<std::uint64_t>(RevisionWaits::kLongest.count());
-    if (!seconds || *seconds > most) {
-        return base::fail(
-            problem(422, "wait is a number of seconds, at most " + std::to_string(most)));
-    }
-    return std::chrono::milliseconds(*seconds * 1000);
 }
 
 void show_change(Context& context, const Request& request, zones::Revision revision,
@@ -184,7 +173,7 @@ void list_changes(Context& context, const Request& request, const Respond& respo
 void get_change(Context& context, const Request& request, const Respond& respond) {
     const auto revision = parse_revision(request.path[0]);
     if (!revision) return respond(problem(422, "a revision is a number"));
-    const auto wait = wait_of(request);
+    const auto wait = wait_of(request, RevisionWaits::kLongest);
     if (!wait) return respond(wait.error());
     if (wait->count() == 0 || *revision <= context.service.store().read()->revision()) {
         return show_change(context, request, *revision, respond);

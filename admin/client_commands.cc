@@ -484,19 +484,6 @@ int ClientCommands::cache_purge(const std::string& name, bool subtree) {
     return 0;
 }
 
-int ClientCommands::backup(const std::string& directory) {
-    // The server's idea of "here" is another than this shell's.
-    Json body = Json::object();
-    body.set("directory", std::filesystem::absolute(directory).lexically_normal().string());
-    const auto answer = ask("POST", "/v1/backup", "backup", body);
-    if (!answer) return 1;
-    std::cout << (options_.json ? answer->dump()
-                                : "backup of revision " + text_of(*answer, "revision") + " in " +
-                                      text_of(*answer, "directory"))
-              << std::endl;
-    return 0;
-}
-
 int ClientCommands::restore(const std::string& directory) {
     const std::string data_dir =
         options_.data_dir.empty() ? server::Config().data_dir : options_.data_dir;
@@ -516,21 +503,6 @@ int ClientCommands::restore(const std::string& directory) {
                   << base::format_rfc3339(restored->time) << ", into " << data_dir
                   << "; start with `meridian serve --data-dir " << data_dir << '`' << std::endl;
     }
-    return 0;
-}
-
-int ClientCommands::stats() {
-    if (options_.json) return show_document("/v1/server", "server");
-    if (const int status = show_document("/v1/server", "server"); status != 0) return status;
-    const auto metrics = client()->request("GET", "/metrics");
-    if (!metrics) return complain(metrics.error().message);
-    if (metrics->status != 200) return complain("metrics", *metrics);
-    std::istringstream lines(metrics->body);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with('#') || line.find("_bucket{") != std::string::npos) continue;
-        std::cout << line << '\n';
-    }
-    std::cout.flush();
     return 0;
 }
 

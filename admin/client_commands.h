@@ -108,7 +108,16 @@ class ClientCommands {
     int feed(const std::string& filter);
     int cache_show(const std::string& name);
     int cache_purge(const std::string& name, bool subtree);
-    int stats();
+
+    // client_server.cc
+    /// Totals, or, with any of these, a line for each row of time (as GET /v1/stats takes them).
+    struct StatsSpan {
+        std::string from, to, step;
+    };
+    int stats(const StatsSpan& span);
+    int job_list();
+    int job_show(const std::string& id);
+    int job_cancel(const std::string& id);
     /// Into a new directory on the server.
     int backup(const std::string& directory);
     /// A backup into a data directory without a store, with no server running.
@@ -124,6 +133,11 @@ class ClientCommands {
     // A request whose response is JSON, or nothing once complain() has been called.
     std::optional<Json> ask(std::string_view method, const std::string& path,
                             const std::string& subject, const std::optional<Json>& body = {});
+    // The same for what may take long: it becomes a job of the server, and a terminal shows how far
+    // it is. The answer may be a refusal.
+    std::optional<ClientResponse> ask_lengthy(const std::string& method, const std::string& path,
+                                              const std::string& subject,
+                                              const std::optional<Json>& body);
     // Every page of a listing; `row` prints one item.
     int list(std::string path, const std::string& subject,
              const std::function<std::string(const Json&)>& row);

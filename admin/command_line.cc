@@ -23,6 +23,7 @@ struct Arguments {
     std::string config_file;
     ClientCommands::ChangeFilter changes;
     ClientCommands::Declared declared;
+    ClientCommands::StatsSpan span;
     std::string zone, name, type, id, file, list_file, bind_file, nsd_file, search, comment, filter,
         revision, pool, status, shell;
     std::uint64_t from = 0, to = 0;
@@ -446,7 +447,19 @@ class Parser {
                       "bring a backup back into --data-dir, else where serve keeps its data",
                       [this](auto& c) { return c.restore(a_.file); });
         required(sub, "DIR", a_.file, "the backup's directory");
-        command(&app_, "stats", "the server and its counters", [](auto& c) { return c.stats(); });
+        sub = command(&app_, "stats", "what the server has done, in all or by time",
+                      [this](auto& c) { return c.stats(a_.span); });
+        sub->add_option("--from", a_.span.from, "a time (RFC 3339, or seconds since 1970)");
+        sub->add_option("--to", a_.span.to, "likewise; default: now");
+        sub->add_option("--step", a_.span.step, "seconds of each row");
+        CLI::App* job = group("job", "what the server does without anybody waiting for it");
+        command(job, "list", "the newest first", [](auto& c) { return c.job_list(); });
+        sub = command(job, "show", "one job, with its result",
+                      [this](auto& c) { return c.job_show(a_.id); });
+        required(sub, "ID", a_.id, "as the list has it");
+        sub = command(job, "cancel", "end a job; what it has committed stays",
+                      [this](auto& c) { return c.job_cancel(a_.id); });
+        required(sub, "ID", a_.id, "as the list has it");
     }
 
     // Commands that are known, but do not exist yet: they are refused by name.

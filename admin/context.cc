@@ -171,6 +171,25 @@ void RevisionWaits::look() {
     for (const Waiting& one : finished) one.done();
 }
 
+void Turns::add(std::function<bool()> step) {
+    steps_.push_back(std::move(step));
+    if (posted_) return;
+    posted_ = true;
+    loop_.post([this] { run(); });
+}
+
+void Turns::run() {
+    const base::MonoTime ends = base::mono_now() + kSlice;
+    while (!steps_.empty()) {
+        std::function<bool()> step = std::move(steps_.front());
+        steps_.pop_front();
+        if (step()) steps_.push_back(std::move(step));
+        if (base::mono_now() >= ends) break;
+    }
+    posted_ = !steps_.empty();
+    if (posted_) loop_.post([this] { run(); });
+}
+
 Submission submission_of(const Request& request) {
     return {.author = request.principal.name,
             .request_id = request.id,

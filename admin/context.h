@@ -34,9 +34,10 @@ namespace admin {
 class Audit;
 class Feed;
 class Idempotency;
+class Jobs;
 class Sessions;
-class Tokens;
 class StatsSampler;
+class Tokens;
 
 /// The way back to the admin loop for other threads (the committer, the background thread).
 /// Outlives the loop: what comes after `close` is dropped, because nobody is left to answer.
@@ -150,6 +151,24 @@ class RevisionWaits {
     bool ended_ = false;
 };
 
+/// Bodies that are pulled piece by piece: they take turns with one another, and all of them with
+/// everything else on the loop, so that a hundred exports hold up nobody. Admin loop only.
+class Turns {
+  public:
+    static constexpr std::chrono::milliseconds kSlice{2};  // of each turn of the loop
+
+    explicit Turns(net::Loop& loop) : loop_(loop) {}
+    /// Calls `step` in later turns until it returns false.
+    void add(std::function<bool()> step);
+
+  private:
+    void run();
+
+    net::Loop& loop_;
+    std::deque<std::function<bool()>> steps_;
+    bool posted_ = false;
+};
+
 /// Finished requests by method, route and status, and TLS handshakes, for /metrics. Admin loop
 /// only.
 class HttpCounters final : public net::TlsObserver {
@@ -159,6 +178,7 @@ class HttpCounters final : public net::TlsObserver {
     /// `method` and `route` are literals: they are kept as they are.
     void count(std::string_view method, std::string_view route, int status) {
         ++counts_[{method, route, status}];
+        ++total_;
     }
     [[nodiscard]] const auto& all() const noexcept { return counts_; }
     void on_handshake(Handshake handshake) override {
@@ -166,10 +186,12 @@ class HttpCounters final : public net::TlsObserver {
     }
     /// By TlsObserver::Handshake.
     [[nodiscard]] const auto& handshakes() const noexcept { return handshakes_; }
+    [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
 
   private:
     std::array<std::uint64_t, kHandshakes> handshakes_{};
     std::map<std::tuple<std::string_view, std::string_view, int>, std::uint64_t> counts_;
+    std::uint64_t total_ = 0;
 };
 
 /// What the resources work with. Everything is borrowed from `Admin` and outlives every request.
@@ -184,14 +206,14 @@ struct Context {
     Feed& feed;
     Cursors& cursors;
     RevisionWaits& waits;
-        ++total_;
     Idempotency& idempotency;
     Imports& imports;
-    [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
+    Jobs& jobs;
+    Turns& turns;
     HttpCounters& counters;
+    const StatsSampler& stats;
     Audit& audit;
     std::vector<base::Endpoint> addresses;  // of the admin listeners
-    std::uint64_t total_ = 0;
     /// What the HTTP servers have counted, all together; may be empty.
     std::function<net::HttpCounters()> served = {};
 };
@@ -211,7 +233,6 @@ struct Submission {
     std::optional<zones::Receipt> receipt = {};
 };
 [[nodiscard]] Submission submission_of(const Request& request);
-    const StatsSampler& stats;
 void submit(Context& context, Submission submission, std::vector<zones::Operation> operations,
             std::function<void(Outcome)> then);
 

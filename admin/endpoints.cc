@@ -54,6 +54,11 @@ constexpr Endpoint reaching(Reach reach, Endpoint endpoint) {
     return endpoint;
 }
 
+constexpr Endpoint lengthy(Endpoint endpoint) {
+    endpoint.lengthy = true;
+    return endpoint;
+}
+
 constexpr Endpoint showing_secret(Endpoint endpoint) {
     endpoint.secret = true;
     return endpoint;
@@ -85,16 +90,16 @@ constexpr Endpoint kEndpoints[] = {
     reaching(Reach::Some, api("GET", "/v1/zones", list_zones)),
     reaching(Reach::Some, creating("/v1/zones", create_zone)),
     reaching(Reach::InZone, negotiating(api("GET", "/v1/zones/{zone}", get_zone))),
-    reaching(Reach::Zone, streamed("PUT", "/v1/zones/{zone}", put_zone)),
+    lengthy(reaching(Reach::Zone, streamed("PUT", "/v1/zones/{zone}", put_zone))),
     reaching(Reach::Zone, api("PATCH", "/v1/zones/{zone}", patch_zone)),
-    reaching(Reach::Zone, api("DELETE", "/v1/zones/{zone}", delete_zone)),
+    lengthy(reaching(Reach::Zone, api("DELETE", "/v1/zones/{zone}", delete_zone))),
     reaching(Reach::InZone, api("GET", "/v1/zones/{zone}/rrsets", list_rrsets)),
-    reaching(Reach::InZone, api("PATCH", "/v1/zones/{zone}/rrsets", patch_rrsets)),
+    lengthy(reaching(Reach::InZone, api("PATCH", "/v1/zones/{zone}/rrsets", patch_rrsets))),
     reaching(Reach::RRset, api("GET", "/v1/zones/{zone}/rrsets/{name}/{type}", get_rrset)),
     reaching(Reach::RRset, api("PUT", "/v1/zones/{zone}/rrsets/{name}/{type}", put_rrset)),
     reaching(Reach::RRset, api("DELETE", "/v1/zones/{zone}/rrsets/{name}/{type}", delete_rrset)),
-    reaching(Reach::Zone, api("GET", "/v1/zones/{zone}/diff", get_zone_diff)),
-    reaching(Reach::Zone, api("POST", "/v1/zones/{zone}/revert", revert_zone)),
+    lengthy(reaching(Reach::Zone, api("GET", "/v1/zones/{zone}/diff", get_zone_diff))),
+    lengthy(reaching(Reach::Zone, api("POST", "/v1/zones/{zone}/revert", revert_zone))),
     reaching(Reach::InZone, api("GET", "/v1/zones/{zone}/policies", list_policies)),
     reaching(Reach::Policy, api("GET", "/v1/zones/{zone}/policies/{name}/{type}", get_policy)),
     reaching(Reach::Policy, api("PUT", "/v1/zones/{zone}/policies/{name}/{type}", put_policy)),
@@ -143,14 +148,25 @@ constexpr Endpoint kEndpoints[] = {
     api("PATCH", "/v1/tokens/{token}", patch_token),
     api("DELETE", "/v1/tokens/{token}", delete_token),
 
+    api("GET", "/v1/keys", list_keys),
+    showing_secret(creating("/v1/keys", create_key)),
+    showing_secret(api("GET", "/v1/keys/{key}", get_key)),
+    showing_secret(api("PUT", "/v1/keys/{key}", put_key)),
+    showing_secret(api("PATCH", "/v1/keys/{key}", patch_key)),
+    api("DELETE", "/v1/keys/{key}", delete_key),
+
     reaching(Reach::Some, api("GET", "/v1/changes", list_changes)),
-    reaching(Reach::Some, api("POST", "/v1/changes", create_change)),
+    lengthy(reaching(Reach::Some, api("POST", "/v1/changes", create_change))),
     reaching(Reach::Some, api("GET", "/v1/changes/{revision}", get_change)),
-    bare("POST", "/v1/changes/{revision}/revert", revert_change),
+    lengthy(bare("POST", "/v1/changes/{revision}/revert", revert_change)),
     api("GET", "/v1/audit", list_audit),
-    creating("/v1/backup", create_backup),
+    lengthy(creating("/v1/backup", create_backup)),
     producing("application/x-ndjson", api("GET", "/v1/dump", get_dump)),
+    reaching(Reach::Some, api("GET", "/v1/jobs", list_jobs)),
+    reaching(Reach::Some, api("GET", "/v1/jobs/{job}", get_job)),
+    reaching(Reach::Some, api("DELETE", "/v1/jobs/{job}", delete_job)),
     reaching(Reach::Some, api("GET", "/v1/server", get_server)),
+    api("GET", "/v1/stats", get_stats),
     api("GET", "/v1/cache/{name}", get_cache),
     api("DELETE", "/v1/cache/{name}", delete_cache),
     negotiating(taken("GET", "/v1/feed", take_feed)),
@@ -161,7 +177,6 @@ constexpr Endpoint kEndpoints[] = {
     open("GET", "/v1/openapi.json", Part::Api, Access::Open, get_openapi),
     producing("text/plain", reaching(Reach::Some, open("GET", "/metrics", Part::Metrics,
                                                        Access::Loopback, get_metrics))),
-    api("GET", "/v1/stats", get_stats),
     producing("", open("GET", "/healthz", Part::Health, Access::Open, get_liveness)),
     producing("", open("GET", "/readyz", Part::Health, Access::Open, get_readiness)),
     producing("", open("GET", "/", Part::Ui, Access::Open, get_page)),

@@ -11,8 +11,11 @@
 #include "admin/coded_reply.h"
 #include "admin/cors.h"
 #include "admin/idempotency.h"
+#include "admin/jobs.h"
 #include "admin/problem.h"
+#include "admin/resources.h"
 #include "admin/tokens.h"
+#include "base/ascii.h"
 #include "base/octets.h"
 #include "base/random.h"
 #include "server/log.h"
@@ -53,7 +56,7 @@ net::HeaderList answer_fields(const net::HeaderList& all) {
 
 // The response half of one exchange, shared by the stream and by whoever still works on the
 // reply. `exchange` becomes null when the connection lets go of the stream.
-struct Live {
+struct Live : std::enable_shared_from_this<Live> {
     explicit Live(Context& owner) : context(owner) {}
 
     Context& context;
@@ -69,9 +72,21 @@ struct Live {
     bool body_ended = false;  // nothing of the request is left on the connection
     std::string request_id;
     std::function<base::Result<std::string>()> more;  // the rest of a body that is pulled
+    std::shared_ptr<Work> work;                       // the client asked not to wait
+    bool pumping = false;                             // waits for its turn
+    Jobs::Asked asked;                                // of that request
+    std::shared_ptr<Jobs::Job> job;                   // once the client was told so
 
     void send(Reply reply, bool close = false);
+    // The answer: to the client, or to the job that it became.
+    void answer(Reply reply, bool close = false);
+    // All of the request is here. If it is not answered yet and the client does not want to wait,
+    // it becomes a job.
+    void defer();
+    // Sends more of a body that is pulled, in turn with others.
     void pump();
+    // One piece of it. False: it is over, or the client has to take some first.
+    bool send_piece();
     void note_refusal(const Reply& reply) const;
 };
 
@@ -121,20 +136,42 @@ void Live::send(Reply reply, bool close) {
     }
 }
 
+void Live::answer(Reply reply, bool close) {
+    if (!job) return send(std::move(reply), close);
+    note_refusal(reply);
+    context.jobs.finish(*job, std::move(reply));
+}
+
+void Live::defer() {
+    if (!work || responded || exchange == nullptr) return;
+    job = context.jobs.begin(std::move(asked), work);
+    if (job) send(job_accepted(*job));
+}
+
 void Live::pump() {
-    while (exchange != nullptr && more) {
-        const auto piece = more();
-        if (!piece) {
-            server::log_error("a response was broken off: " + piece.error().message);
-            more = nullptr;
-            exchange->reset();
-        } else if (piece->empty()) {
-            more = nullptr;
-            exchange->finish();
-        } else if (!exchange->write(base::as_octets(*piece))) {
-            return;  // on_writable goes on
-        }
+    if (pumping || !more) return;
+    pumping = true;
+    context.turns.add([live = shared_from_this()] {
+        live->pumping = live->send_piece();
+        return live->pumping;
+    });
+}
+
+bool Live::send_piece() {
+    if (exchange == nullptr || !more) return false;
+    const auto piece = more();
+    if (!piece) {
+        server::log_error("a response was broken off: " + piece.error().message);
+        more = nullptr;
+        exchange->reset();
+        return false;
     }
+    if (piece->empty()) {
+        more = nullptr;
+        exchange->finish();
+        return false;
+    }
+    return exchange->write(base::as_octets(*piece));  // else on_writable goes on
 }
 
 // A request that was answered from its head alone; the body, if there is one, is not wanted.
@@ -188,11 +225,13 @@ class BodyStream final : public net::HttpStream {
         if (live_->responded) return;
         if (endpoint_.stream == nullptr) {
             context_.idempotency.handle(context_, endpoint_, request_, [live = live_](Reply reply) {
-                live->send(std::move(reply));
+                live->answer(std::move(reply));
             });
+            if (request_.receipt) live_->asked.receipt = request_.receipt->id;
         } else if (sink_) {
             sink_->on_end();
         }
+        live_->defer();
     }
     void on_writable() override { live_->pump(); }
     void on_cancel() override {
@@ -309,6 +348,29 @@ std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& reque
     return reply;
 }
 
+// Prefer: respond-async (RFC 7240, 4.1), alone or among others.
+bool prefers_async(const Request& request) {
+    for (const net::HeaderList::Field& field : request.head.headers.fields()) {
+        if (field.name != "prefer") continue;
+        std::string_view list = field.value;
+        while (!list.empty()) {
+            const std::size_t end = std::min(list.find(','), list.size());
+            std::string_view one = list.substr(0, end);
+            list.remove_prefix(std::min(end + 1, list.size()));
+            one = one.substr(0, one.find(';'));
+            while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+            while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+            constexpr std::string_view kAsync = "respond-async";
+            if (one.size() == kAsync.size() &&
+                base::equal_ignoring_case(base::as_octets(one).data(),
+                                          base::as_octets(kAsync).data(), kAsync.size())) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 std::string_view known_method(std::string_view method) {
     for (const std::string_view known :
          {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
@@ -398,6 +460,8 @@ base::Result<Principal, Reply> authenticate(Context& context, const net::Request
         if (!token || token->token_hash != session->token_hash) return Principal();
         session->rights = token->rights;
         session->privacy = token->privacy;
+        session->expires = token->expires;
+        session->from = token->from;
     }
     return *session;
 }
@@ -465,14 +529,20 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
 
     if (auto refused = body_refusal(*endpoint, request)) {
         live->send(std::move(*refused), true);
-        session->expires = token->expires;
-        session->from = token->from;
         return std::make_unique<AnsweredStream>(live);
+    }
+    if (endpoint->lengthy && !live->head_only && prefers_async(request)) {
+        request.work = live->work = std::make_shared<Work>();
+        live->asked = {.author = request.principal.name,
+                       .token_hash = request.principal.token_hash,
+                       .method = request.head.method,
+                       .path = request.head.path,
+                       .request_id = request.id};
     }
     auto stream = std::make_unique<BodyStream>(context_, *endpoint, live);
     if (endpoint->stream != nullptr) {
         stream->stream(endpoint->stream(context_, std::move(request), [live](Reply reply) {
-            live->send(std::move(reply), true);
+            live->answer(std::move(reply), true);
         }));
     } else {
         stream->collect(std::move(request));

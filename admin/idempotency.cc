@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "admin/context.h"
+#include "admin/jobs.h"
 #include "admin/json.h"
 #include "admin/problem.h"
+#include "admin/resources.h"
 #include "admin/tokens.h"
 #include "server/log.h"
 #include "server/service.h"
@@ -117,6 +119,10 @@ void Idempotency::handle(Context& context, const Endpoint& endpoint, Request& re
     }
     const std::string id = digest_of({request.principal.name, key});
     if (in_hand_.count(id) != 0) {
+        const auto job = context.jobs.find_running(id);
+        const bool same =
+            job && job->asked.method == request.head.method && job->asked.path == request.head.path;
+        if (same && request.work) return respond(job_accepted(*job));
         Reply reply = problem(409, "a request with this Idempotency-Key is still being worked on");
         reply.headers.add("retry-after", "1");
         return respond(std::move(reply));

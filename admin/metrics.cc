@@ -173,6 +173,7 @@ void write_http_limits(const Context& context, Exposition& out) {
     };
     hits("token_guesses", context.tokens.locked_out_total());
     hits("audit_entries", context.audit.unwritten());
+    hits("jobs", context.jobs.counters().not_taken);
     if (!context.served) return;
     const net::HttpCounters served = context.served();
     hits("http_connections", served.connections_refused);
@@ -377,6 +378,14 @@ void write_admin(const Context& context, Exposition& out) {
     out.single("meridian_imports_running", "gauge",
                "Zones that requests are putting in whole at this moment.",
                std::uint64_t{context.imports.running()});
+    const Jobs::Counters& jobs = context.jobs.counters();
+    out.single("meridian_jobs_running", "gauge",
+               "Requests that their clients do not wait for (Prefer: respond-async).",
+               std::uint64_t{context.jobs.running()});
+    out.family("meridian_jobs_total", "counter", "Those that have ended, by how.");
+    out.sample("{outcome=\"done\"}", jobs.done);
+    out.sample("{outcome=\"failed\"}", jobs.failed);
+    out.sample("{outcome=\"cancelled\"}", jobs.cancelled);
     out.single("meridian_audit_refused_total", "counter", "Requests refused: 401, 403, 429.",
                context.audit.total());
     if (context.served) {

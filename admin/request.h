@@ -19,6 +19,7 @@
 namespace admin {
 
 class Rights;
+struct Work;
 enum class Privacy : std::uint8_t;
 
 /// Who asks, and what they may do.
@@ -59,6 +60,7 @@ struct Request {
     std::string id;  // of this request, for the log, the journal and the problem
     std::string body;
     std::optional<zones::Receipt> receipt;  // by which a repetition of it is known
+    std::shared_ptr<Work> work;             // null: the client waits for the answer (jobs.h)
 
     [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
         return head.headers.get(name);

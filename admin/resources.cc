@@ -21,6 +21,19 @@ std::optional<zones::Revision> parse_revision(std::string_view text) {
     return revision;
 }
 
+base::Result<std::chrono::milliseconds, Reply> wait_of(const Request& request,
+                                                       std::chrono::seconds longest) {
+    const auto text = request.query.get("wait");
+    if (!text) return std::chrono::milliseconds(0);
+    const auto seconds = parse_revision(*text);
+    const auto most = static_cast<std::uint64_t>(longest.count());
+    if (!seconds || *seconds > most) {
+        return base::fail(
+            problem(422, "wait is a number of seconds, at most " + std::to_string(most)));
+    }
+    return std::chrono::milliseconds(*seconds * 1000);
+}
+
 Reply history_gone(zones::Revision oldest) {
     return problem(
         410, "the history before revision " + std::to_string(oldest) + " is not kept any more");

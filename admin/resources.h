@@ -8,6 +8,7 @@
 #include "admin/context.h"
 #include "admin/documents.h"
 #include "admin/etag.h"
+#include "admin/jobs.h"
 #include "admin/json.h"
 #include "admin/problem.h"
 #include "admin/request.h"
@@ -54,7 +55,6 @@ void get_token(Context& context, const Request& request, const Respond& respond)
 void put_token(Context& context, const Request& request, const Respond& respond);
 void patch_token(Context& context, const Request& request, const Respond& respond);
 void delete_token(Context& context, const Request& request, const Respond& respond);
-// audit_resource.cc
 // keys_resource.cc
 void list_keys(Context& context, const Request& request, const Respond& respond);
 void create_key(Context& context, const Request& request, const Respond& respond);
@@ -62,6 +62,7 @@ void get_key(Context& context, const Request& request, const Respond& respond);
 void put_key(Context& context, const Request& request, const Respond& respond);
 void patch_key(Context& context, const Request& request, const Respond& respond);
 void delete_key(Context& context, const Request& request, const Respond& respond);
+// audit_resource.cc
 void list_audit(Context& context, const Request& request, const Respond& respond);
 // changes_resource.cc
 void list_changes(Context& context, const Request& request, const Respond& respond);
@@ -72,13 +73,13 @@ void create_change(Context& context, const Request& request, const Respond& resp
 void get_zone_diff(Context& context, const Request& request, const Respond& respond);
 void revert_change(Context& context, const Request& request, const Respond& respond);
 void revert_zone(Context& context, const Request& request, const Respond& respond);
-// server_resource.cc
 // stats_resource.cc
 void get_stats(Context& context, const Request& request, const Respond& respond);
 // jobs_resource.cc
 void list_jobs(Context& context, const Request& request, const Respond& respond);
 void get_job(Context& context, const Request& request, const Respond& respond);
 void delete_job(Context& context, const Request& request, const Respond& respond);
+// server_resource.cc
 void get_server(Context& context, const Request& request, const Respond& respond);
 void get_cache(Context& context, const Request& request, const Respond& respond);
 void delete_cache(Context& context, const Request& request, const Respond& respond);
@@ -99,7 +100,16 @@ void follow_login_link(Context& context, const Request& request, const Respond& 
 // page.cc: what is embedded
 void get_page(Context& context, const Request& request, const Respond& respond);
 void get_openapi(Context& context, const Request& request, const Respond& respond);
+// debug_resource.cc: with admin.diagnostics
+void get_blob(Context& context, const Request& request, const Respond& respond);
+std::unique_ptr<net::HttpStream> take_echo(Context& context, Request request,
+                                           net::HttpExchange& exchange);
+std::unique_ptr<net::HttpStream> take_websocket_echo(Context& context, Request request,
+                                                     net::HttpExchange& exchange);
 // feed_resource.cc
+/// The answer of an endpoint that has taken the exchange; nothing of the request's body is wanted.
+std::unique_ptr<net::HttpStream> answer_taken(Context& context, net::HttpExchange& exchange,
+                                              const Request& request, Reply reply);
 std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
                                            net::HttpExchange& exchange);
 std::unique_ptr<net::HttpStream> take_debug_echo(Context& context, Request request,
@@ -114,6 +124,10 @@ std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request 
 
 /// "182"; nothing if it is no number that fits.
 [[nodiscard]] std::optional<zones::Revision> parse_revision(std::string_view text);
+
+/// How long the client is willing to wait (?wait=SECONDS); none without it. The error is a 422.
+[[nodiscard]] base::Result<std::chrono::milliseconds, Reply> wait_of(const Request& request,
+                                                                     std::chrono::seconds longest);
 
 /// 410: what is asked for lies before the oldest revision whose change is kept.
 [[nodiscard]] Reply history_gone(zones::Revision oldest);
@@ -153,8 +167,14 @@ void submit_change_set(Context& context, Submission submission,
 [[nodiscard]] Json parse_document(const Json& body, std::string_view kind, const std::string& id,
                                   const std::string& pointer, Faults& faults);
 
+/// The id of a key's document: its name, absolute and in lower case; as it is if it is no name.
+[[nodiscard]] std::string key_id(const std::string& name);
+
 /// A JSON merge patch (RFC 7396): members of `patch` replace those of `target`, null removes them.
 [[nodiscard]] Json merge_patch(const Json& target, const Json& patch);
+
+/// 202 with where to ask for the job.
+[[nodiscard]] Reply job_accepted(const Jobs::Job& job);
 
 /// 403: the principal may not do this.
 [[nodiscard]] Reply forbidden(const Request& request, std::string_view what);
@@ -164,9 +184,6 @@ struct Page {
     std::shared_ptr<zones::StoreReader> reader;
     std::string id;        // of the cursor that pins the reader; empty on the first page
     std::string position;  // where the page before ended; empty at the start
-/// The id of a key's document: its name, absolute and in lower case; as it is if it is no name.
-[[nodiscard]] std::string key_id(const std::string& name);
-
     std::size_t limit = 0;
 };
 inline constexpr std::size_t kPageDefault = 100;

@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "admin/jobs.h"
 #include "admin/resources.h"
 #include "admin/zone_body.h"
 #include "server/service.h"
@@ -64,6 +65,9 @@ struct Finish {
     Submission submission;
     dns::Name apex;
     bool existed;
+    std::shared_ptr<Work> work;  // null: the client waits
+
+    [[nodiscard]] bool cancelled() const { return work && work->cancelled; }
 
     void run(Finished finished) const {
         if (!finished) {
@@ -86,10 +90,16 @@ struct Finish {
         for (zones::Operation& operation : finished->more) {
             operations.push_back(std::move(operation));
         }
-        submit(
-            context, submission, std::move(operations),
-            [self = *this, records = finished->records, warnings = std::move(finished->warnings)](
-                Outcome outcome) { self.answer(std::move(outcome), records, warnings); });
+        Submission submitted = submission;
+        // Only tried, so that what was loaded for it goes.
+        const bool stopped = cancelled();
+        submitted.dry_run = submitted.dry_run || stopped;
+        submit(context, std::move(submitted), std::move(operations),
+               [self = *this, records = finished->records, warnings = std::move(finished->warnings),
+                stopped](Outcome outcome) {
+                   if (stopped) return self.respond(cancelled_reply());
+                   self.answer(std::move(outcome), records, warnings);
+               });
     }
 
     void answer(Outcome outcome, std::uint64_t records,
@@ -130,6 +140,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
         {
             const std::lock_guard lock(mutex_);
             waiting_ += base::as_text(octets);
+            received_ += octets.size();
             hold = waiting_.size() >= kWindow && !held_;
             held_ = held_ || hold;
             start();
@@ -139,6 +150,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
     void end() {
         const std::lock_guard lock(mutex_);
         ended_ = true;
+        if (finish_.work) finish_.work->total = received_;
         start();
     }
     // Nobody waits for it any more. What it holds is let go of where it does not hold up the loop.
@@ -176,8 +188,16 @@ class Upload : public std::enable_shared_from_this<Upload> {
             }
         }
         if (go_on) mailbox_->post([self = shared_from_this()] { self->hold_(false); });
+        if (finish_.cancelled()) {
+            body_.reset();
+            slot_.reset();
+            mailbox_->post(
+                [self = shared_from_this()] { self->finish_.respond(cancelled_reply()); });
+            return;
+        }
         if (!piece.empty()) {
             body_->feed(base::as_octets(piece));
+            if (finish_.work) finish_.work->done += piece.size();
             background_.run([self = shared_from_this()] { self->work(); });
             return;
         }
@@ -197,7 +217,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
     std::unique_ptr<Imports::Slot> slot_;
 
     std::mutex mutex_;
-    std::string waiting_;    // guarded by mutex_, as all below
+    std::string waiting_;  // guarded by mutex_, as all below
+    std::uint64_t received_ = 0;
     bool working_ = false;   // a task has been given to the background, and no other one will be
     bool held_ = false;      // the client is held back
     bool ended_ = false;     // no more will come
@@ -266,10 +287,10 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
                                                         lines ? RRsetDocuments::Format::Lines
                                                               : RRsetDocuments::Format::Object);
     }
-    return std::make_unique<ImportSink>(
-        std::make_shared<Upload>(Finish{context, std::move(respond), std::move(*condition),
-                                        submission_of(request), *apex, zone->has_value()},
-                                 std::move(body), std::move(slot)));
+    return std::make_unique<ImportSink>(std::make_shared<Upload>(
+        Finish{context, std::move(respond), std::move(*condition), submission_of(request), *apex,
+               zone->has_value(), request.work},
+        std::move(body), std::move(slot)));
 }
 
 }  // namespace admin

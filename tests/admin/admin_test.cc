@@ -121,7 +121,34 @@ TEST_F(AdminTest, CommandsDoWhatTheySay) {
 
     EXPECT_NE(run({"changes", "--zone", "t.example"}).out.find("uid:"), std::string::npos);
     EXPECT_EQ(run({"changes", "show", "2"}).status, 0);
-    EXPECT_NE(run({"stats"}).out.find("meridian_revision "), std::string::npos);
+    ran = run({"stats"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("\nqueries       0"), std::string::npos) << ran.out;
+    EXPECT_NE(ran.out.find(" commits, mean "), std::string::npos) << ran.out;
+    EXPECT_NE(run({"stats", "--json"}).out.find("\"qtypes\""), std::string::npos);
+    EXPECT_EQ(run({"stats", "--step", "1"}).status, 0);
+    EXPECT_EQ(run({"stats", "--step", "0"}).status, 1);
+
+    const std::string copy = directory_.path + "-backup";
+    ran = run({"backup", copy});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("backup of revision"), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.err, "");
+    EXPECT_EQ(run({"backup", copy}).status, 1);  // it is there already
+    std::filesystem::remove_all(copy);
+    ran = run({"job", "list"});
+    const std::string job = ran.out.substr(0, ran.out.find('\t'));
+    EXPECT_NE(ran.out.find("\tdone\t"), std::string::npos) << ran.out;
+    EXPECT_NE(run({"job", "show", job}).out.find("state: done"), std::string::npos);
+    EXPECT_NE(run({"job", "cancel", job}).out.find("forgotten"), std::string::npos);
+    EXPECT_EQ(run({"job", "show", job}).status, 1);
+
+    ran = run({"key", "set", "xfr"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out.size(), 45U) << ran.out;  // the secret, 32 octets in base64, and a new line
+    EXPECT_NE(run({"key", "show", "xfr"}).out.find("secret: " + ran.out), std::string::npos);
+    EXPECT_EQ(run({"key", "list"}).out.find("secret"), std::string::npos);
+    EXPECT_EQ(run({"key", "delete", "xfr"}).status, 0);
     EXPECT_EQ(run({"cache", "purge", "example.org", "--subtree"}).out, "0 entries purged\n");
     EXPECT_EQ(run({"zone", "create", "n.example", "--ns", "ns1"}).status, 0);
     EXPECT_EQ(run({"zone", "delete", "n.example"}).status, 0);

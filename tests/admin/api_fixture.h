@@ -11,9 +11,10 @@
 #include "admin/feed.h"
 #include "admin/front.h"
 #include "admin/idempotency.h"
+#include "admin/jobs.h"
 #include "admin/json.h"
-#include "admin/tokens.h"
 #include "admin/stats_history.h"
+#include "admin/tokens.h"
 #include "net/loop.h"
 #include "tests/admin/contract.h"
 #include "tests/admin/fakes.h"
@@ -63,11 +64,13 @@ class ApiTest : public testing::Test {
                    .waits = waits_,
                    .idempotency = idempotency_,
                    .imports = imports_,
+                   .jobs = jobs_,
+                   .turns = turns_,
                    .counters = counters_,
+                   .stats = stats_,
                    .audit = audit_,
                    .addresses = {}},
           front_(context_, Expose()) {
-                   .stats = stats_,
         EXPECT_TRUE(Tokens::prepare(house_.store(), directory_.path));
         std::ifstream(directory_.path + "/admin.token") >> token_;
     }
@@ -148,13 +151,15 @@ class ApiTest : public testing::Test {
     RevisionWaits waits_{loop_, house_.store()};
     Idempotency idempotency_;
     Imports imports_;
+    Jobs jobs_{loop_};
+    Turns turns_{loop_};
     HttpCounters counters_;
+    StatsSampler stats_{loop_, house_, [this] { return counters_.total(); }};
     Audit audit_{directory_.path, background_};
     Context context_;
     Front front_;
     std::string token_;
     std::string remote_ = "192.0.2.77:1234";
-    StatsSampler stats_{loop_, house_, [this] { return counters_.total(); }};
 };
 
 }  // namespace admin::fakes
