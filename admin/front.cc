@@ -487,6 +487,12 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
         return std::make_unique<AnsweredStream>(live);
     }
 
+    if (head.path == "*") {
+        // The server itself, which only OPTIONS can ask about (RFC 9110, 9.3.7).
+        Reply reply = Reply::empty(204);
+        reply.headers.add("allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
+        return answered(std::move(reply));
+    }
     Match found = match(head.path);
     if (found.methods.empty() || !expose_.has(found.methods.front()->part)) {
         return answered(problem(404, "there is nothing at " + head.path));

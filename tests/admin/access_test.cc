@@ -164,6 +164,9 @@ TEST(Sha256, OfFips180) {
 }
 
 TEST_F(ApiTest, MethodsAndRoutes) {
+    const Answer server = ask("OPTIONS", "*");
+    must(server, 204);
+    EXPECT_EQ(server.header("allow"), "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
     must(ask("GET", "/nothing"), 404);
     must(ask("GET", "/v1/health"), 404);
     const Answer wrong = ask("PUT", "/v1/zones", "{}");

@@ -31,7 +31,7 @@ class Reply:
 
 
 class Curled(harness.WireTest):
-    def curl(self, flag, method, path, body=None, headers=(), token=True):
+    def curl(self, flag, method, path, body=None, headers=(), token=True, target=None):
         program = self.need_program("curl")
         with tempfile.NamedTemporaryFile(dir=self.server.dir) as out:
             command = [program, "-sS", flag, "--max-time", "60", "-D", out.name, "-H", "Expect:"]
@@ -47,6 +47,8 @@ class Curled(harness.WireTest):
                     headers = ("Content-Type:", *headers)
             for header in headers:
                 command += ["-H", header]
+            if target:
+                command += ["--request-target", target]
             command.append("http://127.0.0.1:%d%s" % (self.server.http_port, path))
             done = subprocess.run(command, input=(body or "").encode(), capture_output=True, timeout=90, check=False)
             self.assertEqual(done.returncode, 0, (method, path, done.stderr))
@@ -78,6 +80,8 @@ class Rules(Curled):
                              .headers["x-request-id"], "mine-1")
             options = self.curl(flag, "OPTIONS", "/v1/zones", token=False)
             self.assertEqual((options.status, options.headers["allow"]), (204, "GET, HEAD, OPTIONS, POST"))
+            whole = self.curl(flag, "OPTIONS", "", token=False, target="*")
+            self.assertEqual(whole.status, 204)
             refused = self.curl(flag, "DELETE", "/v1/zones")
             self.assertEqual((refused.status, refused.headers["allow"]), (405, "GET, HEAD, OPTIONS, POST"))
             self.assertEqual(self.curl(flag, "GET", "/v1/nothing").status, 404)
@@ -303,7 +307,7 @@ class Metrics(harness.WireTest):
     def test_prometheus_reads_them(self):
         for name in ("h1", "h2", "nobody"):
             self.server.ask(name + ".rules.example.", "A")
-            self.server.ask_tcp(name + ".rules.example.", "TYPE65280")
+            self.server.ask_tcp(name + ".rules.example.", 65280)
         self.server.http("GET", '/v1/zones/%22%5C%0A', headers={"X-Request-Id": "x"})
         self.server.http("BREW", "/v1/zones")
         answer = self.server.must("GET", "/metrics")
