@@ -149,9 +149,11 @@ class MemberWrite : public std::enable_shared_from_this<MemberWrite> {
         // Somebody else may have deleted it already; the write was made all the same.
         const auto pool = find_pool(context_, request_);
         const bool there = pool && pool->exists;
+        // A patch of what its author may not read does not show it.
+        const bool show = there && request_.principal.rights->everything(Verb::Read);
         Reply reply =
             written(*outcome, existed ? 200 : 201,
-                    there ? pool->members()[pool->at] : Json::object(), std::nullopt, false);
+                    show ? pool->members()[pool->at] : Json::object(), std::nullopt, false);
         if (there) reply.headers.add("etag", make_etag(pool->revision, "j"));
         if (!existed) {
             reply.headers.add("location", "/v1/pools/" + encode_segment(request_.path[0]) +

@@ -520,6 +520,7 @@ TEST_F(LessThanAllTest, WhoOnlyWritesIsNotShownWhatIsThere) {
                            Row{"DELETE", "/v1/zones/example.com?dry_run=true", ""},
                            Row{"DELETE", "/v1/pools/p?dry_run=true", ""},
                            Row{"PATCH", "/v1/pools/p", R"({"min_up":0.5})"},
+                           Row{"PATCH", "/v1/pools/p/members/hidden", R"({"status":"drain"})"},
                            Row{"PATCH", "/v1/zones/example.com", R"({"soa_edit":"epoch"})"},
                            Row{"PATCH", "/v1/zones/example.com/rrsets", add}}) {
         const Answer answer = ask(row.method, row.url, row.body);
