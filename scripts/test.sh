@@ -5,7 +5,7 @@
 #   1. every test program (gtest), the layering test and the fuzz corpora, under AddressSanitizer and
 #      UndefinedBehaviorSanitizer
 #   2. the programs that involve threads under ThreadSanitizer
-#   3. release build: end-to-end tests against the program, tests/wire/
+#   3. the program with release flags: end-to-end tests, tests/wire/
 #   4. instructions for each kind of answer, compared with tests/bench/answer_cost.txt
 #
 # --quick does 1 with the dev build instead, and leaves out 2, 4 and what needs peers. Logs:
@@ -54,7 +54,10 @@ build() { # PRESET TARGET...
     local preset=$1 log=$logs/$1-build.log from=$SECONDS options=() alone=() known=0 done=no
     shift
     say "building $preset ($jobs jobs; log: $log)"
-    case $preset in asan | tsan) options=(-DMERIDIAN_PCH=ON -DMERIDIAN_BATCHED=ON -DMERIDIAN_ALONE=) ;; esac
+    case $preset in
+    asan | tsan) options=(-DMERIDIAN_PCH=ON -DMERIDIAN_BATCHED=ON -DMERIDIAN_ALONE=) ;;
+    bench) options=(-DMERIDIAN_PCH=ON) ;;
+    esac
     while :; do
         if ! cmake --preset "$preset" "${options[@]}" >"$log" 2>&1; then break; fi
         if cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} -- -k 0 >>"$log" 2>&1; then
@@ -63,7 +66,7 @@ build() { # PRESET TARGET...
         fi
         # Two sources of a batch may use one name in their unnamed namespaces, which is no fault. So
         # those that have errors go alone; errors that stay are real.
-        [ ${#options[@]} -gt 0 ] || break
+        [ ${#options[@]} -gt 1 ] || break
         known=${#alone[@]}
         mapfile -t alone < <({
             printf '%s\n' "${alone[@]}"
@@ -239,9 +242,12 @@ if [ "$quick" = no ]; then
     fi
 fi
 
-if build release; then
+# The bench build is the release build with tools beside it.
+with_release_flags=(bench meridian answer_cost)
+[ "$quick" = no ] || with_release_flags=(release)
+if build "${with_release_flags[@]}"; then
     counting=
-    if [ "$quick" = no ] && build bench meridian answer_cost; then
+    if [ "$quick" = no ]; then
         # Counting keeps one core busy and does not care what else happens; the end-to-end tests wait
         # a lot.
         say "instructions of an answer, meanwhile: tests/bench/answer_cost.py"
@@ -249,9 +255,9 @@ if build release; then
         counting=$!
     fi
     say "end to end: tests/wire"
-    wire=(--jobs $((jobs < 4 ? jobs : 4)))
+    wire=(--binary "build/${with_release_flags[0]}/server/meridian" --jobs $((jobs < 4 ? jobs : 4)))
     [ "$quick" = no ] || wire+=(--quick)
-    python3 tests/wire/run.py --binary build/release/server/meridian "${wire[@]}" 2>&1 | tee "$logs/wire.log"
+    python3 tests/wire/run.py "${wire[@]}" 2>&1 | tee "$logs/wire.log"
     status=${PIPESTATUS[0]}
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$logs/wire.log" | tail -n 1)
     if [ -n "$line" ]; then
