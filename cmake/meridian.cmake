@@ -106,6 +106,10 @@ function(meridian_library name)
     endif()
     if(MERIDIAN_BATCHED)
         set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+        # No query passes here, and of what it takes to compile half is the optimiser.
+        if(MERIDIAN_SANITIZE AND name STREQUAL "admin")
+            target_compile_options(${name} PRIVATE -O0)
+        endif()
         # A .cc that is included may hold what an unnamed namespace holds: nobody else includes it.
         target_compile_options(${name} PRIVATE -Wno-subobject-linkage)
         foreach(source ${alone} ${MERIDIAN_ALONE})

@@ -451,7 +451,7 @@ TEST_F(StoreHistory, ListingsFilter) {
 }
 
 TEST_F(StoreHistory, RandomHistoriesAreUndone) {
-    for (const unsigned seed : {1U, 2U, 3U, 4U}) {
+    for (const unsigned seed : {1U, 2U}) {
         std::mt19937 random(seed);
         must(changes(zone("example."), put("example.", "seed.example.", RRType::A,
                                            {"192.0.2." + std::to_string(seed)})));
