@@ -101,15 +101,16 @@ function(meridian_library name)
     target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
     set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
     target_link_libraries(${name} PUBLIC meridian_options ${ARG_LINK} PRIVATE ${ARG_PRIVATE})
-    if(MERIDIAN_PCH)
+    if(MERIDIAN_BATCHED AND MERIDIAN_SANITIZE AND name STREQUAL "admin")
+        # No query passes there, and of what it takes to compile half is the optimiser. Precompiled
+        # headers have to be of the same flags.
+        target_compile_options(${name} PRIVATE -O0)
+        target_precompile_headers(${name} PRIVATE ${standard_headers})
+    elseif(MERIDIAN_PCH)
         target_precompile_headers(${name} REUSE_FROM library_pch)
     endif()
     if(MERIDIAN_BATCHED)
         set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-        # No query passes here, and of what it takes to compile half is the optimiser.
-        if(MERIDIAN_SANITIZE AND name STREQUAL "admin")
-            target_compile_options(${name} PRIVATE -O0)
-        endif()
         # A .cc that is included may hold what an unnamed namespace holds: nobody else includes it.
         target_compile_options(${name} PRIVATE -Wno-subobject-linkage)
         foreach(source ${alone} ${MERIDIAN_ALONE})
