@@ -56,7 +56,6 @@ build() { # PRESET TARGET...
     say "building $preset ($jobs jobs; log: $log)"
     case $preset in
     asan | tsan) options=(-DMERIDIAN_PCH=ON -DMERIDIAN_BATCHED=ON -DMERIDIAN_ALONE=) ;;
-    bench) options=(-DMERIDIAN_PCH=ON) ;;
     esac
     while :; do
         if ! cmake --preset "$preset" "${options[@]}" >"$log" 2>&1; then break; fi
