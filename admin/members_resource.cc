@@ -2,6 +2,7 @@
 // its revision is what entity tags of its members say.
 #include <algorithm>
 
+#include "admin/access.h"
 #include "admin/resources.h"
 #include "server/service.h"
 
