@@ -69,6 +69,13 @@ const std::vector<Accepted> kAccepted = {
     {"asterisk", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
      "head OPTIONS [x] * ?  | host=x\nbody \nend\n"},
     {"HTTP/1.0 needs no Host", "GET / HTTP/1.0\r\n\r\n", "head GET [] / ? \nbody \nend\n"},
+    {"length of GET", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+     "head GET [x] / ?  | host=x | content-length=3\nbody abc\nend\n"},
+    {"length with zeros in front", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 003\r\n\r\nabc",
+     "head POST [x] / ?  | host=x | content-length=003\nbody abc\nend\n"},
+    {"a name that is nearly one of framing",
+     "POST / HTTP/1.1\r\nHost: x\r\nTransfer_Encoding: chunked\r\nContent_Length: 3\r\n\r\n",
+     "head POST [x] / ?  | host=x | transfer_encoding=chunked | content_length=3\nbody \nend\n"},
     {"obs-text", "GET / HTTP/1.1\r\nHost: x\r\nA: \xc3\xa4\r\n\r\n",
      "head GET [x] / ?  | host=x | a=\xc3\xa4\nbody \nend\n"},
 };
@@ -106,6 +113,23 @@ const std::vector<Refused> kRefused = {
     {"no colon", 400, with("A")},
     {"empty name", 400, with(": b")},
     {"odd name", 400, with("A(: b")},
+    {"name of no ASCII", 400,
+     with("\xef"
+          "A: b")},
+    {"NUL before a name", 400, with(std::string("\0Content-Length: 3", 18))},
+    {"CR for a line's end", 400, "GET / HTTP/1.1\rHost: x\r\n\r\n"},
+    {"CRs before the end", 400, "GET / HTTP/1.1\r\nHost: x\r\r\n\r\n"},
+    {"LF for a space", 400, "GET /\nHTTP/1.1\r\nHost: x\r\n\r\n"},
+    {"form feed for a space", 400, "GET\f/ HTTP/1.1\r\nHost: x\r\n\r\n"},
+    {"space behind the version", 400, "GET / HTTP/1.1 \r\nHost: x\r\n\r\n"},
+    {"space before the method", 400, " GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
+    {"version with more digits", 400, "GET / HTTP/1.10\r\nHost: x\r\n\r\n"},
+    {"version with zeros", 400, "GET / HTTP/01.1\r\nHost: x\r\n\r\n"},
+    {"version with a comma", 400, "GET / HTTP/1,1\r\nHost: x\r\n\r\n"},
+    {"Host with a comma", 400, "GET / HTTP/1.1\r\nHost: x, y\r\n\r\n"},
+    {"Host with a tab within", 400, "GET / HTTP/1.1\r\nHost: x\ty\r\n\r\n"},
+    {"Host with a query", 400, "GET / HTTP/1.1\r\nHost: x?y\r\n\r\n"},
+    {"Host with a backslash", 400, "GET / HTTP/1.1\r\nHost: x\\y\r\n\r\n"},
     {"no Host", 400, "GET / HTTP/1.1\r\n\r\n"},
     {"two Hosts", 400, with("Host: x")},
     {"Host with user information", 400, "GET / HTTP/1.1\r\nHost: u@x\r\n\r\n"},
@@ -137,11 +161,44 @@ const std::vector<Refused> kRefused = {
     {"disguised chunked", 400,
      with("Transfer-Encoding: \x0b"
           "chunked")},
+    {"chunked and identity", 400,
+     with("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity")},
+    {"chunked and an empty coding", 400, with("Transfer-Encoding: chunked,")},
+    {"an empty coding and chunked", 400, with("Transfer-Encoding: ,chunked")},
+    {"chunked and nothing", 400, with("Transfer-Encoding: chunked\r\nTransfer-Encoding:")},
+    {"chunked on a folded line", 400, with("Transfer-Encoding:\r\n chunked")},
+    {"chunked above a folded line", 400, with("Transfer-Encoding: chunked\r\n identity")},
+    {"another letter's case by Unicode", 400,
+     with("Transfer-Encoding: chun\xe2\x84\xaa"
+          "ed")},
+    {"length and an unknown coding", 400, with("Content-Length: 3\r\nTransfer-Encoding: x")},
+    {"length below a fold", 400, with("A: b\r\n Content-Length: 3")},
+    {"length with a digit's separator", 400, with("Content-Length: 1_0")},
+    {"length with a semicolon", 400, with("Content-Length: 3;")},
+    {"length with NUL", 400, with(std::string("Content-Length: 3\0", 18))},
+    {"length with an odd space", 400,
+     with("Content-Length: \xa0"
+          "3")},
+    {"length in quotes", 400, with("Content-Length: \"3\"")},
     {"quoted chunked", 400, with("Transfer-Encoding: \"chunked\"")},
     {"chunks in HTTP/1.0", 400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"},
     {"chunk size without digits", 400, chunked("\r\n")},
     {"chunk size with a sign", 400, chunked("+3\r\nabc\r\n")},
     {"chunk size with 0x", 400, chunked("0x3\r\nabc\r\n")},
+    {"chunk size with a digit's separator", 400, chunked("0_3\r\nabc\r\n")},
+    {"chunk size behind a space", 400, chunked(" 3\r\nabc\r\n")},
+    {"chunk size with NUL", 400, chunked(std::string("3\0\r\nabc\r\n", 9))},
+    {"chunk size that is none of hexadecimal digits", 400, chunked("3g\r\nabc\r\n")},
+    {"bare LF in a chunk's extension", 400, chunked("3;a\nb\r\nabc\r\n")},
+    {"extension that ends in bare LF", 400, chunked("3;\nabc\r\n0\r\n\r\n")},
+    {"bare CR in a chunk's extension", 400, chunked("3;a\rb\r\nabc\r\n")},
+    {"two octets for the CRLF of a chunk", 400, chunked("3\r\nabcXX0\r\n\r\n")},
+    {"LF CR for the CRLF of a chunk", 400, chunked("3\r\nabc\n\r0\r\n\r\n")},
+    {"empty line between chunks", 400, chunked("3\r\nabc\r\n\r\n0\r\n\r\n")},
+    {"last chunk that ends in bare LF", 400, chunked("0\n\r\n")},
+    {"end of chunks in bare LF", 400, chunked("0\r\n\n")},
+    {"bare LF in trailers", 400, chunked("0\r\nA: b\nC: d\r\n\r\n")},
+    {"garbage for trailers", 400, chunked("0\r\nXX\r\n\r\n")},
     {"chunk size beyond all bounds", 400, chunked("fffffffffffffffff\r\n")},
     {"chunk without its end", 400, chunked("3\r\nabc3\r\nabc\r\n0\r\n\r\n")},
     {"last chunk of a sign", 400, chunked("-0\r\n\r\n")},
@@ -180,6 +237,37 @@ TEST(Http1Decoder, RefusesWhatCouldBeReadInTwoWays) {
             const std::string events = decode(row.input, step);
             EXPECT_TRUE(events.ends_with("refused " + std::to_string(row.status)))
                 << row.name << " by " << step << ": " << events;
+        }
+    }
+}
+
+// Whatever octet comes into a line of framing, nobody reads a message without that body: it is
+// refused, has the same body, or the name is another one to everybody.
+TEST(Http1Decoder, NoOctetHidesTheFraming) {
+    struct Line {
+        std::string_view field, name, value, body, end;
+    };
+    for (const Line& line :
+         {Line{"Transfer-Encoding: chunked", "transfer-encoding", "chunked", "1\r\nx\r\n0\r\n\r\n",
+               "\nbody x\nend\n"},
+          Line{"Content-Length: 5", "content-length", "5", "xxxxx", "\nbody xxxxx\nend\n"}}) {
+        for (std::size_t at = 0; at <= line.field.size(); ++at) {
+            for (unsigned octet = 0; octet < 256; ++octet) {
+                for (const bool replaces : {false, true}) {
+                    std::string field(line.field);
+                    if (replaces && at == field.size()) continue;
+                    field.replace(at, replaces ? 1 : 0, 1, static_cast<char>(octet));
+                    const std::string text = "POST / HTTP/1.1\r\nHost: x\r\n" + field + "\r\n\r\n" +
+                                             std::string(line.body);
+                    const std::string events = decode(text, text.size());
+                    if (events.ends_with("refused 400") || events.ends_with(line.end)) continue;
+                    const std::size_t begin = events.find(" | ", events.find("host=x")) + 3;
+                    const std::string seen = events.substr(begin, events.find('=', begin) - begin);
+                    const bool digit = line.value == "5" && octet >= '0' && octet <= '9';
+                    EXPECT_TRUE(digit || (is_token(seen) && seen != line.name))
+                        << octet << " at " << at << ": " << events;
+                }
+            }
         }
     }
 }
