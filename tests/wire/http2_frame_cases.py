@@ -1,9 +1,9 @@
-"""Frames, streams, settings and windows: RFC 9113, 3.4 to 7."""
+"""Frames, streams and settings: RFC 9113, 3.4 to 7."""
 from http2_frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM,
-                          FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE,
-                          PADDED, PING, PRIORITIZED, PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM,
-                          RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, frame, literal, request,
-                          settings, string)
+                          FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADER_TABLE_SIZE, HEADERS,
+                          INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, PADDED, PING, PRIORITIZED, PRIORITY, PROTOCOL_ERROR,
+                          PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, frame,
+                          literal, request, settings, string)
 from http2_table import BODY, WHOLE, case, get, hold, post, served, window
 
 STREAMS = 128  # MAX_CONCURRENT_STREAMS that we are told
@@ -115,6 +115,29 @@ for _name, _payload in (("DATA", (DATA, END_STREAM, 1, b"x")), ("RST_STREAM", (R
 def _(h2):
     h2.send(frame(PRIORITY, 0, 3, b"\0\0\0\0\x0f"))
     served(h2)
+
+
+for _name, _stream, _payload in (("of the least weight", 1, b"\0\0\0\0\0"), ("of the most", 1, b"\0\0\0\0\xff"),
+                                 ("exclusive", 1, b"\x80\0\0\0\0"), ("on a stream to come", 1, b"\0\0\0\x05\x07"),
+                                 ("of a later stream on this one", 3, b"\0\0\0\x01\x07")):
+    @case("5.3.2", "a priority %s changes nothing" % _name)
+    def _(h2, stream=_stream, payload=_payload):
+        h2.send(frame(PRIORITY, 0, stream, payload))
+        served(h2)
+
+
+# RFC 9113 has nothing of dependencies any more, but says that what senders of them rely on goes on.
+
+@case("7540 5.3.1", "PRIORITY makes a stream depend on itself")
+def _(h2):
+    h2.send(frame(PRIORITY, 0, 1, b"\0\0\0\x01\x0f"))
+    h2.stream_error(1, PROTOCOL_ERROR)
+
+
+@case("7540 5.3.1", "HEADERS make a stream depend on itself")
+def _(h2):
+    h2.send(frame(HEADERS, WHOLE | PRIORITIZED, 1, b"\0\0\0\x01\x0f" + request()))
+    h2.stream_error(1, PROTOCOL_ERROR)
 
 
 for _name, _payload, _codes in (("DATA", (DATA, END_STREAM, 1, b"x"), (STREAM_CLOSED,)),
@@ -369,6 +392,14 @@ def _(h2):
     assert order == [SETTINGS] * 3 + [PING], order
 
 
+@case("6.5.2", "every setting that there is")
+def _(h2):
+    h2.send(frame(SETTINGS, 0, 0, settings(*((number, value) for number, value in enumerate(
+        (4096, 1, 100, 65535, 16384, 100), HEADER_TABLE_SIZE)))))
+    h2.expect(lambda each: each.kind == SETTINGS and each.flags & ACK, "an acknowledgement")
+    h2.lives()
+
+
 # 6.6, PUSH_PROMISE; 8.4
 
 @case("6.6", "a client cannot push")
@@ -434,104 +465,6 @@ def _(h2):
     assert (data.kind, data.payload) == (DATA, BODY), data
 
 
-# 6.9, WINDOW_UPDATE
-
-@case("6.9", "an increment of 0 on the connection")
-def _(h2):
-    h2.send(frame(WINDOW_UPDATE, 0, 0, window(0)))
-    h2.connection_error(PROTOCOL_ERROR)
-
-
-@case("6.9", "an increment of 0 on a stream")
-def _(h2):
-    hold(h2)
-    h2.send(frame(WINDOW_UPDATE, 0, 1, window(0)))
-    h2.stream_error(1, PROTOCOL_ERROR)
-
-
-@case("6.9", "WINDOW_UPDATE that has not 4 octets")
-def _(h2):
-    h2.send(frame(WINDOW_UPDATE, 0, 0, b"\0\0\x01"))
-    h2.connection_error(FRAME_SIZE_ERROR)
-
-
-@case("6.9", "the reserved bit of an increment is ignored")
-def _(h2):
-    hold(h2)
-    h2.send(frame(WINDOW_UPDATE, 0, 1, window(0x80000000 | 2)))
-    assert h2.expect(lambda each: each.kind == DATA, "some of the body").payload == BODY[:2]
-
-
-@case("6.9.1", "no more is sent than the window lets through")
-def _(h2):
-    hold(h2)
-    for octet in BODY:
-        h2.lives()
-        assert not [each for each in h2.frames if each.kind == DATA and each.payload], h2.frames
-        h2.send(frame(WINDOW_UPDATE, 0, 1, window(1)))
-        assert h2.expect(lambda each: each.kind == DATA, "an octet").payload == bytes([octet])
-        h2.frames.clear()
-
-
-@case("6.9.1", "the connection's window holds back what the stream's lets through")
-def _(h2):
-    h2.send(frame(HEADERS, WHOLE, 1, request("GET", "/v1/openapi.json", ("authorization", "Bearer " + h2.token))))
-    got, last = 0, None
-    while got < 65535:
-        last = h2.expect(lambda each: each.kind in (DATA, RST_STREAM), "the body")
-        got += len(last.payload)
-    assert got == 65535 and not last.flags & END_STREAM, (got, last)
-    h2.send(frame(WINDOW_UPDATE, 0, 1, window(1000)))
-    h2.lives()
-    assert h2.frames[-1].kind == PING
-    h2.send(frame(WINDOW_UPDATE, 0, 0, window(10)))
-    assert len(h2.expect(lambda each: each.kind == DATA, "what both let through").payload) == 10
-
-
-@case("6.9.1", "the connection's window grows beyond 2^31-1")
-def _(h2):
-    h2.send(frame(WINDOW_UPDATE, 0, 0, window(0x7fffffff)))
-    h2.connection_error(FLOW_CONTROL_ERROR)
-
-
-@case("6.9.1", "a stream's window grows beyond 2^31-1")
-def _(h2):
-    hold(h2)
-    post(h2, 3)
-    h2.send(frame(WINDOW_UPDATE, 0, 3, window(0x7fffffff)), frame(WINDOW_UPDATE, 0, 3, window(1)))
-    h2.stream_error(3, FLOW_CONTROL_ERROR)
-
-
-@case("6.9.2", "a window that SETTINGS make larger goes on")
-def _(h2):
-    hold(h2)
-    h2.send(frame(SETTINGS, 0, 0, settings((INITIAL_WINDOW_SIZE, 1))))
-    assert h2.expect(lambda each: each.kind == DATA, "an octet").payload == BODY[:1]
-
-
-@case("6.9.2", "a window may become negative")
-def _(h2):
-    h2.send(frame(SETTINGS, 0, 0, settings((INITIAL_WINDOW_SIZE, 2))))
-    get(h2)
-    assert h2.expect(lambda each: each.kind == DATA, "two octets").payload == BODY[:2]
-    h2.send(frame(SETTINGS, 0, 0, settings((INITIAL_WINDOW_SIZE, 0))), frame(WINDOW_UPDATE, 0, 1, window(2)))
-    h2.lives()  # 2 - 2 of them sent, less 2, and 2 more: none
-    assert h2.frames[-1].kind == PING and not [
-        each for each in h2.frames if each.kind == DATA and each.payload == BODY[2:]]
-    h2.send(frame(WINDOW_UPDATE, 0, 1, window(1)))
-    assert h2.expect(lambda each: each.kind == DATA, "the third").payload == BODY[2:]
-
-
-@case("6.9.2", "SETTINGS make a window larger than 2^31-1")
-def _(h2):
-    hold(h2)
-    h2.send(frame(WINDOW_UPDATE, 0, 1, window(1)))
-    post(h2, 3)
-    h2.send(frame(WINDOW_UPDATE, 0, 3, window(0x7fffffff)),
-            frame(SETTINGS, 0, 0, settings((INITIAL_WINDOW_SIZE, 0x7fffffff))))
-    h2.connection_error(FLOW_CONTROL_ERROR)
-
-
 # 6.10, CONTINUATION
 
 @case("6.10", "a field block in several pieces")
@@ -552,6 +485,20 @@ def _(h2):
 def _(h2):
     post(h2)
     h2.send(frame(CONTINUATION, END_HEADERS, 1, b""))
+    h2.connection_error(PROTOCOL_ERROR)
+
+
+@case("6.10", "CONTINUATION after the CONTINUATION that was the last")
+def _(h2):
+    h2.send(frame(HEADERS, END_STREAM, 1, request()), frame(CONTINUATION, END_HEADERS, 1, literal(b"x", b"y")),
+            frame(CONTINUATION, END_HEADERS, 1, literal(b"x", b"z")))
+    h2.connection_error(PROTOCOL_ERROR)
+
+
+@case("6.10", "DATA after a CONTINUATION that is not the last")
+def _(h2):
+    h2.send(frame(HEADERS, 0, 1, request("POST")), frame(CONTINUATION, 0, 1, literal(b"x", b"y")),
+            frame(DATA, END_STREAM, 1, b"x"))
     h2.connection_error(PROTOCOL_ERROR)
 
 

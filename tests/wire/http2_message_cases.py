@@ -1,6 +1,6 @@
 """Messages, their fields and how these are coded: RFC 9113, 8, and RFC 7541."""
 from http2_frames import (COMPRESSION_ERROR, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PROTOCOL_ERROR,
-                          RST_STREAM, block, frame, integer, request, status_of, string)
+                          RST_STREAM, block, frame, integer, literal, request, status_of, string)
 from http2_table import BODY, WHOLE, case, get, post
 
 
@@ -18,6 +18,39 @@ def _(h2):
     post(h2)
     h2.send(frame(DATA, 0, 1, b"{}"), frame(HEADERS, END_HEADERS, 1, block(("x-sum", "1"))))
     h2.malformed()
+
+
+@case("8.1", "HEAD has no DATA")
+def _(h2):
+    h2.send(frame(HEADERS, WHOLE, 1, request("HEAD")))
+    assert h2.answer() == (200, b"")
+
+
+def refused(h2, *more):
+    """A request that is answered before its body is sent."""
+    h2.send(frame(HEADERS, END_HEADERS, 1, request("POST", "/healthz", *more)))
+    assert h2.status() == 405
+
+
+@case("8.1.1", "content-length and other DATA, after the answer")
+def _(h2):
+    refused(h2, ("content-length", "1"))
+    h2.send(frame(DATA, END_STREAM, 1, b"four"))
+    h2.stream_error(1, PROTOCOL_ERROR)
+
+
+@case("8.1", "trailers that do not end the stream, after the answer")
+def _(h2):
+    refused(h2)
+    h2.send(frame(DATA, 0, 1, b"four"), frame(HEADERS, END_HEADERS, 1, block(("x-sum", "1"))))
+    h2.stream_error(1, PROTOCOL_ERROR)
+
+
+@case("8.3", "a pseudo-field in trailers, after the answer")
+def _(h2):
+    refused(h2)
+    h2.send(frame(DATA, 0, 1, b"four"), frame(HEADERS, WHOLE, 1, block((":method", "POST"))))
+    h2.stream_error(1, PROTOCOL_ERROR)
 
 
 for _length, _sizes in (("1", (2,)), ("3", (2,)), ("5", (2, 4)), ("x", (2,)), ("-1", (2,)), ("", (2,)),
@@ -211,6 +244,19 @@ for _section, _what, _octets in (
     def _(h2, octets=_octets, first=_what.startswith("a table larger")):
         h2.send(frame(HEADERS, WHOLE, 1, octets if first else request() + octets))
         h2.connection_error(COMPRESSION_ERROR)
+
+
+for _what, _octets in (
+        ("of the static table, without a value", b"\xba"),
+        ("with a name of the static table, to be kept", b"\x7a" + string(b"other")),
+        ("with a name of the static table", b"\x0f\x2b" + string(b"other")),
+        ("with a name of the static table, never to be kept", b"\x1f\x2b" + string(b"other")),
+        ("to be kept", b"\x40" + string(b"x") + string(b"other")), ("not to be kept", literal(b"x", b"other")),
+        ("never to be kept", b"\x10" + string(b"x") + string(b"other")), ("that is empty", literal(b"x", b""))):
+    @case("HPACK 6", "a field " + _what)
+    def _(h2, octets=_octets):
+        h2.send(frame(HEADERS, WHOLE, 1, request() + octets))
+        assert h2.answer() == (200, BODY)
 
 
 @case("HPACK 4.2", "the table's size may change at the beginning of a block, twice")

@@ -1,5 +1,5 @@
 """The table of what RFC 9113 and 7541 say that a server MUST do with what a client sends: a case each, by section,
-in http2_frame_cases.py and http2_message_cases.py.
+in http2_frame_cases.py, http2_window_cases.py and http2_message_cases.py.
 
 A case gets a connection that has greeted, and raises where the server does otherwise.
 """
