@@ -24,7 +24,8 @@ namespace base {
 /// The Qsbr must outlive its readers; its destructor frees whatever is still retired.
 class Qsbr {
   public:
-    class Reader {
+    /// In a cache line of its own: its thread writes it with each loop turn.
+    class alignas(64) Reader {
       public:
         Reader(const Reader&) = delete;
         Reader& operator=(const Reader&) = delete;
@@ -85,8 +86,9 @@ class Qsbr {
     /// What every reader has seen; kOffline if all are. Under mutex_.
     [[nodiscard]] std::uint64_t oldest_seen() const noexcept;
 
-    std::atomic<std::uint64_t> epoch_{1};
-    std::mutex mutex_;
+    // Apart from what writers lock: each loop turn of each reader looks at it.
+    alignas(64) std::atomic<std::uint64_t> epoch_{1};
+    alignas(64) std::mutex mutex_;
     std::list<Reader> readers_;    // guarded by mutex_; a list, so that references stay valid
     std::deque<Retired> retired_;  // guarded by mutex_; oldest first
 };
