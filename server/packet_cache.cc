@@ -75,11 +75,15 @@ void PacketCache::approach_entry(std::uint64_t hash) const noexcept {
 }
 
 std::size_t PacketCache::find(std::uint64_t hash, base::Octets query, const Scope& scope,
-                              base::MutableOctets reply, const Account*& account) const noexcept {
+                              const Now& now, base::MutableOctets reply,
+                              const Account*& account) noexcept {
     const std::size_t place = place_of(hash);
     if (place == entries()) return 0;
-    const Entry& entry = entries_[place];
-    if (entry.hash != hash || entry.scope != scope || !same_query(entry, query)) return 0;
+    Entry& entry = entries_[place];
+    if (entry.hash != hash || entry.scope != scope || !same_query(entry, query) ||
+        !entry.reliance.holds(now.changes, now.revision)) {
+        return 0;
+    }
     std::memcpy(reply.data(), entry.reply.data(), entry.reply_size);
     std::memcpy(reply.data(), query.data(), kIdOctets);
     // The name as it is asked now: who plays with its case looks at it (0x20).
@@ -99,7 +103,8 @@ bool PacketCache::seen(std::uint64_t hash) noexcept {
 }
 
 void PacketCache::store(std::uint64_t hash, base::Octets query, std::size_t qname_octets,
-                        const Scope& scope, base::Octets reply, const Account& account) noexcept {
+                        const Scope& scope, const zones::Reliance& reliance, base::Octets reply,
+                        const Account& account) noexcept {
     if (reply.size() > kMaxReplyOctets) return;
     // In its own place if it stands there already, or in one that is of no use any more.
     const std::size_t set = set_of(hash);
@@ -112,6 +117,7 @@ void PacketCache::store(std::uint64_t hash, base::Octets query, std::size_t qnam
     entry.hash = hash;
     entry.account = account;
     entry.scope = scope;
+    entry.reliance = reliance;
     entry.query_size = static_cast<std::uint16_t>(query.size());
     entry.reply_size = static_cast<std::uint16_t>(reply.size());
     entry.qname_size = static_cast<std::uint8_t>(qname_octets);

@@ -6,6 +6,7 @@
 #include "base/octets.h"
 #include "server/rrl.h"
 #include "server/stats.h"
+#include "zones/change_marks.h"
 #include "zones/ids.h"
 
 namespace server {
@@ -16,8 +17,9 @@ namespace server {
 ///
 /// Only answers that depend on nothing but the octets of the query and `Scope` may be stored: none
 /// that rotate, draw by weight, look at the client (policies, ECS, cookies) or went through the
-/// resolver. A scope's generation changes with every publication, so nothing is ever told that a
-/// commit has changed.
+/// resolver. Nothing is ever told that a commit has changed: an answer is stored with the nodes
+/// that it was made from, and is good while none of them changes (zones::ChangeMarks); with zones,
+/// views or policies the scope's generation changes.
 ///
 /// A query is stored when it is seen for the second time, so that names that nobody asks twice
 /// (random subdomains) cost no copy and push nobody out. Fixed size, sets of two under a keyed
@@ -26,11 +28,11 @@ class PacketCache {
   public:
     static constexpr std::size_t kEntryOctets = 512;
     static constexpr std::size_t kMaxQueryOctets = 112;
-    static constexpr std::size_t kMaxReplyOctets = 352;
+    static constexpr std::size_t kMaxReplyOctets = 328;
 
     /// What an answer depends on beside the query.
     struct Scope {
-        std::uint32_t generation = 0;  // of everything published; 0: none
+        std::uint32_t generation = 0;  // of what is published beside the nodes; 0: none
         zones::ViewId view = zones::kDefaultView;
         bool recursion_permitted = false;  // RA tells
 
@@ -43,6 +45,12 @@ class PacketCache {
         bool synthesized = false;
         std::uint8_t name_octets = 0;  // RrlSubject::name, as the query has it
         std::uint16_t name_offset = 0;
+    };
+
+    /// The revision that is answered from, loaded before anything is looked up here.
+    struct Now {
+        zones::Revision revision = 0;
+        const zones::ChangeMarks& changes;
     };
 
     /// `entries` is rounded down to a power of two, at least kWays.
@@ -65,15 +73,16 @@ class PacketCache {
     /// Writes the answer to `query` into `reply`, which has room for kMaxReplyOctets; its size, 0
     /// if it is not known. `account` stays valid until the next `store`.
     [[nodiscard]] std::size_t find(std::uint64_t hash, base::Octets query, const Scope& scope,
-                                   base::MutableOctets reply,
-                                   const Account*& account) const noexcept;
+                                   const Now& now, base::MutableOctets reply,
+                                   const Account*& account) noexcept;
 
     /// Was this query seen before, not too long ago? Then it is worth a `store`.
     [[nodiscard]] bool seen(std::uint64_t hash) noexcept;
     /// `qname_octets`: of the name, which begins behind the header in the query as in the reply.
     /// Does nothing where the reply is too long.
     void store(std::uint64_t hash, base::Octets query, std::size_t qname_octets, const Scope& scope,
-               base::Octets reply, const Account& account) noexcept;
+               const zones::Reliance& reliance, base::Octets reply,
+               const Account& account) noexcept;
 
   private:
     // The ID comes first and is no part of what is compared.
@@ -84,6 +93,7 @@ class PacketCache {
         std::uint64_t hash = 0;
         Account account;
         Scope scope;
+        zones::Reliance reliance;
         std::uint16_t query_size = 0;
         std::uint16_t reply_size = 0;
         std::uint8_t qname_size = 0;

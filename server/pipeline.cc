@@ -42,6 +42,7 @@ Pipeline::Pipeline(const PipelineSettings& settings, zones::Store& store, resolv
       stats_(stats),
       tap_(tap),
       nodes_(store.make_source(may_block)),
+      changes_(store.marks()),
       health_(std::make_shared<const zones::HealthSnapshot>()),
       random_(base::Random::from_entropy()),
       packets_(may_block || settings.packet_cache == 0
@@ -53,16 +54,14 @@ void Pipeline::begin_batch(base::MonoTime now) {
     published_ = store_.published();
     nodes_->use(*published_);
     unix_time_s_.reset();
-    // What is remembered is good while what is published stays the same. A batch that meets
-    // something new stores no packets: under steady commits most of it would be for nothing.
-    const bool new_to_us = last_publication_ != published_->publication;
-    if (new_to_us) {
-        last_publication_ = published_->publication;
-        apexes_.follow(++generation_);
+    if (last_generation_ != published_->generation) {
+        last_generation_ = published_->generation;
+        ++generation_;
         last_zone_ = nullptr;
     }
+    apexes_.follow(generation_, published_->revision, changes_);
     // Who watches wants to see each query.
-    packets_usable_ = packets_ != nullptr && !new_to_us && !tap_.active();
+    packets_usable_ = packets_ != nullptr && !tap_.active();
 }
 
 void Pipeline::end_batch() {
@@ -339,6 +338,7 @@ Step Pipeline::answer_or_recurse(Run& run) {
 }
 
 zones::AnswerOutcome Pipeline::answer_from_zones(Run& run) {
+    nodes_->begin_reliance(published_->revision);
     const zones::AnswerContext context{
         *published_,
         *nodes_,

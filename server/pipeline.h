@@ -149,6 +149,7 @@ class Pipeline {
     WorkerStats& stats_;
     Tap& tap_;
     std::unique_ptr<zones::Store::Source> nodes_;
+    const zones::ChangeMarks& changes_;  // of those nodes
     const zones::Published* published_ = nullptr;
     const zones::ZoneEntry* last_zone_ = nullptr;  // of what is published now
     std::shared_ptr<const zones::HealthSnapshot> health_;
@@ -160,9 +161,10 @@ class Pipeline {
     std::unique_ptr<PacketCache> packets_;  // null: none
     bool packets_usable_ = false;           // in this batch
     zones::ApexMemo apexes_;
-    // What is published, numbered by this thread: the memories hold for one generation.
+    // Of what is published, numbered by this thread: the memories hold for one generation, and of
+    // its nodes as long as the marks say.
     std::uint32_t generation_ = 0;
-    std::optional<std::uint64_t> last_publication_;
+    std::optional<std::uint64_t> last_generation_;
     std::uint64_t recalled_in_batch_ = 0;
     resolver::Question wanted_;
     bool personal_ = false;

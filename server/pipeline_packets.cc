@@ -28,8 +28,9 @@ bool Pipeline::recall(const Query& query, Parsed& parsed, Reply& reply) {
     const zones::ViewId view = published_->views->view_of(query.client.address);
     parsed.scope = {generation_, view, recursion_permitted(query, view)};
     const PacketCache::Account* account = nullptr;
+    const PacketCache::Now now{published_->revision, changes_};
     const std::size_t size =
-        packets_->find(parsed.packet, query.message, parsed.scope, reply.octets, account);
+        packets_->find(parsed.packet, query.message, parsed.scope, now, reply.octets, account);
     if (size == 0) return false;
     if (settings_.rrl != nullptr) {
         const dns::NameView name(query.message.subspan(account->name_offset, account->name_octets));
@@ -69,8 +70,8 @@ void Pipeline::remember(const Run& run, const Parsed& parsed, base::Octets reply
     account.name_octets = static_cast<std::uint8_t>(subject.name.size());
     account.name_offset =
         static_cast<std::uint16_t>(dns::kHeaderOctets + request.qname.size() - subject.name.size());
-    packets_->store(parsed.packet, run.query.message, request.qname.size(), parsed.scope, reply,
-                    account);
+    packets_->store(parsed.packet, run.query.message, request.qname.size(), parsed.scope,
+                    nodes_->reliance(), reply, account);
 }
 
 }  // namespace server

@@ -44,9 +44,19 @@ const ApexNotes* ApexMemo::of(NodeSource& nodes, const ZoneEntry& zone,
     Place& place = places_[place_of(zone)];
     const bool same =
         place.zone == &zone && place.overlay == layers.overlay && place.generation == generation_;
-    if (same && place.noted) return &place.notes;
+    if (same && place.noted && place.reliance.holds(*changes_, revision_)) {
+        nodes.rely_on(place.reliance);
+        return &place.notes;
+    }
     if (same && note(nodes, zone, layers, place.notes)) {
         place.noted = true;
+        place.reliance = {};
+        place.reliance.revision = revision_;
+        for (const ZoneId layer : {layers.overlay, layers.base}) {
+            if (layer != 0) place.reliance.add(nodes.mark_of(layer, base::Octets()));
+        }
+        // Perhaps by what is below the apex.
+        if (nodes.reliance().count > Reliance::kMost) place.reliance.add_all();
         return &place.notes;
     }
     place.zone = &zone;

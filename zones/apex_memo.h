@@ -22,16 +22,22 @@ struct ApexNotes {
     dns::PreparedSection signed_soa;  // for who sets DO; empty where it is too long
 };
 
-/// The apexes that one worker answers from, looked at once and remembered while nothing new is
-/// published. Fixed size, direct-mapped: the newer goes before the older, and only for zones that
+/// The apexes that one worker answers from, looked at once and remembered until they change. Fixed
+/// size, direct-mapped: the newer goes before the older, and only for zones that
 /// are seen twice, so that negative answers from a million zones cost no more than without it. One
 /// thread; no allocation.
 class ApexMemo {
   public:
-    /// What follows belongs to another generation of what is published, which has a number.
-    void follow(std::uint32_t generation) noexcept { generation_ = generation; }
+    /// What follows is answered from this revision of a generation of what is published, which has
+    /// a number. `changes` are those of the store, and outlive the memo.
+    void follow(std::uint32_t generation, Revision revision, const ChangeMarks& changes) noexcept {
+        generation_ = generation;
+        revision_ = revision;
+        changes_ = &changes;
+    }
 
-    /// Null: not known, look at the apex itself. Valid until the next call.
+    /// Null: not known, look at the apex itself. Valid until the next call; `nodes` is told that
+    /// the answer relies on what was noted.
     [[nodiscard]] const ApexNotes* of(NodeSource& nodes, const ZoneEntry& zone,
                                       const ZoneLayers& layers) noexcept;
 
@@ -43,6 +49,7 @@ class ApexMemo {
         ZoneId overlay = 0;
         std::uint32_t generation = 0;
         bool noted = false;  // else: seen once
+        Reliance reliance;   // of the notes
         ApexNotes notes;
     };
 
@@ -51,6 +58,8 @@ class ApexMemo {
                      ApexNotes& out) noexcept;
 
     std::uint32_t generation_ = 0;
+    Revision revision_ = 0;
+    const ChangeMarks* changes_ = nullptr;
     std::array<Place, kPlaces> places_;
 };
 

@@ -449,7 +449,7 @@ void Committer::trim_when_idle() {
     // The snapshot that is published must not keep what was let go.
     Published next = current();
     next.snapshot = store_.snapshot();
-    publish(std::move(next));
+    publish(std::move(next), Differs::Nodes);
 }
 
 void Committer::count_kept(Draft& draft) {
@@ -499,7 +499,7 @@ bool Committer::publish_held() {
     residency_.reset(held->published.revision);
     log("warn", "store " + options_.directory + ": opened anew at revision " +
                     std::to_string(counters_.revision));
-    publish(std::move(held->published));
+    publish(std::move(held->published), Differs::Everything);
     opened_anew_ = false;
     const std::lock_guard lock(stats_mutex_);
     ++stats_.reopened;
@@ -536,12 +536,14 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
     Published next = current();
     next.revision = counters_.revision;
     next.snapshot = store_.snapshot();
+    Differs differs = Differs::Nodes;
     std::vector<ZoneTable::Edit> edits;
     for (const Result& result : results) {
         if (!result.merged) continue;
         const Proposal::Outcome& outcome = *result.outcome;
         if (outcome.views) next.views = outcome.views;
         if (outcome.policies) next.policies = outcome.policies;
+        if (outcome.views || outcome.policies) differs = Differs::Everything;
         for (const dns::Name& apex : outcome.zones) {
             const auto row = draft.rows(Family::Zones).find(ZoneRecord::key(apex));
             if (row == draft.rows(Family::Zones).end()) continue;
@@ -554,13 +556,17 @@ void Committer::publish(const Draft& draft, const std::vector<Result>& results) 
             }
         }
     }
-    if (!edits.empty()) next.zones = next.zones->edited(edits);
-    publish(std::move(next));
+    if (!edits.empty()) {
+        next.zones = next.zones->edited(edits);
+        differs = Differs::Everything;
+    }
+    publish(std::move(next), differs);
     residency_.after_publish(dropped);
 }
 
-void Committer::publish(Published next) {
-    next.publication = ++publications_;
+void Committer::publish(Published next, Differs differs) {
+    if (differs == Differs::Everything) ++generations_;
+    next.generation = generations_;
     const auto* fresh = new Published(next);
     {
         const std::lock_guard lock(current_mutex_);
@@ -580,7 +586,7 @@ void Committer::compile_with(std::shared_ptr<const GeoDatabases> geo) {
     }
     Published next = current();
     next.policies = std::move(*policies);
-    publish(std::move(next));
+    publish(std::move(next), Differs::Everything);
 }
 
 const GeoDatabases& Committer::geo() const {

@@ -86,7 +86,8 @@ class Committer {
     void trim_when_idle();
     void count_kept(Draft& draft);
     void publish(const Draft& draft, const std::vector<Result>& results);
-    void publish(Published next);
+    enum class Differs : std::uint8_t { Nodes, Everything };
+    void publish(Published next, Differs differs);
     static void refuse_all(std::vector<Result>& results);
     void answer(Item& item, Result& result);
     void drop_loads(const std::vector<Item>& group, const std::vector<Result>& results);
@@ -111,8 +112,9 @@ class Committer {
     bool short_of_space_ = false;  // as it was last logged
     bool trim_more_ = false;       // history is beyond its limits
 
-    std::atomic<const Published*> published_;
-    std::uint64_t publications_ = 0;  // of the committer's thread
+    // In a line of its own: each batch of each worker reads it.
+    alignas(64) std::atomic<const Published*> published_;
+    alignas(64) std::uint64_t generations_ = 0;  // of the committer's thread
     mutable std::mutex current_mutex_;
     Published current_;  // guarded by current_mutex_
 

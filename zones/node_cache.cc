@@ -218,6 +218,7 @@ void NodeCache::insert(Revision revision, const std::vector<Change>& changes) {
     unsettled_.store(revision);
     for (const Change& change : changes) {
         const std::uint64_t hash = this->hash(change.zone, change.relative_owner);
+        marks_.raise(ChangeMarks::of(hash), revision);
         const std::size_t shard = shard_of(hash);
         const std::lock_guard lock(shards_[shard].mutex);
         (void)make_space(shard);

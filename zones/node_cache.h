@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/qsbr.h"
+#include "zones/change_marks.h"
 #include "zones/ids.h"
 #include "zones/node.h"
 
@@ -82,10 +83,12 @@ class NodeCache {
         std::vector<std::uint8_t> relative_owner;
         std::vector<std::uint8_t> node;
     };
-    /// Before `revision` is published. Taken whatever the budget says.
+    /// Before `revision` is published, which raises the marks. Taken whatever the budget says.
     void insert(Revision revision, const std::vector<Change>& changes);
     /// After it was published.
     void settle();
+    /// When owners were changed, by their hashes. Not in the budget.
+    [[nodiscard]] const ChangeMarks& marks() const noexcept { return marks_; }
 
     enum class Filled : std::uint8_t {
         Taken,
@@ -177,6 +180,7 @@ class NodeCache {
     base::Qsbr& qsbr_;
     const std::uint64_t seed_;
     const std::size_t budget_octets_;
+    ChangeMarks marks_;
 
     // Read by every look-up; written rarely.
     std::array<std::atomic<std::uint64_t>, kShards> directory_;  // slots, size class on top

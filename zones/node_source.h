@@ -2,6 +2,7 @@
 
 #include "base/octets.h"
 #include "dns/nsec3.h"
+#include "zones/change_marks.h"
 #include "zones/ids.h"
 #include "zones/node.h"
 
@@ -41,6 +42,23 @@ class NodeSource {
     [[nodiscard]] virtual bool may_wait() const = 0;
     /// Nodes found so far are no longer used; called at the end of each batch.
     virtual void release() = 0;
+
+    /// From here on what is found is what the next answer relies on, read at this revision.
+    void begin_reliance(Revision revision) noexcept {
+        reliance_.revision = revision;
+        reliance_.count = 0;
+    }
+    /// Of all that was found, or looked for in vain, since `begin_reliance`.
+    [[nodiscard]] const Reliance& reliance() const noexcept { return reliance_; }
+    /// The answer uses something that was made from these nodes before.
+    void rely_on(const Reliance& other) noexcept { reliance_.add(other); }
+    /// Of one owner. A source whose nodes never change has one mark for all, which is never raised.
+    [[nodiscard]] virtual ChangeMarks::Mark mark_of(ZoneId /*zone*/, Octets /*relative_owner*/) {
+        return 0;
+    }
+
+  protected:
+    Reliance reliance_;
 };
 
 }  // namespace zones

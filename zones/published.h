@@ -17,9 +17,10 @@ class StoreSnapshot;  // a RocksDB snapshot, released with its last owner (store
 /// next quiescent state.
 struct Published {
     Revision revision = 0;
-    /// Counts what is published, which may change within a revision (a snapshot, policies after new
-    /// location data). What a thread remembers of one publication holds for no other.
-    std::uint64_t publication = 0;
+    /// Another whenever zones, views or policies are (which new location data change within a
+    /// revision) or the store was opened anew. What a thread remembers of one generation holds for
+    /// no other; within one the nodes that it was made from can still change: see ChangeMarks.
+    std::uint64_t generation = 0;
     std::shared_ptr<const StoreSnapshot> snapshot;
     std::shared_ptr<const ZoneTable> zones;
     std::shared_ptr<const ViewTable> views;

@@ -49,6 +49,9 @@ class StoreImpl : public Store {
         return committer_.published();
     }
     [[nodiscard]] base::Qsbr& qsbr() noexcept override { return qsbr_; }
+    [[nodiscard]] const ChangeMarks& marks() const noexcept override {
+        return residency_.cache().marks();
+    }
 
     void submit(ChangeSet changes, Done done) override {
         committer_.submit(std::move(changes), std::move(done));

@@ -206,6 +206,8 @@ class Store {
     /// (it must be online in `qsbr`).
     [[nodiscard]] virtual const Published* published() const noexcept = 0;
     [[nodiscard]] virtual base::Qsbr& qsbr() noexcept = 0;
+    /// By which tells who keeps what was made from nodes whether it still holds.
+    [[nodiscard]] virtual const ChangeMarks& marks() const noexcept = 0;
 
     /// Queues a change set. `done` is called on the committer's thread once the change is durable
     /// and every later `published()` has it, or with all its faults; it must not block.

@@ -53,18 +53,16 @@ class StoreSource : public Store::Source {
     [[nodiscard]] NodeFound find(ZoneId zone, Octets relative_owner) override {
         if (zone == 0) return {};
         const std::uint64_t hash = hash_of(zone, relative_owner);
-        const NodeCache::Found found =
-            cache_.find(hash, zone, relative_owner, published_->revision);
-        if (found.hit == NodeCache::Hit::Miss && !residency_.absent(hash)) {
-            return read(zone, relative_owner);
-        }
-        SourceCounters::Own::count(own_.hits);
-        if (found.hit != NodeCache::Hit::Present) return {};
-        return {Presence::Present, found.node};
+        reliance_.add(ChangeMarks::of(hash));
+        return find(zone, relative_owner, hash);
+    }
+    [[nodiscard]] ChangeMarks::Mark mark_of(ZoneId zone, Octets relative_owner) override {
+        return ChangeMarks::of(cache_.hash(zone, relative_owner));
     }
 
     [[nodiscard]] Presence has_descendant(ZoneId zone, Octets relative_owner) override {
         if (zone == 0) return Presence::Absent;
+        reliance_.add_all();  // on every name below
         const std::string key = node_key(zone, relative_owner);
         const auto cursor = store_.cursor(Family::Nodes, published_->snapshot, may_block_);
         cursor->seek(key + '\0');
@@ -80,15 +78,31 @@ class StoreSource : public Store::Source {
         if (zone == 0) return {};
         const bool of_wildcard =
             type == dns::RRType::NSEC && relative_owner.size() >= 2 && relative_owner[1] == '*';
-        if (of_wildcard && wildcard_.is(zone, batch_, relative_owner)) return wildcard_.found;
-        const NodeFound found = link_before(zone, relative_owner, type, chain);
+        if (of_wildcard && wildcard_.is(zone, batch_, relative_owner)) {
+            if (wildcard_.searched) reliance_.add_all();
+            return wildcard_.found;
+        }
+        bool searched = false;
+        const NodeFound found = link_before(zone, relative_owner, type, chain, searched);
+        if (searched) reliance_.add_all();  // on every name between
         if (of_wildcard && found.presence == Presence::Present) {
-            wildcard_.keep(zone, batch_, relative_owner, found);
+            wildcard_.keep(zone, batch_, relative_owner, found, searched);
         }
         return found;
     }
 
   private:
+    NodeFound find(ZoneId zone, Octets relative_owner, std::uint64_t hash) {
+        const NodeCache::Found found =
+            cache_.find(hash, zone, relative_owner, published_->revision);
+        if (found.hit == NodeCache::Hit::Miss && !residency_.absent(hash)) {
+            return read(zone, relative_owner);
+        }
+        SourceCounters::Own::count(own_.hits);
+        if (found.hit != NodeCache::Hit::Present) return {};
+        return {Presence::Present, found.node};
+    }
+
     /// What covers a wildcard, for the names of one batch that its encloser does not have.
     struct WildcardCover {
         ZoneId zone = 0;
@@ -96,23 +110,28 @@ class StoreSource : public Store::Source {
         std::size_t size = 0;
         std::array<std::uint8_t, 64> owner;
         NodeFound found;
+        bool searched = false;
 
         [[nodiscard]] bool is(ZoneId of, std::uint32_t now, Octets wildcard) const noexcept {
             return zone == of && batch == now && size == wildcard.size() &&
                    std::equal(wildcard.begin(), wildcard.end(), owner.begin());
         }
-        void keep(ZoneId of, std::uint32_t now, Octets wildcard, const NodeFound& node) noexcept {
+        void keep(ZoneId of, std::uint32_t now, Octets wildcard, const NodeFound& node,
+                  bool by_search) noexcept {
             if (wildcard.size() > owner.size()) return;
             zone = of;
             batch = now;
             size = wildcard.size();
             std::copy(wildcard.begin(), wildcard.end(), owner.begin());
             found = node;
+            searched = by_search;
         }
     };
 
+    /// `searched`: it was looked for in the store, among names that may change. A zone that has an
+    /// index never does.
     NodeFound link_before(ZoneId zone, Octets relative_owner, dns::RRType type,
-                          const dns::Nsec3Parameters* chain) {
+                          const dns::Nsec3Parameters* chain, bool& searched) {
         const ChainIndex* index = residency_.chains().find(zone, published_->revision);
         if (index != nullptr) {
             const auto found = type == dns::RRType::NSEC3
@@ -120,6 +139,7 @@ class StoreSource : public Store::Source {
                                    : by_owners(*index, zone, relative_owner);
             if (found) return *found;
         }
+        searched = true;
         return search(zone, relative_owner, chain);
     }
 
@@ -136,7 +156,8 @@ class StoreSource : public Store::Source {
         std::uint8_t copy[kMaxNodeKeyOctets];
         at->copy(copy);
         OwnerBuffer buffer;
-        return found_there(find(zone, owner_of_key({copy, at->size()}, buffer)));
+        const Octets owner = owner_of_key({copy, at->size()}, buffer);
+        return found_there(find(zone, owner, cache_.hash(zone, owner)));
     }
 
     /// From an index of NSEC3, whose owners are hashes; nothing where that does not tell.
@@ -149,7 +170,8 @@ class StoreSource : public Store::Source {
         }
         const dns::Nsec3Hash& at = hashes->at_or_before(*hash);
         if (at > *hash) return NodeFound{};  // around the ring: who asks goes on from its end
-        return found_there(find(zone, dns::nsec3_label(at)));
+        const auto label = dns::nsec3_label(at);
+        return found_there(find(zone, label, cache_.hash(zone, label)));
     }
     /// What an index names is there; should it not be, the store is asked.
     static std::optional<NodeFound> found_there(const NodeFound& found) {

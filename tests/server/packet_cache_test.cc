@@ -53,16 +53,21 @@ class PacketCacheTable : public testing::Test {
     void store(const Message& asked, std::size_t size = 100,
                PacketCache::Scope scope = {1, 0, false}) {
         const std::size_t qname_octets = std::strlen(reinterpret_cast<const char*>(&asked[12])) + 1;
-        cache_.store(cache_.hash(asked), asked, qname_octets, scope, reply_of(asked, size), {});
+        cache_.store(cache_.hash(asked), asked, qname_octets, scope, relies_, reply_of(asked, size),
+                     {});
     }
     Message find(const Message& asked, PacketCache::Scope scope = {1, 0, false}) {
         Message reply(PacketCache::kMaxReplyOctets);
         const PacketCache::Account* account = nullptr;
-        reply.resize(cache_.find(cache_.hash(asked), asked, scope, reply, account));
+        reply.resize(
+            cache_.find(cache_.hash(asked), asked, scope, {revision_, changes_}, reply, account));
         EXPECT_EQ(account != nullptr, !reply.empty());
         return reply;
     }
     PacketCache cache_{2048};
+    zones::ChangeMarks changes_;
+    zones::Revision revision_ = 1;
+    zones::Reliance relies_{1, 0, {}};
 };
 
 TEST_F(PacketCacheTable, GivesWhatWasStoredWithTheIdAndTheCaseOfNow) {
@@ -96,6 +101,27 @@ TEST_F(PacketCacheTable, AnotherScopeIsAnother) {
     EXPECT_TRUE(find(query("www.example."), {2, 2, true}).empty());
     EXPECT_TRUE(find(query("www.example."), {1, 3, true}).empty());
     EXPECT_TRUE(find(query("www.example."), {1, 2, false}).empty());
+}
+
+TEST_F(PacketCacheTable, HoldsWhileNothingItReliesOnChanges) {
+    relies_.add(5);
+    relies_.add(9);
+    store(query("www.example."));
+    changes_.raise(6, 2);
+    revision_ = 2;
+    EXPECT_FALSE(find(query("www.example.")).empty());
+    // Raised for a revision that is not published yet: at that it does not hold.
+    changes_.raise(9, 3);
+    EXPECT_FALSE(find(query("www.example.")).empty());
+    revision_ = 3;
+    EXPECT_TRUE(find(query("www.example.")).empty());
+    // Composed before, and stored after another commit had raised its mark.
+    changes_.raise(9, 4);
+    relies_.revision = 3;
+    store(query("www.example."));
+    EXPECT_FALSE(find(query("www.example.")).empty());
+    revision_ = 4;
+    EXPECT_TRUE(find(query("www.example.")).empty());
 }
 
 TEST_F(PacketCacheTable, KeepsToItsSizes) {

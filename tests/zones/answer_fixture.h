@@ -94,8 +94,9 @@ class AnswerTest : public StoreTest {
         const zones::AnswerContext context{
             published, *source_, health_,   random_, published.views->view_of(client_),
             client_,   subnet_,  rotation_, nullptr, apexes};
-        if (last_publication_ != published.publication) apexes_.follow(++generation_);
-        last_publication_ = published.publication;
+        if (last_generation_ != published.generation) ++generation_;
+        last_generation_ = published.generation;
+        apexes_.follow(generation_, published.revision, store_->marks());
         std::vector<std::uint8_t> buffer(65535);
         dns::MessageWriter writer(buffer);
         writer.set_limit(limit_);
@@ -142,7 +143,7 @@ class AnswerTest : public StoreTest {
   private:
     zones::ApexMemo apexes_;
     std::uint32_t generation_ = 0;
-    std::optional<std::uint64_t> last_publication_;
+    std::optional<std::uint64_t> last_generation_;
 
     static void read(base::Octets message, Answered& out) {
         auto reader = dns::MessageReader::open(message);

@@ -53,6 +53,57 @@ TEST(NodeCache, ReaderTakesTheNewestNotAboveItsRevision) {
     EXPECT_EQ(cache.size().nodes, 1U);
 }
 
+TEST(NodeCache, ACommitRaisesTheMarksOfItsOwners) {
+    base::Qsbr qsbr;
+    NodeCache cache(qsbr, kBudget);
+    const auto mark_of = [&cache](std::string_view label) {
+        return ChangeMarks::of(cache.hash(7, owner(label)));
+    };
+    cache.insert(3, {{7, owner("a"), node("a", 1)}});
+    cache.insert(4, {{7, owner("b"), {}}});
+    EXPECT_EQ(cache.marks().at(mark_of("A")), mark_of("a") == mark_of("b") ? 4U : 3U);
+    EXPECT_EQ(cache.marks().at(mark_of("b")), 4U);
+    std::size_t raised = 0;
+    for (std::size_t i = 0; i < ChangeMarks::kMarks; ++i) {
+        raised += cache.marks().at(static_cast<ChangeMarks::Mark>(i)) != 0 ? 1 : 0;
+    }
+    EXPECT_LE(raised, 2U);
+}
+
+TEST(Reliance, HoldsUntilOneOfItsMarksIsRaised) {
+    ChangeMarks changes;
+    Reliance on;
+    on.revision = 5;
+    for (ChangeMarks::Mark mark = 0; mark < Reliance::kMost; ++mark) on.add(mark);
+    changes.raise(Reliance::kMost, 6);
+    EXPECT_TRUE(on.holds(changes, 6));
+    EXPECT_EQ(on.revision, 6U);
+    changes.raise(Reliance::kMost - 1, 7);
+    EXPECT_TRUE(on.holds(changes, 6));
+    EXPECT_FALSE(on.holds(changes, 7));
+    EXPECT_FALSE(on.holds(changes, 8));
+    on.revision = 7;
+    EXPECT_TRUE(on.holds(changes, 8));
+    EXPECT_FALSE(on.holds(changes, 7));  // what it was made from may not have been there yet
+}
+
+TEST(Reliance, OnMoreThanItCanNameIsOnEverything) {
+    const ChangeMarks changes;
+    Reliance on, other;
+    on.revision = other.revision = 5;
+    for (std::size_t i = 0; i <= Reliance::kMost; ++i) on.add(ChangeMarks::Mark{1});
+    EXPECT_TRUE(on.holds(changes, 5));
+    EXPECT_FALSE(on.holds(changes, 6));
+    other.add(on);
+    EXPECT_FALSE(other.holds(changes, 6));
+    Reliance all;
+    all.revision = 5;
+    all.add_all();
+    all.add(ChangeMarks::Mark{1});
+    EXPECT_TRUE(all.holds(changes, 5));
+    EXPECT_FALSE(all.holds(changes, 6));
+}
+
 TEST(NodeCache, DeletionsAreTombstones) {
     base::Qsbr qsbr;
     NodeCache cache(qsbr, kBudget);
