@@ -63,6 +63,8 @@ class Http1Decoder {
     [[nodiscard]] const Framing& framing() const noexcept { return framing_; }
     /// Between messages, without a single octet of the next one.
     [[nodiscard]] bool idle() const noexcept { return state_ == State::Head && line_.empty(); }
+    /// Octets kept of a head, or of trailers, that are not whole.
+    [[nodiscard]] std::size_t buffered() const noexcept { return line_.size(); }
     /// Inside a message's body or trailers.
     [[nodiscard]] bool in_body() const noexcept { return state_ != State::Head; }
 

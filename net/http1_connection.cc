@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/body_clock.h"
 #include "net/http1.h"
 #include "net/http_connection.h"
 #include "net/websocket_session.h"
@@ -38,8 +39,8 @@ class Http1Connection final : public HttpProtocol,
             websocket_->receive(octets, base::mono_now());
             return;
         }
-        // Time counts from a head's first octet, and from a body's last.
-        if (decoder_.in_body() || decoder_.idle()) activity_ = shared_.loop.now();
+        // Time counts from a head's first octet; a body has its own.
+        if (decoder_.idle()) activity_ = shared_.loop.now();
         if (!backlog_.empty() || !can_decode()) {
             backlog_.insert(backlog_.end(), octets.begin(), octets.end());
             return;
@@ -78,10 +79,11 @@ class Http1Connection final : public HttpProtocol,
     [[nodiscard]] base::MonoTime deadline() const override {
         const HttpLimits& limits = shared_.limits;
         if (websocket_) return websocket_->deadline();
+        if (!active_ && !backlog_.empty()) return base::MonoTime::max();  // answers are to be taken
         if (!active_) {
             return activity_ + (decoder_.idle() ? limits.idle_timeout : limits.head_timeout);
         }
-        if (!request_ended_ && !paused_ && !unwanted_) return activity_ + limits.body_timeout;
+        if (!request_ended_ && !unwanted_) return body_clock_.deadline(limits);
         return base::MonoTime::max();
     }
 
@@ -108,6 +110,10 @@ class Http1Connection final : public HttpProtocol,
         }
     }
 
+    [[nodiscard]] std::size_t buffered() const override {
+        return out_.size() + backlog_.size() + decoder_.buffered() + kept_head_;
+    }
+
     void lost() override {
         if (websocket_) websocket_->lost();
         if (application_ && !websocket_ && !(writer_done_ && request_ended_)) {
@@ -127,10 +133,11 @@ class Http1Connection final : public HttpProtocol,
         writer_.emplace(Http1Writer::Request{head.method == "HEAD", framing.http10,
                                              framing.keep_alive && !shared_.draining});
         active_ = true;
+        kept_head_ = octets_of(head);
         request_ended_ = paused_ = writer_done_ = reset_ = unwanted_ = full_ = false;
         continue_owed_ = framing.expects_continue && framing.has_body;
         discarded_ = 0;
-        activity_ = shared_.loop.now();
+        body_clock_.begin(shared_.loop.now());
         head.peer = connection_.stream().peer();
         head.scheme = head.peer.tls ? "https" : "http";
 
@@ -167,6 +174,7 @@ class Http1Connection final : public HttpProtocol,
     }
 
     void on_body(base::Octets octets) override {
+        body_clock_.receive(octets.size(), shared_.loop.now());
         if (application_) {
             application_->on_body(octets);
         } else {
@@ -222,12 +230,15 @@ class Http1Connection final : public HttpProtocol,
         touch();
     }
 
-    void pause_body() override { paused_ = true; }
+    void pause_body() override {
+        paused_ = true;
+        body_clock_.pause(shared_.loop.now());
+    }
 
     void resume_body() override {
         if (!paused_) return;
         paused_ = false;
-        activity_ = shared_.loop.now();
+        body_clock_.resume(shared_.loop.now());
         touch();
     }
 
@@ -269,8 +280,10 @@ class Http1Connection final : public HttpProtocol,
     // The rest is ours.
 
     [[nodiscard]] bool can_decode() const noexcept {
+        // No new request of a client that does not take the answers it has.
+        const bool taken = active_ || queued() < shared_.limits.high_water;
         return !connection_.closing() && !websocket_ && !paused_ && !unwanted_ && !reset_ &&
-               !refused_ && !(active_ && request_ended_);
+               !refused_ && !(active_ && request_ended_) && taken;
     }
 
     void touch() {
@@ -292,6 +305,14 @@ class Http1Connection final : public HttpProtocol,
             if (active_ && request_ended_) break;  // the next one waits for this response
         }
         return used;
+    }
+
+    static std::size_t octets_of(const RequestHead& head) {
+        std::size_t octets = head.path.size() + head.query.size();
+        for (const HeaderList::Field& field : head.headers.fields()) {
+            octets += sizeof field + field.name.size() + field.value.size();
+        }
+        return octets;
     }
 
     /// Answers what the application shall not see, or can no longer complete, and closes.
@@ -379,6 +400,7 @@ class Http1Connection final : public HttpProtocol,
             if (application_) application_->on_writable();
         }
         if (!backlog_.empty() && can_decode()) {
+            if (!active_) activity_ = shared_.loop.now();
             std::vector<std::uint8_t> waiting = std::exchange(backlog_, {});
             const std::size_t used = decode(waiting);
             waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(used));
@@ -391,6 +413,7 @@ class Http1Connection final : public HttpProtocol,
             !writer_->keep_alive() || !request_ended_ || read_ended_ || shared_.draining;
         finish_accounting();
         active_ = false;
+        kept_head_ = 0;
         paused_ = false;
         application_.reset();
         writer_.reset();
@@ -412,10 +435,12 @@ class Http1Connection final : public HttpProtocol,
     std::vector<std::uint8_t> backlog_;  // received, not decoded yet; reading is paused meanwhile
     std::string out_;
     base::MonoTime activity_;
+    BodyClock body_clock_;  // of the exchange in hand
 
     // The exchange in hand.
     bool active_ = false;
-    RequestHead head_;  // for on_response: version, method and path
+    RequestHead head_;           // for on_response: version, method and path
+    std::size_t kept_head_ = 0;  // octets of the head that the application has
     std::optional<Http1Writer> writer_;
     std::unique_ptr<HttpStream> application_;
     bool request_ended_ = false;

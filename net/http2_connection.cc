@@ -5,7 +5,8 @@
 // Flow control: a window is given back when the application has taken the octets, so what is
 // buffered for paused streams never passes the connection's window. What the application writes
 // waits in its stream until nghttp2 fetches it, and nghttp2 is asked only while the transport
-// takes more.
+// takes more. All that waits, and the heads of open requests, are in the account of the connection
+// and of the server (HttpConnection::hold): a client that opens no window is bounded by the sum.
 //
 // nghttp2's own limits against floods are partial (it knows nothing of empty DATA, PING answers
 // that we do send, or WINDOW_UPDATE): what carries no request is accounted by Http2Guard.
@@ -70,7 +71,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             broken_ = true;
         }
     }
-    ~Http2Connection() override { nghttp2_session_del(session_); }
+    ~Http2Connection() override {
+        streams_.clear();  // they give back what they hold
+        nghttp2_session_del(session_);
+    }
 
     void receive(base::Octets octets) override {
         if (guilty_) return;
@@ -263,6 +267,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     void begin_headers(const nghttp2_frame& frame) {
         if (frame.hd.type != NGHTTP2_HEADERS) return;
         head_started_ = shared_.loop.now();
+        guard_.begin_head();
         if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return;
         const std::int32_t id = frame.hd.stream_id;
         streams_.emplace(id, std::make_unique<Http2Stream>(id, connection_,
@@ -344,7 +349,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     void consume(std::int32_t id, std::size_t octets) override {
-        // Fails only for a stream that is gone, whose window is of no interest.
+        // Of a stream that is gone only the connection's window is given back.
         nghttp2_session_consume(session_, id, octets);
     }
 
@@ -411,6 +416,18 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         return static_cast<ssize_t>(fetched.octets);
     }
 
+    int keep_head(std::size_t octets) override {
+        if (open_heads_ + octets > shared_.limits.max_open_heads) return 431;
+        if (!connection_.hold(octets)) return 503;
+        open_heads_ += octets;
+        return 0;
+    }
+
+    void drop_head(std::size_t octets) override {
+        open_heads_ -= octets;
+        connection_.release(octets);
+    }
+
     void resume(std::int32_t id) override {
         // Says "invalid argument" when nothing was deferred, which is as good.
         nghttp2_session_resume_data(session_, id);
@@ -434,6 +451,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     base::MonoTime activity_;                     // when the last stream ended
     std::optional<base::MonoTime> head_started_;  // of the header block being received
     std::optional<base::MonoTime> drained_at_;
+    std::size_t open_heads_ = 0;  // octets kept of the heads of streams_
     Http2Guard guard_;
     Http2FrameHeads heads_;
     Http2PassedOver passed_over_;

@@ -137,7 +137,6 @@ std::optional<Http2Abuse> Http2Guard::frame(std::uint8_t type, std::uint8_t flag
     grow(now);
     if (type == kHeaders) {
         continuations_ = 0;
-        expanded_ = 0;
         for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
             left_[i] = std::min(kTerms[i].burst, left_[i] + kTerms[i].per_request);
         }

@@ -45,7 +45,10 @@ class Http2Guard {
     /// The head of a frame came. Types and flags as RFC 9113, 6 numbers them.
     [[nodiscard]] std::optional<Http2Abuse> frame(std::uint8_t type, std::uint8_t flags,
                                                   std::size_t length, base::MonoTime now);
-    /// A field of a head was decoded.
+    /// A head, or trailers, begin to be decoded. Frames are told of as they come, which is before
+    /// the heads among them are decoded: several heads may come with one read.
+    void begin_head() noexcept { expanded_ = 0; }
+    /// A field of it was decoded.
     [[nodiscard]] std::optional<Http2Abuse> field(std::size_t octets);
     /// We reset a stream because of what the client did.
     [[nodiscard]] std::optional<Http2Abuse> provoked_reset();

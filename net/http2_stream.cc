@@ -8,23 +8,60 @@
 
 namespace net {
 
+namespace {
+
+// What a stream takes beside what is counted, the application's objects among it; and a field.
+constexpr std::size_t kStreamOctets = 2048;
+constexpr std::size_t kFieldOctets = sizeof(HeaderList::Field);
+
+}  // namespace
+
 Http2Stream::Http2Stream(std::int32_t id, HttpConnection& connection, Host& host)
     : id_(id),
       connection_(connection),
       shared_(connection.shared()),
       host_(host),
-      body_at_(connection.shared().loop.now()),
-      progress_at_(body_at_) {}
+      progress_at_(connection.shared().loop.now()) {
+    (void)keep_head(kStreamOctets);
+}
+
+Http2Stream::~Http2Stream() {
+    host_.drop_head(kept_head_);
+    connection_.release(out_.size() + pending_.size());
+}
+
+/// False: the request is refused.
+bool Http2Stream::keep_head(std::size_t octets) {
+    if (const int status = host_.keep_head(octets); status != 0) {
+        refuse_head(status);
+        return false;
+    }
+    kept_head_ += octets;
+    return true;
+}
+
+/// What there is of the head is of no use; of trailers, they are left out.
+void Http2Stream::refuse_head(int status) {
+    refusal_ = status;
+    if (began_) {
+        trailers_ = {};
+        return;
+    }
+    request_.headers = {};
+    host_.drop_head(kept_head_);
+    kept_head_ = 0;
+}
 
 void Http2Stream::add_field(std::string_view name, std::string_view value) {
+    if (refusal_ != 0) return;
     // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113, 6.5.2), which binds no client.
     head_octets_ += name.size() + value.size() + 32;
     HeaderList& fields = began_ ? trailers_ : request_.headers;
     if (head_octets_ > shared_.limits.max_head_octets ||
         fields.fields().size() >= shared_.limits.max_fields) {
-        too_large_ = true;
-        return;
+        return refuse_head(431);
     }
+    if (!keep_head(kFieldOctets + name.size() + value.size())) return;
     if (name.empty() || name[0] != ':') {
         fields.add(name, value);
     } else if (name == ":method") {
@@ -44,7 +81,7 @@ void Http2Stream::add_field(std::string_view name, std::string_view value) {
 
 /// nghttp2 has checked fields and pseudo-fields (RFC 9113, 8.1 to 8.3); this is the rest.
 int Http2Stream::check_head() {
-    if (too_large_) return 431;
+    if (refusal_ != 0) return refusal_;
     if (request_.method == "CONNECT") return 501;
     const auto visible = [](std::string_view text) {
         return std::all_of(text.begin(), text.end(),
@@ -69,7 +106,7 @@ int Http2Stream::check_head() {
 void Http2Stream::begin(bool has_body) {
     began_ = true;
     ++shared_.counters.requests;
-    body_at_ = shared_.loop.now();
+    body_clock_.begin(shared_.loop.now());
     request_.version = HttpVersion::Http2;
     request_.peer = connection_.stream().peer();
     head_octets_ = 0;  // trailers are counted anew
@@ -96,15 +133,39 @@ void Http2Stream::begin(bool has_body) {
 }
 
 void Http2Stream::refuse(int status) {
-    respond(ResponseHead{status, {}}, true);
+    ResponseHead head{status, {}};
+    if (status == 503) head.headers.add("retry-after", "1");
+    respond(head, true);
     reset();
 }
 
+/// There is no room for more of this stream: what there is of it goes, and the client is told.
+void Http2Stream::overflow() {
+    ++shared_.counters.slow_readers;
+    overflowed_ = reset_wanted_ = true;
+    connection_.release(out_.size());
+    out_ = {};
+    fetched_ = 0;
+    drop_pending();
+    touch();
+}
+
+/// The window of the connection is for other streams, too.
+void Http2Stream::drop_pending() {
+    host_.consume(id_, pending_.size());
+    connection_.release(pending_.size());
+    pending_ = {};
+}
+
 void Http2Stream::receive(base::Octets octets) {
-    body_at_ = shared_.loop.now();
+    body_clock_.receive(octets.size(), shared_.loop.now());
     if (!application_ || reset_wanted_ || closed_) {
         host_.consume(id_, octets.size());
     } else if (paused_ || !pending_.empty()) {
+        if (!connection_.hold(octets.size())) {
+            host_.consume(id_, octets.size());
+            return overflow();
+        }
         pending_.insert(pending_.end(), octets.begin(), octets.end());
     } else {
         application_->on_body(octets);
@@ -122,12 +183,12 @@ void Http2Stream::deliver() {
     if (paused_ || !application_ || reset_wanted_ || closed_) return;
     if (!pending_.empty()) {
         const std::vector<std::uint8_t> octets = std::exchange(pending_, {});
+        connection_.release(octets.size());
         application_->on_body(octets);
         host_.consume(id_, octets.size());
     }
     if (request_ended_ && !end_delivered_ && !paused_) {
         end_delivered_ = true;
-        if (too_large_) trailers_ = {};
         application_->on_end(trailers_);
     }
 }
@@ -146,6 +207,11 @@ void Http2Stream::closed() {
 void Http2Stream::settle() {
     touched_ = false;
     if (closed_) return;
+    if (overflowed_) {
+        host_.reset_stream(id_, Reset::SlowPeer);
+        closed_ = true;
+        return;
+    }
     deliver();
     if (continue_owed_ && !paused_ && status_ == 0 && !request_ended_) {
         continue_owed_ = false;
@@ -173,11 +239,18 @@ Http2Stream::Fetched Http2Stream::fetch(base::MutableOctets out) {
     fetched_ += result.octets;
     if (result.octets > 0) progress_at_ = shared_.loop.now();
     if (fetched_ == out_.size()) {
-        out_.clear();
+        connection_.release(out_.size());
+        // A stream that goes on keeps a little memory, not what its longest answer took.
+        if (out_.capacity() > shared_.limits.low_water) {
+            out_ = {};
+        } else {
+            out_.clear();
+        }
         fetched_ = 0;
         result.end = finished_;
         if (finished_ && !out_trailers_.fields().empty()) result.trailers = &out_trailers_;
     } else if (fetched_ >= shared_.limits.low_water) {
+        connection_.release(fetched_);
         out_.erase(0, fetched_);
         fetched_ = 0;
     }
@@ -193,7 +266,7 @@ void Http2Stream::end_sent() {
 base::MonoTime Http2Stream::deadline() const {
     base::MonoTime due = base::MonoTime::max();
     if (closed_ || !began_) return due;
-    if (!request_ended_ && !paused_ && !reset_wanted_) due = body_at_ + shared_.limits.body_timeout;
+    if (!request_ended_ && !reset_wanted_) due = body_clock_.deadline(shared_.limits);
     if (queued() > 0) due = std::min(due, progress_at_ + shared_.limits.write_timeout);
     return due;
 }
@@ -218,6 +291,7 @@ void Http2Stream::cancel() {
     const bool complete = finished_ && end_sent_ && end_delivered_;
     if (application_ && !complete) application_->on_cancel();
     application_.reset();
+    drop_pending();
     if (status_ != 0) shared_.handler.on_response(request_, status_);
 }
 
@@ -245,12 +319,13 @@ void Http2Stream::inform(int status, const HeaderList& headers) {
 
 bool Http2Stream::write(base::Octets octets) {
     if (closed_ || finished_ || !sends_body_ || octets.empty()) return true;
+    if (overflowed_) return false;
+    if (!connection_.hold(octets.size())) {
+        overflow();
+        return false;
+    }
     if (queued() == 0) progress_at_ = shared_.loop.now();
     out_ += base::as_text(octets);
-    if (queued() > shared_.limits.hard_limit) {
-        ++shared_.counters.slow_readers;
-        reset_wanted_ = true;
-    }
     host_.resume(id_);
     touch();
     if (queued() < shared_.limits.high_water) return true;
@@ -273,12 +348,13 @@ void Http2Stream::reset() {
 
 void Http2Stream::pause_body() {
     paused_ = true;
+    body_clock_.pause(shared_.loop.now());
 }
 
 void Http2Stream::resume_body() {
     if (!paused_) return;
     paused_ = false;
-    body_at_ = shared_.loop.now();
+    body_clock_.resume(shared_.loop.now());
     touch();
 }
 

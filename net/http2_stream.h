@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/body_clock.h"
 #include "net/http.h"
 #include "net/http_connection.h"
 
@@ -30,12 +31,19 @@ class Http2Stream final : public HttpExchange {
         /// A final head gets a Date where it has none.
         virtual bool submit_head(std::int32_t id, const HeaderList& headers, int status,
                                  Head kind) = 0;
+        /// So many octets of a head are kept until `drop_head`. 0, or the status that the request
+        /// is refused with: there is no room for them.
+        [[nodiscard]] virtual int keep_head(std::size_t octets) = 0;
+        virtual void drop_head(std::size_t octets) = 0;
         /// There is something to fetch again.
         virtual void resume(std::int32_t id) = 0;
         virtual void reset_stream(std::int32_t id, Reset reason) = 0;
     };
 
     Http2Stream(std::int32_t id, HttpConnection& connection, Host& host);
+    ~Http2Stream() override;
+    Http2Stream(const Http2Stream&) = delete;
+    Http2Stream& operator=(const Http2Stream&) = delete;
     [[nodiscard]] std::int32_t id() const noexcept { return id_; }
 
     // From the session:
@@ -75,6 +83,10 @@ class Http2Stream final : public HttpExchange {
 
   private:
     [[nodiscard]] int check_head();
+    [[nodiscard]] bool keep_head(std::size_t octets);
+    void refuse_head(int status);
+    void overflow();
+    void drop_pending();
     void touch();
     void deliver();
     void refuse(int status);
@@ -89,9 +101,11 @@ class Http2Stream final : public HttpExchange {
     HeaderList trailers_;
     std::unique_ptr<HttpStream> application_;
     std::size_t head_octets_ = 0;
+    std::size_t kept_head_ = 0;          // of the head, as the connection's account has it
+    int refusal_ = 0;                    // the status that the head is refused with
     std::vector<std::uint8_t> pending_;  // received while paused; its window is not given back
     // Times are those of the loop's turn.
-    base::MonoTime body_at_;      // the last body octet
+    BodyClock body_clock_;
     base::MonoTime progress_at_;  // the last octet fetched, or the first to wait
     std::string out_;
     std::size_t fetched_ = 0;  // octets of out_ that have gone
@@ -100,7 +114,6 @@ class Http2Stream final : public HttpExchange {
 
     bool touched_ = false;  // settle has been asked for
     bool began_ = false;
-    bool too_large_ = false;
     bool paused_ = false;
     bool request_ended_ = false;  // received
     bool end_delivered_ = false;  // told to the application
@@ -108,6 +121,7 @@ class Http2Stream final : public HttpExchange {
     bool finished_ = false;  // by the application
     bool end_sent_ = false;
     bool reset_wanted_ = false;
+    bool overflowed_ = false;  // there was no room for what is written, or comes
     bool full_ = false;
     bool continue_owed_ = false;
     bool closed_ = false;

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RFC 9113, 3.4
 constexpr std::chrono::milliseconds kLinger{2000};
+// Who holds no more than this is served when there is no room for others.
+constexpr std::size_t kSmallHolding = 16 * 1024;
 
 }  // namespace
 
@@ -19,7 +21,8 @@ HttpConnection::HttpConnection(HttpShared& shared, std::unique_ptr<Stream> strea
       kick_(shared.loop),
       clock_(shared.loop),
       sniff_deadline_(shared.loop.now() +
-                      std::max(shared.limits.idle_timeout, shared.limits.head_timeout)) {}
+                      std::max(shared.limits.idle_timeout, shared.limits.head_timeout)),
+      moved_at_(shared.loop.now()) {}
 
 HttpConnection::~HttpConnection() {
     if (!ended_ && protocol_) protocol_->lost();
@@ -41,12 +44,14 @@ void HttpConnection::enter(Call call) {
     if (ended_) {
         end();
     } else {
+        count_queue();
         arm();
     }
 }
 
 void HttpConnection::on_read(base::Octets octets) {
     if (closing_) return;  // read away
+    moved_at_ = shared_.loop.now();
     if (protocol_) return receive(octets);
     sniffed_ += base::as_text(octets);
     choose_protocol();
@@ -99,11 +104,43 @@ void HttpConnection::write(base::Octets octets) {
     if (octets.empty() || ended_) return;
     stream_->write(octets);
     written_ += octets.size();
-    const std::size_t limit = shared_.limits.hard_limit;
-    if (stream_->queued() > limit) {
+    count_queue();
+    const std::size_t waiting = stream_->queued();
+    if (waiting > shared_.limits.hard_limit || (waiting > kSmallHolding && !has_room())) {
         ++shared_.counters.slow_readers;
         abort();
     }
+}
+
+bool HttpConnection::has_room() const noexcept {
+    return shared_.held <= shared_.limits.max_held || held_ <= kSmallHolding;
+}
+
+bool HttpConnection::hold(std::size_t octets) {
+    held_ += octets;
+    shared_.held += octets;
+    if (held_ > shared_.limits.hard_limit || !has_room()) {
+        release(octets);
+        return false;
+    }
+    if (shared_.held > shared_.limits.max_held / 4 * 3) shared_.make_room();
+    return true;
+}
+
+void HttpConnection::release(std::size_t octets) noexcept {
+    held_ -= octets;
+    shared_.held -= octets;
+}
+
+void HttpConnection::count_queue() {
+    std::size_t now = 0;
+    if (!ended_) now = stream_->queued() + (protocol_ ? protocol_->buffered() : sniffed_.size());
+    if (now == queue_) return;
+    const bool grew = now > queue_;
+    held_ = held_ - queue_ + now;
+    shared_.held = shared_.held - queue_ + now;
+    queue_ = now;
+    if (grew && shared_.held > shared_.limits.max_held / 4 * 3) shared_.make_room();
 }
 
 void HttpConnection::kick() {
@@ -137,6 +174,7 @@ void HttpConnection::end() {
         busy_ = true;
         protocol_->lost();
     }
+    count_queue();
     shared_.retire(*this);
 }
 
@@ -154,6 +192,10 @@ void HttpConnection::drain() {
 void HttpConnection::arm() {
     const base::MonoTime now = shared_.loop.now();
     const std::size_t waiting = stream_->queued();
+    if (written_ - waiting != gone_) {
+        gone_ = written_ - waiting;
+        moved_at_ = now;
+    }
     if (waiting == 0) {
         write_deadline_ = base::MonoTime::max();
     } else if (written_ - waiting != progress_ || write_deadline_ == base::MonoTime::max()) {

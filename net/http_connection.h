@@ -24,6 +24,9 @@ struct HttpShared {
     HttpCounters counters;
     bool draining = false;
     std::function<void(HttpConnection&)> retire;
+    std::size_t held = 0;  // by all connections: see HttpLimits::max_held
+    /// Closes some connections in a later turn of the loop, so that less is held.
+    std::function<void()> make_room;
 };
 
 /// The protocol spoken on one connection: HTTP/1.1 or HTTP/2. It reads what `receive` brings,
@@ -43,6 +46,8 @@ class HttpProtocol {
     [[nodiscard]] virtual base::MonoTime deadline() const = 0;
     virtual void expire(base::MonoTime now) = 0;
     virtual void drain() = 0;
+    /// Octets kept for the client that HttpConnection::hold was not asked for.
+    [[nodiscard]] virtual std::size_t buffered() const { return 0; }
     /// The transport is gone: cancels every exchange. The last call.
     virtual void lost() = 0;
 };
@@ -74,6 +79,18 @@ class HttpConnection final : public StreamHandler {
     /// Ends now.
     void abort();
     [[nodiscard]] bool closing() const noexcept { return closing_; }
+    /// Keeps so many octets more for this client: of heads, bodies, answers. What waits in the
+    /// transport counts by itself. False: there is no room for them, and nothing changed.
+    [[nodiscard]] bool hold(std::size_t octets);
+    void release(std::size_t octets) noexcept;
+
+    // For the server, when too much is held:
+
+    [[nodiscard]] std::size_t held() const noexcept { return held_; }
+    /// Octets last came from the client, or went to it.
+    [[nodiscard]] base::MonoTime moved_at() const noexcept { return moved_at_; }
+    /// Looks again at what waits in the transport.
+    void count_queue();
 
   private:
     void on_read(base::Octets octets) override;
@@ -85,6 +102,7 @@ class HttpConnection final : public StreamHandler {
     void receive(base::Octets octets);
     template <class Call>
     void enter(Call call);
+    [[nodiscard]] bool has_room() const noexcept;
     void arm();
     void on_deadline();
     void end();
@@ -105,6 +123,10 @@ class HttpConnection final : public StreamHandler {
     base::MonoTime linger_deadline_ = base::MonoTime::max();
     std::uint64_t written_ = 0;
     std::uint64_t progress_ = 0;  // written_ less what waited, when last looked at
+    std::size_t held_ = 0;        // for this client, queue_ among it
+    std::size_t queue_ = 0;       // in the transport and the protocol's buffers, when last counted
+    std::uint64_t gone_ = 0;      // written_ less what waits, when last looked at
+    base::MonoTime moved_at_;
     base::MonoTime write_deadline_ = base::MonoTime::max();
 };
 

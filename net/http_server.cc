@@ -11,8 +11,16 @@
 
 namespace net {
 
+namespace {
+
+// Who has not moved for so long is given up first when too much is held.
+constexpr std::chrono::seconds kStill{1};
+
+}  // namespace
+
 HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
     open += other.open;
+    held += other.held;
     connections += other.connections;
     connections_refused += other.connections_refused;
     connections_shed += other.connections_shed;
@@ -29,8 +37,12 @@ HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
 class HttpServer::State final {
   public:
     State(Loop& loop, HttpHandler& handler, const HttpLimits& limits)
-        : shared{loop, handler, limits, {}, false, {}}, bury(loop) {
+        : shared{loop, handler, limits, {}, false, {}, 0, {}}, bury(loop), room(loop) {
         shared.retire = [this](HttpConnection& connection) { retire(connection); };
+        shared.make_room = [this] {
+            if (std::exchange(room_wanted, true)) return;
+            room.start(std::chrono::milliseconds(0), [this] { make_room(); });
+        };
     }
     ~State() {
         entries.clear();
@@ -117,6 +129,34 @@ class HttpServer::State final {
         });
     }
 
+    /// Too much is held, or was: what waits in a transport is looked at here, not whenever the
+    /// kernel takes some of it. Who takes or brings something is the last to go: a download that
+    /// goes on holds as much as one that nobody reads.
+    void make_room() {
+        room_wanted = false;
+        struct Holder {
+            bool still;
+            std::size_t held;
+            HttpConnection* connection;
+        };
+        const base::MonoTime now = shared.loop.now();
+        std::vector<Holder> holders;
+        for (const auto& [connection, entry] : entries) {
+            connection->count_queue();
+            const bool still = connection->moved_at() + kStill <= now;
+            if (connection->held() > 0) holders.push_back({still, connection->held(), connection});
+        }
+        if (shared.held <= shared.limits.max_held / 4 * 3) return;  // it went meanwhile
+        std::sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
+            return a.still != b.still ? a.still : a.held > b.held;
+        });
+        for (const Holder& holder : holders) {
+            if (shared.held <= shared.limits.max_held / 2) return;
+            ++shared.counters.slow_readers;
+            holder.connection->abort();
+        }
+    }
+
     void drain(std::function<void()> done) {
         on_drained = std::move(done);
         for (const auto& entrance : entrances) {
@@ -152,6 +192,8 @@ class HttpServer::State final {
     std::map<base::IpAddress, std::size_t> per_client;
     std::vector<std::unique_ptr<HttpConnection>> graves;
     Timer bury;
+    Timer room;
+    bool room_wanted = false;
     std::function<void()> on_drained;
 };
 
@@ -208,7 +250,9 @@ std::size_t HttpServer::connections() const noexcept {
 
 HttpCounters HttpServer::counters() const noexcept {
     HttpCounters out = state_->shared.counters;
+    for (const auto& [connection, entry] : state_->entries) connection->count_queue();
     out.open = connections();
+    out.held = state_->shared.held;
     for (const auto& entrance : state_->entrances) {
         out.connections_shed += entrance->listener->shed();
     }

@@ -22,6 +22,8 @@ namespace net {
 struct HttpLimits {
     std::chrono::milliseconds head_timeout{10000};   // from the first octet of a head to its end
     std::chrono::milliseconds body_timeout{10000};   // without a body octet while we are reading
+    std::chrono::milliseconds body_grace{30000};     // from here on a body has its rate to keep
+    std::size_t min_body_rate = 1000;                // octets a second while we read; 0: none
     std::chrono::milliseconds idle_timeout{15000};   // between requests
     std::chrono::milliseconds write_timeout{30000};  // without the peer taking an octet
     std::chrono::milliseconds ping_interval{20000};  // WebSocket
@@ -31,9 +33,16 @@ struct HttpLimits {
     std::size_t max_fields = 128;
     std::size_t high_water = 256 * 1024;  // queued per exchange before `write` returns false
     std::size_t low_water = 64 * 1024;
-    std::size_t hard_limit = 16 * 1024 * 1024;  // queued per connection before it is dropped
+    /// Kept for one connection: the heads of its open requests, bodies that the application does
+    /// not take, answers that the client does not take. Beyond, the stream or connection is reset.
+    std::size_t hard_limit = 16 * 1024 * 1024;
+    /// The same for all connections of a server. From three quarters of it on, those who hold most
+    /// and have not moved for a second are closed, down to half; beyond it who holds more than a
+    /// little gets no more.
+    std::size_t max_held = 32 * 1024 * 1024;
     std::size_t max_websocket_message = 1024 * 1024;
     std::uint32_t max_concurrent_streams = 128;  // HTTP/2
+    std::size_t max_open_heads = 1024 * 1024;    // HTTP/2: of a connection's open requests, decoded
     /// HTTP/2 over TLS: responses that end together share records, which is cheapest. False: each
     /// ends one, for clients that expect no more than one response of a read (dnsperf 2.10).
     bool join_responses = true;
@@ -41,16 +50,17 @@ struct HttpLimits {
     std::size_t max_connections_per_client = 256;  // per remote address; not on Unix sockets
 };
 
-/// Since the start, `open` apart; written and read on the loop's thread.
+/// Since the start, `open` and `held` apart; written and read on the loop's thread.
 struct HttpCounters {
     std::uint64_t open = 0;  // connections at this moment
+    std::uint64_t held = 0;  // octets kept for clients at this moment: HttpLimits::max_held
     std::uint64_t connections = 0;
     std::uint64_t connections_refused = 0;  // by max_connections(_per_client)
     std::uint64_t connections_shed = 0;     // no descriptors
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;  // refused by the codecs, never seen by the handler
     std::uint64_t timeouts = 0;
-    std::uint64_t slow_readers = 0;  // dropped: write_timeout or hard_limit
+    std::uint64_t slow_readers = 0;  // dropped: write_timeout, hard_limit or max_held
     std::uint64_t tls_failures = 0;
     std::uint64_t websockets = 0;
     /// HTTP/2 connections closed for it, by Http2Abuse.
