@@ -198,11 +198,14 @@ void run(base::Octets input, std::size_t step, bool slow) {
     limits.high_water = 8192;
     limits.low_water = 2048;
     limits.max_concurrent_streams = 8;
+    limits.hard_limit = 64 * 1024;
+    limits.max_held = 48 * 1024;
+    limits.max_open_heads = 12 * 1024;
     bool retired = false;
     net::HttpShared shared{
         loop, application, limits,
-        {},   false,       [&](net::HttpConnection&) {
-                               must(!std::exchange(retired, true)); }};
+        {},   false,       [&](net::HttpConnection&) { must(!std::exchange(retired, true)); },
+        0,    [] {}};
     {
         auto stream = std::make_unique<Wire>(slow);
         Wire& wire = *stream;
@@ -222,6 +225,7 @@ void run(base::Octets input, std::size_t step, bool slow) {
         wire.end();
         must(!application.in_read);
     }
+    must(!retired || shared.held == 0);
     must(application.streams == 0 && application.responses <= shared.counters.requests);
     // What the connection's timers left with the loop.
     loop.stop();
