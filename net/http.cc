@@ -1,30 +1,46 @@
 #include "net/http.h"
 
 #include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "base/ascii.h"
 
 namespace net {
 namespace {
 
+// Few messages have more.
 constexpr std::size_t kUsualFields = 8;
+constexpr std::size_t kUsualOctets = 256;
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
-    return out;
-}
-
-/// `stored` is in lower case already.
-bool is_field(std::string_view stored, std::string_view name) noexcept {
-    return std::equal(stored.begin(), stored.end(), name.begin(), name.end(), [](char a, char b) {
-        return a == static_cast<char>(base::to_lower(static_cast<std::uint8_t>(b)));
-    });
+bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && base::equal_ignoring_case(base::as_octets(a).data(),
+                                                             base::as_octets(b).data(), a.size());
 }
 
 std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kSpace = " \t";
-    const std::size_t first = text.find_first_not_of(kSpace);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+void make_lower(char* at, std::size_t size) noexcept {
+    const auto lower_word = [](char* octets) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, octets, sizeof word);
+        word = base::to_lower_word(word);
+        std::memcpy(octets, &word, sizeof word);
+    };
+    constexpr std::size_t kWord = sizeof(std::uint64_t);
+    if (size < kWord) {
+        for (std::size_t i = 0; i < size; ++i) {
+            at[i] = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(at[i])));
+        }
+        return;
+    }
+    for (std::size_t i = 0; i + kWord < size; i += kWord) lower_word(at + i);
+    lower_word(at + size - kWord);
 }
 
 int hex_digit(char c) noexcept {
@@ -37,35 +53,81 @@ int hex_digit(char c) noexcept {
 }  // namespace
 
 void HeaderList::add(std::string_view name, std::string_view value) {
-    // Few messages have more, and growing by doubling moves the first ones three times.
-    if (fields_.capacity() == 0) fields_.reserve(kUsualFields);
-    fields_.push_back({lower(name), std::string(trimmed(value))});
+    value = trimmed(value);
+    const std::size_t at = text_.size();
+    const std::size_t size = at + name.size() + value.size();
+    if (size > text_.capacity()) {
+        // By way of another string, because name and value may lie in this one.
+        std::string larger;
+        larger.reserve(std::max({kUsualOctets, 2 * text_.capacity(), size}));
+        larger.append(text_).append(name).append(value);
+        text_.swap(larger);
+    } else {
+        text_.append(name).append(value);
+    }
+    make_lower(text_.data() + at, name.size());
+    if (places_.capacity() == 0) places_.reserve(kUsualFields);
+    assert(size <= UINT32_MAX);
+    places_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(name.size()),
+                       static_cast<std::uint32_t>(value.size())});
 }
 
 void HeaderList::set(std::string_view name, std::string_view value) {
-    const auto same = [&](const Field& field) { return is_field(field.name, name); };
-    const auto first = std::find_if(fields_.begin(), fields_.end(), same);
-    if (first == fields_.end()) return add(name, value);
-    // In place, so that a list that is used again keeps its memory.
-    first->value.assign(trimmed(value));
-    fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
+    value = trimmed(value);
+    const auto next = [&](std::size_t from, std::string_view wanted) {
+        while (from < places_.size() && !same_ignoring_case(field(places_[from]).name, wanted)) {
+            ++from;
+        }
+        return from;
+    };
+    const std::size_t first = next(0, name);
+    if (first == places_.size()) return add(name, value);
+    if (next(first + 1, name) == places_.size()) return replace_value(first, value);
+    // Copies, because what goes may be where they lie.
+    const std::string kept_name(name);
+    replace_value(first, std::string(value));
+    for (std::size_t i = next(first + 1, kept_name); i < places_.size(); i = next(i, kept_name)) {
+        remove(i);
+    }
+}
+
+void HeaderList::replace_value(std::size_t index, std::string_view value) {
+    Place& place = places_[index];
+    const auto size = static_cast<std::uint32_t>(value.size());
+    const std::uint32_t longer = size - place.value_size;  // modulo 2^32, as what it is added to
+    text_.replace(place.at + place.name_size, place.value_size, value.data(), value.size());
+    place.value_size = size;
+    for (std::size_t i = index + 1; i < places_.size(); ++i) places_[i].at += longer;
+}
+
+void HeaderList::remove(std::size_t index) {
+    const Place gone = places_[index];
+    const std::uint32_t size = gone.name_size + gone.value_size;
+    text_.erase(gone.at, size);
+    places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(index));
+    for (std::size_t i = index; i < places_.size(); ++i) places_[i].at -= size;
+}
+
+void HeaderList::clear() noexcept {
+    text_.clear();
+    places_.clear();
 }
 
 std::optional<std::string_view> HeaderList::get(std::string_view name) const {
-    for (const Field& field : fields_) {
-        if (is_field(field.name, name)) return field.value;
+    for (const Place& place : places_) {
+        const Field found = field(place);
+        if (same_ignoring_case(found.name, name)) return found.value;
     }
     return std::nullopt;
 }
 
 bool HeaderList::has_token(std::string_view name, std::string_view token) const {
-    const std::string needle = lower(token);
-    for (const Field& field : fields_) {
-        if (!is_field(field.name, name)) continue;
-        std::string_view rest = field.value;
+    for (const Field& one : fields()) {
+        if (!same_ignoring_case(one.name, name)) continue;
+        std::string_view rest = one.value;
         while (!rest.empty()) {
             const std::size_t comma = rest.find(',');
-            if (lower(trimmed(rest.substr(0, comma))) == needle) return true;
+            if (same_ignoring_case(trimmed(rest.substr(0, comma)), token)) return true;
             if (comma == std::string_view::npos) break;
             rest.remove_prefix(comma + 1);
         }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,24 +18,85 @@ namespace net {
 
 /// Header or trailer fields in order. Names are lower case always (RFC 9110, 5.1; RFC 9113,
 /// 8.2), values without surrounding white space.
+///
+/// All of them stand in one block of memory: a message costs two allocations, however many fields
+/// it has. What is read from a list is valid until the list changes or moves.
 class HeaderList {
   public:
     struct Field {
-        std::string name;
-        std::string value;
+        std::string_view name;
+        std::string_view value;
     };
+    class Fields;
 
     void add(std::string_view name, std::string_view value);
     /// Replaces every field of this name; the first keeps its place.
     void set(std::string_view name, std::string_view value);
+    /// Keeps the memory.
+    void clear() noexcept;
     /// The first field's value; several fields of one name are the caller's to join.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
     [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
-    [[nodiscard]] const std::vector<Field>& fields() const noexcept { return fields_; }
+    [[nodiscard]] Fields fields() const noexcept;
 
   private:
-    std::vector<Field> fields_;
+    /// A field's name begins at `at` in text_, and right after it its value.
+    struct Place {
+        std::uint32_t at, name_size, value_size;
+    };
+    [[nodiscard]] Field field(const Place& place) const noexcept {
+        const char* const name = text_.data() + place.at;
+        return {{name, place.name_size}, {name + place.name_size, place.value_size}};
+    }
+    void replace_value(std::size_t index, std::string_view value);
+    void remove(std::size_t index);
+
+    std::string text_;
+    std::vector<Place> places_;
 };
+
+/// The fields of a list, to be gone through.
+class HeaderList::Fields {
+  public:
+    class Iterator {
+      public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Field;
+        using difference_type = std::ptrdiff_t;
+        using pointer = void;
+        using reference = Field;
+
+        Iterator(const HeaderList& list, const Place* at) noexcept : list_(&list), at_(at) {}
+        [[nodiscard]] Field operator*() const noexcept { return list_->field(*at_); }
+        Iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        Iterator operator++(int) noexcept { return {*list_, at_++}; }
+        [[nodiscard]] bool operator==(const Iterator& other) const noexcept {
+            return at_ == other.at_;
+        }
+
+      private:
+        const HeaderList* list_;
+        const Place* at_;
+    };
+
+    explicit Fields(const HeaderList& list) noexcept : list_(&list) {}
+    [[nodiscard]] Iterator begin() const noexcept { return {*list_, list_->places_.data()}; }
+    [[nodiscard]] Iterator end() const noexcept {
+        return {*list_, list_->places_.data() + list_->places_.size()};
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return list_->places_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return list_->places_.empty(); }
+
+  private:
+    const HeaderList* list_;
+};
+
+inline HeaderList::Fields HeaderList::fields() const noexcept {
+    return Fields(*this);
+}
 
 enum class HttpVersion : std::uint8_t { Http11, Http2, Http3 };
 

@@ -12,7 +12,9 @@ class Recorder final : public net::Http1Decoder::Events {
   public:
     void on_head(net::RequestHead head) override {
         text += head.method + head.authority + head.path + "?" + head.query;
-        for (const auto& field : head.headers.fields()) text += field.name + "=" + field.value;
+        for (const auto& field : head.headers.fields()) {
+            text.append(field.name).append("=").append(field.value);
+        }
     }
     void on_body(base::Octets octets) override { text += base::as_text(octets); }
     void on_end(const net::HeaderList& trailers) override {

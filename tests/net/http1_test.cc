@@ -15,14 +15,16 @@ class Recorder final : public Http1Decoder::Events {
         text +=
             "head " + head.method + " [" + head.authority + "] " + head.path + " ? " + head.query;
         for (const HeaderList::Field& f : head.headers.fields()) {
-            text += " | " + f.name + "=" + f.value;
+            text.append(" | ").append(f.name).append("=").append(f.value);
         }
         text += "\nbody ";
     }
     void on_body(base::Octets octets) override { text += base::as_text(octets); }
     void on_end(const HeaderList& trailers) override {
         text += "\nend";
-        for (const HeaderList::Field& f : trailers.fields()) text += " " + f.name + "=" + f.value;
+        for (const HeaderList::Field& f : trailers.fields()) {
+            text.append(" ").append(f.name).append("=").append(f.value);
+        }
         text += "\n";
     }
     std::string text;
@@ -375,6 +377,48 @@ TEST(HeaderList, FindsNamesAndTokensWithoutCase) {
     EXPECT_EQ(list.get("a"), "3");
     EXPECT_EQ(list.fields().size(), 2U);
     EXPECT_FALSE(list.get("b"));
+}
+
+TEST(HeaderList, ValuesOfOtherLengthsLeaveTheirNeighboursAsTheyAre) {
+    HeaderList list;
+    const auto text = [&] {
+        std::string out;
+        for (const HeaderList::Field& f : list.fields()) {
+            out.append(f.name).append("=").append(f.value).append(";");
+        }
+        return out;
+    };
+    list.add("First", "1");
+    list.add("second", "22");
+    list.add("third", "333");
+    list.set("FIRST", " longer than before ");
+    EXPECT_EQ(text(), "first=longer than before;second=22;third=333;");
+    list.set("second", "");
+    EXPECT_EQ(text(), "first=longer than before;second=;third=333;");
+    list.set("first", std::string(1000, 'x'));
+    list.set("first", "1");
+    EXPECT_EQ(text(), "first=1;second=;third=333;");
+    list.add("second", "again");
+    list.add("fourth", "4");
+    list.add("second", "and again");
+    list.set("second", "once");
+    EXPECT_EQ(text(), "first=1;second=once;third=333;fourth=4;");
+    list.clear();
+    EXPECT_EQ(text(), "");
+    list.add("a", "b");
+    EXPECT_EQ(text(), "a=b;");
+}
+
+TEST(HeaderList, TakesWhatItHolds) {
+    HeaderList list;
+    list.add("name", "value");
+    while (list.fields().size() < 100) list.add((*list.fields().begin()).name, "x");
+    list.set((*list.fields().begin()).name, (*list.fields().begin()).value);
+    EXPECT_EQ(list.fields().size(), 1U);
+    EXPECT_EQ(list.get("name"), "value");
+    for (int doubled = 0; doubled < 10; ++doubled) list.add(*list.get("name"), *list.get("name"));
+    EXPECT_EQ(list.get("value"), "value");
+    EXPECT_EQ(list.fields().size(), 11U);
 }
 
 TEST(PercentDecode, RefusesHalfCodes) {
