@@ -17,13 +17,13 @@
 #include <cassert>
 #include <charconv>
 #include <cstring>
-#include <map>
 #include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "net/http1.h"
+#include "net/http2_memory.h"
 #include "net/http2_stream.h"
 #include "net/http_connection.h"
 
@@ -35,7 +35,51 @@ constexpr std::size_t kSendWater = 64 * 1024;  // waiting in the transport befor
 // A head of up to this many times what is allowed is answered 431; beyond, decoding it costs more
 // than its client is worth.
 constexpr std::size_t kMaxSwelling = 4;
+constexpr std::uint32_t kNameKnownFor = 64;  // responses; the table holds many times as many fields
 constexpr std::chrono::milliseconds kGoawayGrace{100};  // RFC 9113, 6.8: a round trip and more
+
+/// What RFC 9113, 8.2.2 forbids.
+bool of_one_hop(std::string_view name) {
+    static constexpr std::string_view kNames[] = {"connection", "keep-alive", "proxy-connection",
+                                                  "transfer-encoding", "upgrade"};
+    return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+/// The streams of one connection by their ids, which grow: 128 of them, by default, at most.
+class StreamTable {
+  public:
+    using Stream = std::unique_ptr<Http2Stream>;
+
+    [[nodiscard]] bool empty() const noexcept { return streams_.empty(); }
+    void clear() noexcept { streams_.clear(); }
+    [[nodiscard]] auto begin() const noexcept { return streams_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return streams_.end(); }
+    /// Null: there is none.
+    [[nodiscard]] Http2Stream* find(std::int32_t id) const {
+        const auto at = place_of(id);
+        return at != streams_.end() && (*at)->id() == id ? at->get() : nullptr;
+    }
+    void add(Stream stream) {
+        assert(streams_.empty() || streams_.back()->id() < stream->id());
+        streams_.push_back(std::move(stream));
+    }
+    [[nodiscard]] Stream take(std::int32_t id) {
+        const auto at = streams_.begin() + (place_of(id) - streams_.begin());
+        if (at == streams_.end() || (*at)->id() != id) return nullptr;
+        Stream stream = std::move(*at);
+        streams_.erase(at);
+        return stream;
+    }
+
+  private:
+    [[nodiscard]] std::vector<Stream>::const_iterator place_of(std::int32_t id) const {
+        return std::lower_bound(
+            streams_.begin(), streams_.end(), id,
+            [](const Stream& stream, std::int32_t wanted) { return stream->id() < wanted; });
+    }
+
+    std::vector<Stream> streams_;
+};
 
 class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     using Head = Http2Stream::Head;
@@ -56,7 +100,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_max_settings(option, 32);
         nghttp2_option_set_max_outbound_ack(option, 1000);
-        const int made = nghttp2_session_server_new2(&session_, callbacks, this, option);
+        nghttp2_mem memory{nullptr, http2_malloc, http2_free, http2_calloc, http2_realloc};
+        const int made = nghttp2_session_server_new3(&session_, callbacks, this, option, &memory);
         nghttp2_session_callbacks_del(callbacks);
         nghttp2_option_del(option);
         if (made != 0) throw std::bad_alloc();
@@ -123,7 +168,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         if (streams_.empty()) due = activity_ + shared_.limits.idle_timeout;
         if (head_started_) due = std::min(due, *head_started_ + shared_.limits.head_timeout);
         if (drained_at_ && !goaway_sent_) due = std::min(due, *drained_at_ + kGoawayGrace);
-        for (const auto& [id, stream] : streams_) due = std::min(due, stream->deadline());
+        for (const auto& stream : streams_) due = std::min(due, stream->deadline());
         return due;
     }
 
@@ -140,7 +185,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             ++shared_.counters.timeouts;
             nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
         }
-        for (const auto& [id, stream] : streams_) {
+        for (const auto& stream : streams_) {
             if (now >= stream->deadline()) stream->expire(now);
         }
     }
@@ -153,8 +198,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
 
     void lost() override {
         last_found_ = nullptr;
-        const auto streams = std::exchange(streams_, {});
-        for (const auto& [id, stream] : streams) stream->cancel();
+        const StreamTable streams = std::exchange(streams_, {});
+        for (const auto& stream : streams) stream->cancel();
     }
 
   private:
@@ -241,10 +286,9 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
 
     Http2Stream* find(std::int32_t id) {
         if (last_found_ != nullptr && last_found_->id() == id) return last_found_;
-        const auto found = streams_.find(id);
-        if (found == streams_.end()) return nullptr;
-        last_found_ = found->second.get();
-        return last_found_;
+        Http2Stream* const found = streams_.find(id);
+        if (found != nullptr) last_found_ = found;
+        return found;
     }
 
     /// Ends the connection of a client that is guilty of something; true: it is.
@@ -270,8 +314,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         guard_.begin_head();
         if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return;
         const std::int32_t id = frame.hd.stream_id;
-        streams_.emplace(id, std::make_unique<Http2Stream>(id, connection_,
-                                                           static_cast<Http2Stream::Host&>(*this)));
+        streams_.add(
+            std::make_unique<Http2Stream>(id, connection_, static_cast<Http2Stream::Host&>(*this)));
     }
 
     void frame_received(const nghttp2_frame& frame) {
@@ -293,14 +337,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     void settle_stream(std::int32_t id) {
-        const auto found = streams_.find(id);
-        if (found == streams_.end()) return;
-        Http2Stream& stream = *found->second;
-        stream.settle();
-        if (!stream.is_closed()) return;
+        Http2Stream* const stream = streams_.find(id);
+        if (stream == nullptr) return;
+        stream->settle();
+        if (!stream->is_closed()) return;
         // Out of the table first: its end calls the application.
-        const std::unique_ptr<Http2Stream> last = std::move(found->second);
-        streams_.erase(found);
+        const StreamTable::Stream last = streams_.take(id);
         last_found_ = nullptr;
         activity_ = shared_.loop.now();
         last->cancel();
@@ -356,9 +398,11 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     bool submit_head(std::int32_t id, const HeaderList& headers, int status, Head kind) override {
         fields_.clear();
         const auto add = [this](std::string_view name, std::string_view value) {
-            // What never comes again would only push others out of HPACK's table.
-            const auto flags = static_cast<std::uint8_t>(
-                name == "x-request-id" ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+            // What never comes again would only push others out of HPACK's table. Now and then it
+            // goes there nevertheless, for its name to be known.
+            const bool once = name == "x-request-id" && ++request_ids_ % kNameKnownFor != 1;
+            const auto flags =
+                static_cast<std::uint8_t>(once ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
             // nghttp2 copies both; it does not write through these pointers.
             fields_.push_back({const_cast<std::uint8_t*>(base::as_octets(name).data()),
                                const_cast<std::uint8_t*>(base::as_octets(value).data()),
@@ -369,14 +413,11 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         if (kind != Head::Trailers) {
             add(":status", std::string_view(code.begin(), code_end));
         }
-        static constexpr std::string_view kHop[] = {"connection", "keep-alive", "proxy-connection",
-                                                    "transfer-encoding",
-                                                    "upgrade"};  // RFC 9113, 8.2.2
         bool dated = kind == Head::Trailers || kind == Head::Informational;
         for (const HeaderList::Field& field : headers.fields()) {
-            const bool hop =
-                std::find(std::begin(kHop), std::end(kHop), field.name) != std::end(kHop);
-            if (hop || !is_token(field.name) || !is_field_value(field.value)) continue;
+            if (of_one_hop(field.name) || !is_token(field.name) || !is_field_value(field.value)) {
+                continue;
+            }
             add(field.name, field.value);
             dated = dated || field.name == "date";
         }
@@ -429,7 +470,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     void resume(std::int32_t id) override {
-        // Says "invalid argument" when nothing was deferred, which is as good.
+        // Fails only for a stream that is gone.
         nghttp2_session_resume_data(session_, id);
     }
 
@@ -443,11 +484,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     HttpConnection& connection_;
     HttpShared& shared_;
     nghttp2_session* session_ = nullptr;
-    std::map<std::int32_t, std::unique_ptr<Http2Stream>> streams_;
+    StreamTable streams_;
     Http2Stream* last_found_ = nullptr;           // of streams_: calls of one stream come in a row
     std::vector<std::int32_t> touched_;           // streams for settle to look at
     std::vector<std::int32_t> settling_;          // those it looks at; kept for its memory
     std::vector<nghttp2_nv> fields_;              // of the head that is being submitted, likewise
+    std::uint32_t request_ids_ = 0;               // sent
     base::MonoTime activity_;                     // when the last stream ended
     std::optional<base::MonoTime> head_started_;  // of the header block being received
     std::optional<base::MonoTime> drained_at_;

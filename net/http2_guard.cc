@@ -58,6 +58,23 @@ constexpr std::array<Terms, kHttp2Abuses> kTerms = [] {
     return all;
 }();
 
+constexpr const Terms& terms_of(Http2Abuse kind) {
+    return kTerms[static_cast<std::size_t>(kind)];
+}
+
+// The kinds that every request, and every octet sent, gives something to.
+constexpr std::array kOwedToRequests{Http2Abuse::Priority, Http2Abuse::EmptyData,
+                                     Http2Abuse::WindowUpdate, Http2Abuse::Frames};
+constexpr std::array kOwedToOctets{Http2Abuse::WindowUpdate, Http2Abuse::Frames};
+static_assert(static_cast<std::size_t>(std::count_if(kTerms.begin(), kTerms.end(),
+                                                     [](const Terms& terms) {
+                                                         return terms.per_request > 0;
+                                                     })) == kOwedToRequests.size());
+static_assert(static_cast<std::size_t>(std::count_if(kTerms.begin(), kTerms.end(),
+                                                     [](const Terms& terms) {
+                                                         return terms.per_sent_octet > 0;
+                                                     })) == kOwedToOctets.size());
+
 std::optional<Http2Abuse> kind_of(std::uint8_t type, std::uint8_t flags, std::size_t length) {
     switch (type) {
         case kResetStream:
@@ -124,6 +141,11 @@ void Http2Guard::grow(base::MonoTime now) {
     }
 }
 
+void Http2Guard::give(Http2Abuse kind, double more) {
+    double& left = left_[static_cast<std::size_t>(kind)];
+    left = std::min(terms_of(kind).burst, left + more);
+}
+
 std::optional<Http2Abuse> Http2Guard::charge(Http2Abuse kind) {
     double& left = left_[static_cast<std::size_t>(kind)];
     left -= 1;
@@ -137,9 +159,7 @@ std::optional<Http2Abuse> Http2Guard::frame(std::uint8_t type, std::uint8_t flag
     grow(now);
     if (type == kHeaders) {
         continuations_ = 0;
-        for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
-            left_[i] = std::min(kTerms[i].burst, left_[i] + kTerms[i].per_request);
-        }
+        for (const Http2Abuse kind : kOwedToRequests) give(kind, terms_of(kind).per_request);
         return std::nullopt;
     }
     if (type == kContinuation && ++continuations_ > kMaxContinuations && !guilty_) {
@@ -182,9 +202,8 @@ bool Http2PassedOver::frame(std::uint8_t type, std::uint32_t stream) {
 }
 
 void Http2Guard::sent(std::size_t octets) {
-    for (std::size_t i = 0; i < kHttp2Abuses; ++i) {
-        left_[i] = std::min(kTerms[i].burst,
-                            left_[i] + kTerms[i].per_sent_octet * static_cast<double>(octets));
+    for (const Http2Abuse kind : kOwedToOctets) {
+        give(kind, terms_of(kind).per_sent_octet * static_cast<double>(octets));
     }
 }
 

@@ -57,6 +57,7 @@ class Http2Guard {
 
   private:
     [[nodiscard]] std::optional<Http2Abuse> charge(Http2Abuse kind);
+    void give(Http2Abuse kind, double more);
     void grow(base::MonoTime now);
 
     const std::size_t max_expanded_;
@@ -102,12 +103,18 @@ class Http2FrameHeads {
                 octets = octets.subspan(part);
                 continue;
             }
-            head_[have_++] = octets[0];
-            octets = octets.subspan(1);
-            if (have_ < kHeadOctets) continue;
-            have_ = 0;
-            skip_ = base::load_be32(head_.data()) >> 8;
-            visit(head_[3], head_[4], skip_, base::load_be32(head_.data() + 5) & 0x7fffffff);
+            const std::uint8_t* head = octets.data();
+            if (have_ == 0 && octets.size() >= kHeadOctets) {
+                octets = octets.subspan(kHeadOctets);
+            } else {
+                head_[have_++] = octets[0];
+                octets = octets.subspan(1);
+                if (have_ < kHeadOctets) continue;
+                have_ = 0;
+                head = head_.data();
+            }
+            skip_ = base::load_be32(head) >> 8;
+            visit(head[3], head[4], skip_, base::load_be32(head + 5) & 0x7fffffff);
         }
     }
 

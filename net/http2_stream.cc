@@ -7,8 +7,28 @@
 #include "net/http1.h"
 
 namespace net {
-
 namespace {
+
+// A response waits here until it is sent, nearly always in the same turn of the loop: the memory
+// for it goes round among the streams of a thread.
+constexpr std::size_t kMostSpareBuffers = 64;
+constexpr std::size_t kMaxSpareOctets = 4096;
+thread_local std::vector<std::string> spare_buffers;
+
+void take_spare_buffer(std::string& buffer) {
+    if (spare_buffers.empty()) return;
+    buffer.swap(spare_buffers.back());
+    spare_buffers.pop_back();
+}
+
+void give_spare_buffer(std::string& buffer) {
+    constexpr std::size_t kOfAnyUse = 256;
+    const std::size_t octets = buffer.capacity();
+    if (octets < kOfAnyUse || octets > kMaxSpareOctets) return;
+    if (spare_buffers.size() >= kMostSpareBuffers) return;
+    buffer.clear();
+    spare_buffers.push_back(std::move(buffer));
+}
 
 // What a stream takes beside what is counted, the application's objects among it; and a field.
 constexpr std::size_t kStreamOctets = 2048;
@@ -28,6 +48,7 @@ Http2Stream::Http2Stream(std::int32_t id, HttpConnection& connection, Host& host
 Http2Stream::~Http2Stream() {
     host_.drop_head(kept_head_);
     connection_.release(out_.size() + pending_.size());
+    give_spare_buffer(out_);
 }
 
 /// False: the request is refused.
@@ -43,11 +64,9 @@ bool Http2Stream::keep_head(std::size_t octets) {
 /// What there is of the head is of no use; of trailers, they are left out.
 void Http2Stream::refuse_head(int status) {
     refusal_ = status;
-    if (began_) {
-        trailers_ = {};
-        return;
-    }
-    request_.headers = {};
+    // Not cleared, which would keep the memory.
+    const HeaderList gone = std::exchange(began_ ? trailers_ : request_.headers, {});
+    if (began_) return;
     host_.drop_head(kept_head_);
     kept_head_ = 0;
 }
@@ -65,17 +84,17 @@ void Http2Stream::add_field(std::string_view name, std::string_view value) {
     if (name.empty() || name[0] != ':') {
         fields.add(name, value);
     } else if (name == ":method") {
-        request_.method = std::string(value);
+        request_.method.assign(value);
     } else if (name == ":scheme") {
-        request_.scheme = std::string(value);
+        request_.scheme.assign(value);
     } else if (name == ":authority") {
-        request_.authority = std::string(value);
+        request_.authority.assign(value);
     } else if (name == ":protocol") {
-        request_.protocol = std::string(value);
+        request_.protocol.assign(value);
     } else if (name == ":path") {
         const std::size_t mark = value.find('?');
-        request_.path = std::string(value.substr(0, mark));
-        if (mark != std::string_view::npos) request_.query = std::string(value.substr(mark + 1));
+        request_.path.assign(value.substr(0, mark));
+        if (mark != std::string_view::npos) request_.query.assign(value.substr(mark + 1));
     }
 }
 
@@ -93,13 +112,12 @@ int Http2Stream::check_head() {
         continue_owed_ = true;
     }
     const std::string_view host = request_.headers.get("host").value_or(request_.authority);
-    if (request_.authority.empty()) request_.authority = std::string(host);
+    if (request_.authority.empty()) request_.authority.assign(host);
     // Who is asked must not be read in two ways (RFC 9113, 8.3.1).
-    const bool same = std::equal(host.begin(), host.end(), request_.authority.begin(),
-                                 request_.authority.end(), [](char a, char b) {
-                                     return base::to_lower(static_cast<std::uint8_t>(a)) ==
-                                            base::to_lower(static_cast<std::uint8_t>(b));
-                                 });
+    const bool same =
+        host.size() == request_.authority.size() &&
+        base::equal_ignoring_case(base::as_octets(host).data(),
+                                  base::as_octets(request_.authority).data(), host.size());
     return same && is_authority(host) ? 0 : 400;
 }
 
@@ -110,18 +128,18 @@ void Http2Stream::begin(bool has_body) {
     request_.version = HttpVersion::Http2;
     request_.peer = connection_.stream().peer();
     head_octets_ = 0;  // trailers are counted anew
+    wants_head_ = request_.method == "HEAD";
     if (const int status = check_head(); status != 0) {
         ++shared_.counters.bad_requests;
         refuse(status);
         return;
     }
     if (!has_body) continue_owed_ = false;
-    RequestHead head = std::move(request_);
-    request_ = {};
-    request_.version = head.version;
-    request_.method = head.method;
-    request_.path = head.path;
-    application_ = shared_.handler.on_request(std::move(head), *this);
+    std::string method = request_.method;
+    std::string path = request_.path;
+    application_ = shared_.handler.on_request(std::move(request_), *this);
+    request_.method = std::move(method);
+    request_.path = std::move(path);
     if (!application_) {
         if (status_ == 0) {
             refuse(500);  // nobody is left to answer: the handler broke its promise
@@ -255,6 +273,7 @@ Http2Stream::Fetched Http2Stream::fetch(base::MutableOctets out) {
         fetched_ = 0;
     }
     if (full_ && queued() <= shared_.limits.low_water) touch();
+    deferred_ = result.octets == 0 && !result.end;
     return result;
 }
 
@@ -300,7 +319,7 @@ void Http2Stream::respond(const ResponseHead& head, bool last) {
     // An answer that goes on may want the body, and afterwards it is too late to say so.
     if (continue_owed_ && !last) inform(100, {});
     status_ = head.status;
-    sends_body_ = !last && request_.method != "HEAD" && head.status != 204 && head.status != 304;
+    sends_body_ = !last && !wants_head_ && head.status != 204 && head.status != 304;
     finished_ = last;
     if (!host_.submit_head(id_, head.headers, head.status,
                            sends_body_ ? Head::WithBody : Head::WithoutBody)) {
@@ -325,8 +344,9 @@ bool Http2Stream::write(base::Octets octets) {
         return false;
     }
     if (queued() == 0) progress_at_ = shared_.loop.now();
+    if (out_.empty()) take_spare_buffer(out_);
     out_ += base::as_text(octets);
-    host_.resume(id_);
+    resume();
     touch();
     if (queued() < shared_.limits.high_water) return true;
     full_ = true;
@@ -336,9 +356,13 @@ bool Http2Stream::write(base::Octets octets) {
 void Http2Stream::finish(const HeaderList& trailers) {
     if (closed_ || finished_ || status_ == 0) return;
     finished_ = true;
-    out_trailers_ = trailers;
-    if (sends_body_) host_.resume(id_);
+    if (!trailers.fields().empty()) out_trailers_ = trailers;
+    resume();
     touch();
+}
+
+void Http2Stream::resume() {
+    if (std::exchange(deferred_, false)) host_.resume(id_);
 }
 
 void Http2Stream::reset() {

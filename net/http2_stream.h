@@ -10,12 +10,13 @@
 #include "net/body_clock.h"
 #include "net/http.h"
 #include "net/http_connection.h"
+#include "net/recycled.h"
 
 namespace net {
 
 /// One HTTP/2 stream: a request being received and a response being sent. Knows nothing of
 /// frames; the connection (its Host) does. Owned by the connection; loop's thread only.
-class Http2Stream final : public HttpExchange {
+class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
   public:
     enum class Head : std::uint8_t { Informational, WithBody, WithoutBody, Trailers };
     enum class Reset : std::uint8_t { Finished, SlowPeer, GivenUp };
@@ -35,7 +36,7 @@ class Http2Stream final : public HttpExchange {
         /// is refused with: there is no room for them.
         [[nodiscard]] virtual int keep_head(std::size_t octets) = 0;
         virtual void drop_head(std::size_t octets) = 0;
-        /// There is something to fetch again.
+        /// There is something to fetch again, where `fetch` had nothing.
         virtual void resume(std::int32_t id) = 0;
         virtual void reset_stream(std::int32_t id, Reset reason) = 0;
     };
@@ -89,6 +90,7 @@ class Http2Stream final : public HttpExchange {
     void drop_pending();
     void touch();
     void deliver();
+    void resume();
     void refuse(int status);
 
     const std::int32_t id_;
@@ -112,7 +114,8 @@ class Http2Stream final : public HttpExchange {
     HeaderList out_trailers_;
     int status_ = 0;
 
-    bool touched_ = false;  // settle has been asked for
+    bool touched_ = false;     // settle has been asked for
+    bool wants_head_ = false;  // HEAD
     bool began_ = false;
     bool paused_ = false;
     bool request_ended_ = false;  // received
@@ -120,6 +123,7 @@ class Http2Stream final : public HttpExchange {
     bool sends_body_ = false;
     bool finished_ = false;  // by the application
     bool end_sent_ = false;
+    bool deferred_ = false;  // fetch had nothing, and is not called again before `resume`
     bool reset_wanted_ = false;
     bool overflowed_ = false;  // there was no room for what is written, or comes
     bool full_ = false;

@@ -1,7 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <set>
 #include <string>
+#include <thread>
 
+#include "net/http2_memory.h"
+#include "net/recycled.h"
 #include "tests/net/support/http2_client.h"
 #include "tests/net/support/test_server.h"
 #include "tests/net/support/tls_client.h"
@@ -246,6 +253,55 @@ TEST(Http2, ServesCurlWithPriorKnowledge) {
                           "--data-binary @- -H 'Transfer-Encoding: chunked' " +
                           at + "/echo | wc -c"),
               "5000000\n");
+}
+
+TEST(Http2Memory, BlocksThatGrowKeepWhatIsInThem) {
+    std::string expected;
+    void* block = http2_malloc(1, nullptr);
+    for (std::size_t size = 1; size < 5000; size += size / 2 + 1) {
+        block = http2_realloc(block, size, nullptr);
+        ASSERT_NE(block, nullptr);
+        ASSERT_EQ(reinterpret_cast<std::uintptr_t>(block) % alignof(std::max_align_t), 0U);
+        EXPECT_EQ(std::memcmp(block, expected.data(), expected.size()), 0) << size;
+        expected.resize(size, static_cast<char>('a' + size % 26));
+        std::memcpy(block, expected.data(), size);
+    }
+    block = http2_realloc(block, 10, nullptr);
+    EXPECT_EQ(std::memcmp(block, expected.data(), 10), 0);
+    http2_free(block, nullptr);
+    http2_free(nullptr, nullptr);
+    http2_free(http2_realloc(nullptr, 200, nullptr), nullptr);
+}
+
+TEST(Http2Memory, ClearedBlocksAreClearedAgain) {
+    for (const std::size_t size : {100U, 250U, 500U, 1000U, 3000U}) {
+        void* const dirty = http2_malloc(size, nullptr);
+        std::memset(dirty, 0xff, size);
+        http2_free(dirty, nullptr);
+        auto* const block = static_cast<unsigned char*>(http2_calloc(size / 10, 10, nullptr));
+        for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(block[i], 0) << size << ' ' << i;
+        http2_free(block, nullptr);
+    }
+    EXPECT_EQ(http2_calloc(SIZE_MAX / 4, 16, nullptr), nullptr);
+    EXPECT_EQ(http2_malloc(SIZE_MAX, nullptr), nullptr);
+}
+
+TEST(SpareBlocks, NoTwoOwnersHaveOne) {
+    constexpr std::size_t kOctets = 48;
+    using Blocks = SpareBlocks<kOctets, 4>;
+    for (int round = 0; round < 2; ++round) {
+        std::set<void*> mine;
+        for (int i = 0; i < 10; ++i) {
+            void* const block = Blocks::take();
+            std::memset(block, i, kOctets);
+            EXPECT_TRUE(mine.insert(block).second);
+        }
+        // What another thread gives back is not ours any more, and its end gives all of it back.
+        std::thread other([&] {
+            for (void* const block : mine) Blocks::give(block);
+        });
+        other.join();
+    }
 }
 
 }  // namespace
