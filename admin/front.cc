@@ -18,6 +18,7 @@
 #include "base/ascii.h"
 #include "base/octets.h"
 #include "base/random.h"
+#include "net/recycled.h"
 #include "server/log.h"
 #include "server/service.h"
 
@@ -35,10 +36,16 @@ bool usable_request_id(std::string_view text) {
 std::string request_id(const net::RequestHead& head) {
     const std::string_view given = head.headers.get("x-request-id").value_or("");
     if (usable_request_id(given)) return std::string(given);
-    static thread_local base::SecureRandom random;
-    std::uint8_t raw[8];
-    base::store_be64(raw, random.next64());
-    return base::to_hex(raw);
+    // It is no secret. As much of it as a string holds in place: no two of 2^28 are alike, likely.
+    static thread_local base::Random random = base::Random::from_entropy();
+    constexpr std::size_t kDigits = 14;
+    std::string id(kDigits, '0');
+    std::uint64_t left = random.next64();
+    for (char& digit : id) {
+        digit = "0123456789abcdef"[left % 16];
+        left /= 16;
+    }
+    return id;
 }
 
 // Of a request's fields those that its answer depends on whatever answers it: its coding, its tag
@@ -77,9 +84,9 @@ struct Live : std::enable_shared_from_this<Live> {
     Jobs::Asked asked;                                // of that request
     std::shared_ptr<Jobs::Job> job;                   // once the client was told so
 
-    void send(Reply reply, bool close = false);
+    void send(Reply&& reply, bool close = false);
     // The answer: to the client, or to the job that it became.
-    void answer(Reply reply, bool close = false);
+    void answer(Reply&& reply, bool close = false);
     // All of the request is here. If it is not answered yet and the client does not want to wait,
     // it becomes a job.
     void defer();
@@ -103,7 +110,7 @@ void Live::note_refusal(const Reply& reply) const {
                         .detail = {}});
 }
 
-void Live::send(Reply reply, bool close) {
+void Live::send(Reply&& reply, bool close) {
     if (exchange == nullptr || responded) return;
     responded = true;
     note_refusal(reply);
@@ -136,7 +143,7 @@ void Live::send(Reply reply, bool close) {
     }
 }
 
-void Live::answer(Reply reply, bool close) {
+void Live::answer(Reply&& reply, bool close) {
     if (!job) return send(std::move(reply), close);
     note_refusal(reply);
     context.jobs.finish(*job, std::move(reply));
@@ -175,7 +182,7 @@ bool Live::send_piece() {
 }
 
 // A request that was answered from its head alone; the body, if there is one, is not wanted.
-class AnsweredStream final : public net::HttpStream {
+class AnsweredStream final : public net::HttpStream, public net::Recycled<AnsweredStream> {
   public:
     explicit AnsweredStream(std::shared_ptr<Live> live) : live_(std::move(live)) {}
     ~AnsweredStream() override { live_->exchange = nullptr; }
@@ -189,13 +196,18 @@ class AnsweredStream final : public net::HttpStream {
 };
 
 // Takes the body of a request: whole for a resource, piece by piece for a sink.
-class BodyStream final : public net::HttpStream {
+class BodyStream final : public net::HttpStream, public net::Recycled<BodyStream> {
   public:
-    BodyStream(Context& context, const Endpoint& endpoint, std::shared_ptr<Live> live)
-        : context_(context), endpoint_(endpoint), live_(std::move(live)) {}
-    ~BodyStream() override { live_->exchange = nullptr; }
+    BodyStream(Context& context, const Endpoint& endpoint)
+        : context_(context), endpoint_(endpoint) {}
+    ~BodyStream() override {
+        if (live_) live_->exchange = nullptr;
+    }
 
-    void collect(Request request) { request_ = std::move(request); }
+    // For the door to fill in while it has not let the request in.
+    [[nodiscard]] Request& request() noexcept { return request_; }
+    // The request is let in: this is its stream.
+    void let_in(std::shared_ptr<Live> live) { live_ = std::move(live); }
     void stream(std::unique_ptr<BodySink> sink) {
         sink_ = std::move(sink);
         if (!sink_) return;
@@ -242,7 +254,7 @@ class BodyStream final : public net::HttpStream {
   private:
     Context& context_;
     const Endpoint& endpoint_;
-    std::shared_ptr<Live> live_;
+    std::shared_ptr<Live> live_;  // null: not let in
     Request request_;
     std::unique_ptr<BodySink> sink_;
     std::size_t received_ = 0;
@@ -468,7 +480,7 @@ base::Result<Principal, Reply> authenticate(Context& context, const net::Request
 
 std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
                                                    net::HttpExchange& exchange) {
-    auto live = std::make_shared<Live>(context_);
+    auto live = std::allocate_shared<Live>(net::RecyclingAllocator<Live>(), context_);
     live->exchange = &exchange;
     live->method = head.method;
     live->path = head.path;
@@ -513,7 +525,8 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
         return answered(std::move(reply));
     }
 
-    Request request;
+    auto stream = std::make_unique<BodyStream>(context_, *endpoint);
+    Request& request = stream->request();
     request.id = live->request_id;
     request.path = std::move(found.parameters);
     if (endpoint->access != Access::Open) {
@@ -545,13 +558,11 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
                        .path = request.head.path,
                        .request_id = request.id};
     }
-    auto stream = std::make_unique<BodyStream>(context_, *endpoint, live);
+    stream->let_in(live);
     if (endpoint->stream != nullptr) {
         stream->stream(endpoint->stream(context_, std::move(request), [live](Reply reply) {
             live->answer(std::move(reply), true);
         }));
-    } else {
-        stream->collect(std::move(request));
     }
     return stream;
 }

@@ -30,10 +30,17 @@ unsigned specificity(std::string_view range, std::string_view media_type) {
     return 0;
 }
 
-std::optional<std::string> decode(std::string_view text) {
+// False: an escape is not well-formed.
+bool decode(std::string_view text, std::string& out) {
+    if (text.find_first_of("+%") == std::string_view::npos) {
+        out.assign(text);
+        return true;
+    }
     std::string plain(text);
     std::replace(plain.begin(), plain.end(), '+', ' ');
-    return net::percent_decode(plain);
+    auto decoded = net::percent_decode(plain);
+    if (decoded) out = std::move(*decoded);
+    return decoded.has_value();
 }
 
 }  // namespace
@@ -46,10 +53,11 @@ base::Result<QueryParameters> QueryParameters::parse(std::string_view query) {
         query.remove_prefix(std::min(end + 1, query.size()));
         if (pair.empty()) continue;
         const std::size_t equals = std::min(pair.find('='), pair.size());
-        auto key = decode(pair.substr(0, equals));
-        auto value = decode(pair.substr(std::min(equals + 1, pair.size())));
-        if (!key || !value) return base::fail("the query has a '%' without two hex digits");
-        out.pairs_.emplace_back(std::move(*key), std::move(*value));
+        auto& [key, value] = out.pairs_.emplace_back();
+        if (!decode(pair.substr(0, equals), key) ||
+            !decode(pair.substr(std::min(equals + 1, pair.size())), value)) {
+            return base::fail("the query has a '%' without two hex digits");
+        }
     }
     return out;
 }
