@@ -7,6 +7,7 @@
 
 #include "dns/message.h"
 #include "dns/types.h"
+#include "net/recycled.h"
 
 namespace server {
 
@@ -79,7 +80,7 @@ void Doh::answer(net::HttpExchange& exchange, base::Octets message, bool persona
 
 /// One exchange: takes the body of a POST, and waits for what was deferred. A refused one only lets
 /// the rest of its body pass.
-class Doh::Request final : public net::HttpStream {
+class Doh::Request final : public net::HttpStream, public net::Recycled<Doh::Request> {
   public:
     /// Of a GET no body is waited for.
     Request(Doh& owner, net::HttpExchange& exchange, const base::Endpoint& client, bool get)
