@@ -48,8 +48,8 @@ peers=$(installed_peers $peers)
 certificate=$work/server.pem key=$work/server.key
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$key" -out "$certificate" -days 2 \
     -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
-mkdir -p "$work/files"
-head -c "$bytes" /dev/zero | tr '\0' x >"$work/files/blob"
+mkdir -p "$work/files/debug"
+head -c "$bytes" /dev/zero | tr '\0' x >"$work/files/debug/blob"
 
 # Each listens without TLS at port_of, with TLS at the next.
 tls_port() { echo $((port_of[$1] + 1)); }
@@ -112,9 +112,8 @@ CONF
     launch nginx nginx -c "$work/nginx.conf" -e "$work/nginx.log"
 }
 
-url() { # STREAM NAME
-    local path=blob
-    [ "$2" != meridian ] || path="debug/blob?bytes=$bytes"
+url() { # STREAM NAME: all are asked the same, and who serves a file passes over the query
+    local path="debug/blob?bytes=$bytes"
     case $1 in
     h2c) echo "http://127.0.0.1:${port_of[$2]}/$path" ;;
     *) echo "https://127.0.0.1:$(tls_port "$2")/$path" ;;
