@@ -263,6 +263,8 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsConfig
     state->tickets = config.tickets ? config.tickets : std::make_shared<TlsTickets>();
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context, TlsTickets::kTicketLifetime.count());
+    // One for each handshake: a client that resumes gets the next with that.
+    SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_app_data(context, state->tickets.get());
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key);
     SSL_CTX_set_cert_cb(context, State::present, state.get());

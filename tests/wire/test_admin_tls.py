@@ -157,6 +157,7 @@ class AdminTls(OverTls):
         first = self.openssl("-tls1_3", "-ign_eof", "-sess_out", session, stdin=request)
         self.assertIn("200 OK", first.stdout, first.stderr)
         self.assertIn("Max Early Data: 0", first.stdout)
+        self.assertEqual(first.stdout.count("New Session Ticket arrived"), 1)
         early = os.path.join(self.server.dir, "early")
         self.files.write(early, request)
         again = self.openssl("-tls1_3", "-ign_eof", "-sess_in", session, "-early_data", early, stdin=request)
