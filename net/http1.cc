@@ -201,7 +201,9 @@ Http1Decoder::Step Http1Decoder::read_request_line(std::string_view line, Reques
         return refuse(400, "the method is not a token");
     }
     if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.') {
-        return refuse(400, "the request line does not end in an HTTP version");
+        Http1Error error{400, "the request line does not end in an HTTP version"};
+        error.foreign = !version.empty() && !equal_no_case(version.substr(0, 5), "HTTP/");
+        return base::fail(std::move(error));
     }
     if (version != "HTTP/1.1" && version != "HTTP/1.0") {
         return refuse(505, "this server speaks HTTP/1.1 and HTTP/2");

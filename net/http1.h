@@ -18,6 +18,7 @@ namespace net {
 struct Http1Error {
     int status = 400;
     std::string message;
+    bool foreign = false;  // the request line names another protocol in the place of HTTP's version
 };
 
 struct Http1Limits {

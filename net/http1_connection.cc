@@ -128,6 +128,7 @@ class Http1Connection final : public HttpProtocol,
     // Http1Decoder::Events
 
     void on_head(RequestHead head) override {
+        spoke_http_ = true;
         ++shared_.counters.requests;
         const Http1Decoder::Framing& framing = decoder_.framing();
         writer_.emplace(Http1Writer::Request{head.method == "HEAD", framing.http10,
@@ -297,7 +298,14 @@ class Http1Connection final : public HttpProtocol,
             const auto taken = decoder_.receive(octets.subspan(used));
             if (!taken) {
                 ++shared_.counters.bad_requests;
-                refuse(taken.error().status, taken.error().message);
+                if (taken.error().foreign && !spoke_http_) {
+                    // Who never spoke HTTP would take an answer in it for something else, as a
+                    // client of HTTP/2 does with a bad preface (RFC 9113, 3.4).
+                    refused_ = true;
+                    connection_.close_gracefully();
+                } else {
+                    refuse(taken.error().status, taken.error().message);
+                }
                 return octets.size();
             }
             used += *taken;
@@ -460,6 +468,7 @@ class Http1Connection final : public HttpProtocol,
     bool again_ = false;  // settle has more to do
     bool read_ended_ = false;
     bool refused_ = false;
+    bool spoke_http_ = false;  // a request of this connection was understood
 };
 
 }  // namespace

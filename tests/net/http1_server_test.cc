@@ -128,6 +128,42 @@ TEST(Http1Server, RefusesAndClosesAfterABadRequest) {
     EXPECT_EQ(server.counters().bad_requests, 1U);
 }
 
+// RFC 9113, 3.4: a client of HTTP/2 whose preface is wrong would take an answer for frames.
+TEST(Http1Server, WhoSpeaksSomethingElseIsNotAnsweredInHttp) {
+    TestServer server;
+    for (const char* other : {"INVALID CONNECTION PREFACE\r\n\r\n", "OPTIONS * RTSP/1.0\r\n\r\n"}) {
+        RawClient client(server.port());
+        client.send(other);
+        EXPECT_EQ(client.read_all(), "") << other;
+    }
+    EXPECT_EQ(server.counters().bad_requests, 2U);
+    // Who wrote HTTP badly, or well before, is told.
+    for (const char* sloppy : {"GET /\r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n",
+                               "GET / \r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX"}) {
+        RawClient client(server.port());
+        client.send(sloppy);
+        EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 ")) << sloppy;
+    }
+    RawClient client(server.port());
+    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\nINVALID CONNECTION PREFACE\r\n\r\n");
+    const std::string all = client.read_all();
+    EXPECT_NE(all.find("hello"), std::string::npos) << all;
+    EXPECT_NE(all.find("HTTP/1.1 400 "), std::string::npos) << all;
+}
+
+// RFC 7540, 3.2 is gone (RFC 9113, 3.1), and what goes on as HTTP/2 behind a proxy's back is not
+// looked at by it.
+TEST(Http1Server, NobodyIsUpgradedToHttp2) {
+    TestServer server;
+    RawClient client(server.port());
+    client.send(
+        "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n");
+    const std::string response = client.read_response();
+    EXPECT_TRUE(response.starts_with("HTTP/1.1 200 OK\r\n")) << response;
+    EXPECT_EQ(response.find("upgrade"), std::string::npos) << response;
+}
+
 TEST(Http1Server, RefusalIsReadableByASenderOfABigBody) {
     TestServer server;
     RawClient client(server.port());

@@ -64,6 +64,13 @@ class Http2Conformance(harness.WireTest):
                         except http2_frames.Closed:
                             break
 
+    def test_0_what_is_no_preface_is_not_answered_in_http(self):
+        """A client that means HTTP/2 would take that for frames."""
+        sock = self.connect(tls=False)
+        sock.sendall(b"INVALID CONNECTION PREFACE\r\n\r\n")
+        sock.settimeout(20)
+        self.assertEqual(sock.recv(4096), b"")
+
     def test_z_nothing_of_it_has_harmed_the_server(self):
         self.assertEqual(self.server.http("GET", "/healthz").status, 200)
         self.assertIsNone(self.server.process.poll())
