@@ -78,24 +78,25 @@ void Doh::answer(net::HttpExchange& exchange, base::Octets message, bool persona
     exchange.finish();
 }
 
-/// One exchange: takes the body of a POST, and waits for what was deferred. A refused one only lets
-/// the rest of its body pass.
+/// One exchange: takes the body of a POST, and waits for what was deferred. Of a body that is of no
+/// use a message's worth is let pass: what a client sent before it heard of the refusal is judged
+/// as any other, and the connection goes on.
 class Doh::Request final : public net::HttpStream, public net::Recycled<Doh::Request> {
   public:
-    /// Of a GET no body is waited for.
-    Request(Doh& owner, net::HttpExchange& exchange, const base::Endpoint& client, bool get)
-        : owner_(owner), exchange_(exchange), client_(client), body_ended_(get) {}
+    Request(Doh& owner, net::HttpExchange& exchange, const base::Endpoint& client)
+        : owner_(owner), exchange_(exchange), client_(client) {}
     ~Request() override { leave(); }
 
     void on_body(base::Octets octets) override {
-        if (!wants_body_) return;
-        if (body_.size() + octets.size() > dns::kMaxMessageOctets) {
-            return end(413, "a DNS message has 65535 octets at most");
+        received_ += octets.size();
+        if (received_ > dns::kMaxMessageOctets) {
+            if (wants_body_) end(413, "a DNS message has 65535 octets at most");
+            exchange_.reset();  // what may still come is of no use
+        } else if (wants_body_) {
+            body_.insert(body_.end(), octets.begin(), octets.end());
         }
-        body_.insert(body_.end(), octets.begin(), octets.end());
     }
     void on_end(const net::HeaderList& /*trailers*/) override {
-        body_ended_ = true;
         if (wants_body_) ask(body_);
     }
     void on_cancel() override { leave(); }
@@ -133,8 +134,6 @@ class Doh::Request final : public net::HttpStream, public net::Recycled<Doh::Req
         wants_body_ = false;
         body_ = {};
         refuse(exchange_, status, why);
-        // What may still come of a body is of no use.
-        if (!body_ended_) exchange_.reset();
     }
 
   private:
@@ -164,7 +163,7 @@ class Doh::Request final : public net::HttpStream, public net::Recycled<Doh::Req
     Ticket ticket_;
     bool entered_ = false;
     bool wants_body_ = false;
-    bool body_ended_;
+    std::size_t received_ = 0;  // of the body
     std::vector<std::uint8_t> body_;
 };
 
@@ -172,8 +171,7 @@ Doh::~Doh() = default;
 
 std::unique_ptr<net::HttpStream> Doh::on_request(net::RequestHead head,
                                                  net::HttpExchange& exchange) {
-    auto request =
-        std::make_unique<Request>(*this, exchange, head.peer.remote, head.method == "GET");
+    auto request = std::make_unique<Request>(*this, exchange, head.peer.remote);
     if (head.path != kPath) {
         request->end(404, "DNS is at /dns-query");
     } else if (head.method == "GET") {

@@ -129,7 +129,20 @@ TEST_F(DohTest, RefusesWhatIsNoQuestion) {
     }
     EXPECT_EQ(status("PUT", "/dns-query"), 405);
     EXPECT_EQ(exchange.field("allow"), "GET, POST");
-    EXPECT_TRUE(exchange.was_reset);  // its body is not waited for
+}
+
+TEST_F(DohTest, OfARefusedBodyAMessagesWorthIsLetPass) {
+    const std::string most(dns::kMaxMessageOctets, 'a');
+    for (const char* target : {"/dns-query", "/elsewhere"}) {
+        const auto stream = request("PUT", target);
+        EXPECT_TRUE(exchange.finished);
+        stream->on_body(base::as_octets(most));
+        EXPECT_FALSE(exchange.was_reset) << target;
+        stream->on_body(base::as_octets("a"));
+        EXPECT_TRUE(exchange.was_reset) << target;
+        stream->on_end({});
+    }
+    EXPECT_EQ(asked.size(), 0U);
 }
 
 TEST_F(DohTest, PostCarriesItInItsBody) {

@@ -10,6 +10,7 @@ import subprocess
 import certificates
 import dnsclient
 import harness
+import http2_frames
 
 ZONE = """$ORIGIN web.example.
 $TTL 300
@@ -109,6 +110,38 @@ certificates = [%s]
                 self.assertEqual(response.status, status)
                 if status == 405:
                     self.assertEqual(response.getheader("Allow"), "GET, POST")
+
+    def test_what_follows_a_refusal_is_judged_as_ever(self):
+        """By HTTP/2 a client may still be sending when it is refused: its stream stays until it ends, or has sent more
+        than any question has."""
+        def refused(length):
+            context = ssl.create_default_context(cafile=self.files.root)
+            context.set_alpn_protocols(["h2"])
+            tls = context.wrap_socket(socket.create_connection(("127.0.0.1", self.port), 10), server_hostname="dns.test")
+            self.addCleanup(tls.close)
+            h2 = http2_frames.Connection(tls)
+            h2.send(http2_frames.frame(http2_frames.HEADERS, http2_frames.END_HEADERS, 1, http2_frames.request(
+                "POST", "/dns-query", ("content-length", str(length)))))
+            self.assertEqual(h2.answer(), (415, b"the body is to be application/dns-message\n"))
+            return h2
+        h2 = refused(1)
+        h2.send(http2_frames.frame(http2_frames.DATA, http2_frames.END_STREAM, 1, b"four"))
+        h2.stream_error(1, http2_frames.PROTOCOL_ERROR)
+        h2 = refused(4)
+        h2.send(http2_frames.frame(http2_frames.DATA, 0, 1, b"four"),
+                http2_frames.frame(http2_frames.HEADERS, http2_frames.END_HEADERS, 1, http2_frames.block(("x", "y"))))
+        h2.stream_error(1, http2_frames.PROTOCOL_ERROR)
+        h2 = refused(4)
+        h2.send(http2_frames.frame(http2_frames.DATA, http2_frames.END_STREAM, 1, b"four"))
+        h2.lives()
+        self.assertFalse([each for each in h2.frames if each.kind == http2_frames.RST_STREAM])
+        h2 = refused(1 << 20)
+        for _ in range(4):
+            h2.send(http2_frames.frame(http2_frames.DATA, 0, 1, b" " * 16000))
+        h2.lives()
+        self.assertFalse([each for each in h2.frames if each.kind == http2_frames.RST_STREAM])
+        h2.send(http2_frames.frame(http2_frames.DATA, 0, 1, b" " * 1536))
+        h2.stream_error(1, http2_frames.NO_ERROR)
 
     def test_connections_count_with_those_of_tcp(self):
         held = [socket.create_connection(self.server.address, 5) for _ in range(6)]
