@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include "admin/audit.h"
@@ -25,6 +26,7 @@ namespace admin {
 namespace {
 
 constexpr std::chrono::seconds kDrainTime{3};
+constexpr std::chrono::seconds kExhaustionOver{60};
 constexpr int kNiceness = 5;
 
 net::HttpLimits limits_of(const server::Config& config) {
@@ -231,6 +233,10 @@ class Running final : public Admin {
                 how.observer = &handshakes;
                 how.plain_too = true;
             }
+            how.exhausted = [this] {
+                tell_exhaustion();
+                return false;
+            };
             const auto bound = servers_.back()->listen(listener.address, std::move(how));
             if (!bound) {
                 return base::fail("admin listener " + listener.address.to_text() + ": " +
@@ -244,6 +250,17 @@ class Running final : public Admin {
             return base::fail("admin socket " + socket_path_ + ": " + bound.error().message);
         }
         return {};
+    }
+
+    // Once for each time that it begins, not for each connection.
+    void tell_exhaustion() {
+        const base::MonoTime now = loop_->now();
+        const bool told = exhausted_at_ && now - *exhausted_at_ < kExhaustionOver;
+        exhausted_at_ = now;
+        if (told) return;
+        server::log_error(
+            "there are no file descriptors left for HTTP: new clients are turned away, but at the "
+            "admin socket; raise LimitNOFILE or lower admin.max_connections_per_client");
     }
 
     void begin_drain() {
@@ -269,6 +286,7 @@ class Running final : public Admin {
 
     // The admin thread's.
     net::Loop* loop_ = nullptr;
+    std::optional<base::MonoTime> exhausted_at_;
     net::Timer* drain_timer_ = nullptr;
     Feed* feed_ = nullptr;
     RevisionWaits* waits_ = nullptr;

@@ -55,6 +55,7 @@ class HttpServer::State final {
         void on_accept(std::unique_ptr<Stream> stream) override {
             state.accept(std::move(stream), how);
         }
+        bool on_exhausted() override { return how->exhausted && how->exhausted(); }
         State& state;
         const std::shared_ptr<const HttpListen> how;
         std::unique_ptr<Listener> listener;

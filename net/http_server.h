@@ -84,6 +84,9 @@ struct HttpListen {
     /// `left` when the connection is gone. Either both or none.
     std::function<bool(const Peer&)> admit;
     std::function<void(const Peer&)> left;
+    /// There is no descriptor for a connection that waits. True: one was freed, it is tried again;
+    /// else, and without this, it is shed. Must not destroy the server.
+    std::function<bool()> exhausted;
 };
 
 /// Serves HTTP/1.1 (RFC 9112), HTTP/2 (RFC 9113) and WebSocket (RFC 6455) on any number of

@@ -2,11 +2,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -21,9 +23,21 @@ namespace {
 constexpr unsigned kMaxAcceptsPerWakeUp = 64;
 constexpr std::chrono::milliseconds kRestAfterExhaustion{100};
 constexpr int kUnixBacklog = 256;
+// Of the last descriptors, or an eighth of all where those are few, TCP clients get none: without
+// them files cannot be opened, nor sockets to other servers, and nobody could come by the Unix
+// socket to see what is wrong.
+constexpr rlim_t kDescriptorsForOthers = 32;
 
 bool is_exhaustion(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/// The kernel gives the lowest that is free, so one near the limit tells that there are few.
+bool is_among_the_last(int fd) noexcept {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+    return static_cast<rlim_t>(fd) + std::min(kDescriptorsForOthers, limit.rlim_cur / 8) >=
+           limit.rlim_cur;
 }
 
 Descriptor open_reserve() noexcept {
@@ -87,6 +101,19 @@ struct Listener::State final : Watcher::Handler {
                 }
                 continue;  // that connection was broken before we took it (accept(2), Errors)
             }
+            if (path.empty() && !freed && is_among_the_last(accepted.get())) {
+                // In the place of the one that was freed, so that the last ones stay free.
+                if (handler->on_exhausted()) {
+                    accepted = Descriptor(fcntl(accepted.get(), F_DUPFD_CLOEXEC, 0));
+                } else {
+                    accepted.reset();
+                }
+                if (!accepted || is_among_the_last(accepted.get())) {
+                    ++shed;
+                    rest_a_while();
+                    return;
+                }
+            }
             freed = false;
             hand_over(std::move(accepted), from);
             if (!*living) return;
@@ -133,6 +160,10 @@ struct Listener::State final : Watcher::Handler {
         reserve.reset();
         Descriptor(accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC)).reset();
         reserve = open_reserve();
+        rest_a_while();
+    }
+
+    void rest_a_while() {
         watcher->watch(false, false);
         rest.start(kRestAfterExhaustion, [this] {
             if (!reserve) reserve = open_reserve();

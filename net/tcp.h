@@ -37,8 +37,9 @@ struct TcpOptions {
 
 /// Accepts TCP or Unix connections on one loop. When descriptors run out it sheds the waiting
 /// connection by means of a reserve descriptor (else the ready listener would spin), counts it,
-/// rests for 100 ms and goes on; unless the handler frees one. Loop's thread only; the handler must
-/// outlive the listener.
+/// rests for 100 ms and goes on; unless the handler frees one. To TCP the last 32 count as none:
+/// they are for files, for sockets to others and for the Unix socket. Loop's thread only; the
+/// handler must outlive the listener.
 class Listener {
   public:
     [[nodiscard]] static base::Result<std::unique_ptr<Listener>> tcp(Loop& loop,

@@ -97,6 +97,9 @@ class DnsTcp final {
     /// Answers a deferred message; once each. Empty: there is no answer. The connection may have
     /// gone, then nothing happens.
     void reply(Ticket ticket, base::Octets message);
+    /// There is no descriptor for a connection that waits, to us or to others of this thread: the
+    /// greediest client's that is idle longest is closed. False: there is none.
+    [[nodiscard]] bool on_exhausted();
     /// No new messages are read; connections end when what is in hand is answered.
     void drain();
     [[nodiscard]] std::size_t connections() const noexcept { return table_.size(); }
@@ -112,7 +115,6 @@ class DnsTcp final {
     [[nodiscard]] Connection* find(Ticket ticket) noexcept;
     bool admit(const base::IpAddress& prefix);
     bool make_room(TcpTable::Entry* victim, LimitHit why, const base::IpAddress* newcomer);
-    bool on_exhausted();
     void close(Connection& connection);
     [[nodiscard]] std::chrono::milliseconds idle_limit() const noexcept;
     void expire();

@@ -201,6 +201,7 @@ class Worker::DohListener final : public Doh::Handler {
             worker_.shared_.tcp_clients.leave(client_prefix(peer.remote.address));
             worker_.stats_.tcp_closed.add();
         };
+        how.exhausted = [this] { return worker_.tcp_.on_exhausted(); };
         return server_.listen(address, std::move(how));
     }
     void drain() {
