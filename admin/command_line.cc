@@ -1,6 +1,7 @@
 #include "admin/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -504,6 +505,11 @@ class Parser {
         for (const std::string& name : option.get_snames()) shape.names.push_back("-" + name);
         const std::string first = shape.names.front();
         if (of_parent && (first == "--help" || first == "--version")) return;
+        // A command's own hides its parent's of the same name.
+        const auto is_there = [&](const CommandShape::Option& one) {
+            return one.names == shape.names;
+        };
+        if (std::any_of(out.options.begin(), out.options.end(), is_there)) return;
         shape.help = option.get_description();
         if (option.get_items_expected_max() > 0) {
             shape.value = value_of(first == "--status" ? "STATUS" : option.get_type_name());

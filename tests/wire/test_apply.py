@@ -388,6 +388,21 @@ class Completion(harness.WireTest):
         self.assertEqual(self.complete("completion", ""), ["bash", "zsh", "fish"])
         self.assertEqual(self.complete("zone", "show", ""), [""])  # a zone's name: nobody knows it here
 
+    def test_behind_a_further_command(self):
+        """What stands before the second word of a command is no command, and what is of the first holds for both."""
+        self.assertEqual(self.complete("changes", "--zone", "example.com", "re"), ["revert"])
+        self.assertEqual(self.complete("changes", "--zone", "list", "re"), ["revert"])  # it is the option's value
+        self.assertEqual(self.complete("changes", "list", "--zo"), ["--zone"])
+        self.assertEqual(self.complete("changes", "revert", "--dr"), ["--dry-run"])
+        self.assertEqual(self.complete("changes", "list", "--dr"), [""])
+        self.assertEqual(self.complete("changes", "revert", "7", "li"), [""])  # there is no third
+        self.assertEqual(self.complete("zone", "list", "zone", "im"), [""])
+        self.assertEqual(self.complete("zone", "--json", "hist"), ["history"])
+        self.assertEqual(self.complete("cache", "purge", "example.com", "--sub"), ["--subtree"])
+        self.assertEqual(sorted(self.complete("job", "")), ["cancel", "list", "show"])
+        offered = self.complete("changes", "list", "--")
+        self.assertEqual(len(offered), len(set(offered)), offered)
+
     def test_files(self):
         directory = os.path.join(harness.ROOT, "tests", "wire")
         self.assertEqual(self.complete("zone", "import", "example.com", "test_app", directory=directory),
