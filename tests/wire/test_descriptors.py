@@ -100,7 +100,8 @@ class Descriptors(harness.WireTest):
         for i in range(20):
             answer = self.server.ask("ns1.spare.example", "A", timeout=MAX_WAIT_S)
             self.assertEqual((answer.rcode, len(answer.answer)), ("NOERROR", 1))
-            ask("PUT", harness.rrset_path("spare.example", "www", "A"), json.dumps({"ttl": 60, "records": ["192.0.2.%d" % i]}))
+            ask("PUT", harness.rrset_path("spare.example", "www", "A"),
+                json.dumps({"ttl": 60, "records": ["192.0.2.%d" % i]}))
             self.assertEqual(self.server.ask("www.spare.example", "A").answer[0].data, "192.0.2.%d" % i)
         # Who manages the server gets in by its own door, and files can be opened.
         done = self.server.run("zone", "list", timeout=MAX_WAIT_S)

@@ -117,7 +117,8 @@ certificates = [%s]
         def refused(length):
             context = ssl.create_default_context(cafile=self.files.root)
             context.set_alpn_protocols(["h2"])
-            tls = context.wrap_socket(socket.create_connection(("127.0.0.1", self.port), 10), server_hostname="dns.test")
+            sock = socket.create_connection(("127.0.0.1", self.port), 10)
+            tls = context.wrap_socket(sock, server_hostname="dns.test")
             self.addCleanup(tls.close)
             h2 = http2_frames.Connection(tls)
             h2.send(http2_frames.frame(http2_frames.HEADERS, http2_frames.END_HEADERS, 1, http2_frames.request(
