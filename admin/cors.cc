@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "admin/coded_reply.h"
+#include "base/ip.h"
 
 namespace admin {
 
@@ -37,6 +38,15 @@ bool foreign_origin(const net::RequestHead& head) {
     if (scheme == std::string_view::npos) return true;
     if (head.peer.tls && origin.substr(0, scheme) != "https") return true;
     return origin.substr(scheme + 3) != head.authority;
+}
+
+bool names_loopback(std::string_view authority) {
+    const bool bracketed = authority.starts_with('[');
+    if (bracketed) authority.remove_prefix(1);
+    const std::string_view host = authority.substr(0, authority.find(bracketed ? ']' : ':'));
+    if (host.empty() || host == "localhost") return true;
+    const auto address = base::IpAddress::parse(host);
+    return address && address->is_loopback();
 }
 
 void add_cors(const std::vector<std::string>& origins, const net::HeaderList& request,

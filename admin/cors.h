@@ -18,6 +18,12 @@ namespace admin {
 /// whatever its host: anybody on the way may have written it.
 [[nodiscard]] bool foreign_origin(const net::RequestHead& head);
 
+/// Is this the authority of a request that means this machine: an address of loopback, localhost,
+/// or none (HTTP/1.0)? A page of another site can let its own name lead to loopback (DNS
+/// rebinding), and a proxy passes on the name that its clients asked for: neither comes from whom
+/// it seems to.
+[[nodiscard]] bool names_loopback(std::string_view authority);
+
 /// Adds what a browser wants to see before it shows an answer to the page that asked, and Vary.
 void add_cors(const std::vector<std::string>& origins, const net::HeaderList& request,
               net::HeaderList& response);

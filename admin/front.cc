@@ -306,7 +306,8 @@ std::optional<Reply> refusal(const Endpoint& endpoint, const Principal& principa
                              const net::RequestHead& head, const std::vector<std::string>& path) {
     if (endpoint.access == Access::Open) return std::nullopt;
     if (endpoint.access == Access::Loopback &&
-        (head.peer.local_socket || head.peer.remote.address.is_loopback())) {
+        (head.peer.local_socket ||
+         (head.peer.remote.address.is_loopback() && names_loopback(head.authority)))) {
         return std::nullopt;
     }
     if (principal.name.empty()) return unauthorized();

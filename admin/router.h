@@ -16,7 +16,7 @@ namespace admin {
 /// What a client must show for an endpoint.
 enum class Access : std::uint8_t {
     Open,      // nothing
-    Loopback,  // nothing on loopback, else as Read (/metrics)
+    Loopback,  // nothing on loopback by its address or as localhost, else as Read (/metrics)
     Read,
     Write,
 };

@@ -112,6 +112,23 @@ class Tokens(harness.WireTest):
         self.assertEqual(preflight.headers["access-control-allow-origin"], "https://panel.example")
         self.assertIn("PUT", preflight.headers["access-control-allow-methods"])
 
+    def test_what_is_open_on_loopback_is_so_under_its_own_name(self):
+        """A page whose name leads here by now (DNS rebinding) reads nothing, over either version of HTTP."""
+        curl = self.need_program("curl")
+        for host, status in (("127.0.0.1", "200"), ("localhost", "200"), ("rebound.example", "401"),
+                             ("localhost.rebound.example", "401")):
+            for flag in ("--http1.1", "--http2-prior-knowledge"):
+                url = "http://%s:%d" % (host, self.server.http_port)
+                common = [curl, "-sS", flag, "--noproxy", "*", "--resolve", "%s:%d:127.0.0.1" % (
+                    host, self.server.http_port), "-H", "Origin: " + url, "-o", os.devnull, "-w", "%{http_code}"]
+                for path, wanted in (("/metrics", status), ("/v1/zones", "401"), ("/v1/feed", "401"),
+                                     ("/healthz", "200")):
+                    done = subprocess.run([*common, url + path], capture_output=True, text=True, timeout=20, check=True)
+                    self.assertEqual(done.stdout, wanted, (host, flag, path))
+                done = subprocess.run([*common, "-H", "Authorization: Bearer " + self.server.token, url + "/metrics"],
+                                      capture_output=True, text=True, timeout=20, check=True)
+                self.assertEqual(done.stdout, "200", (host, flag))
+
 
 class Guessing(harness.WireTest):
     """In a server of its own: afterwards nobody gets in from this address."""
