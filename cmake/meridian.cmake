@@ -11,8 +11,8 @@ option(MERIDIAN_BATCHED "Compile the libraries' sources in batches" OFF)
 # another source of the folder. scripts/test.sh finds out what is missing here and adds it.
 set(MERIDIAN_ALONE "" CACHE STRING "More sources that are compiled alone, as folder/source.cc")
 set(alone
-    admin/client_apply.cc admin/client_import.cc admin/coded_reply.cc admin/context.cc admin/offline_import.cc admin/request.cc
-    admin/rrsets_resource.cc admin/tokens.cc dns/service_binding.cc dns/tsig.cc net/http.cc net/tls.cc
+    admin/client_import.cc admin/coded_reply.cc admin/context.cc admin/offline_import.cc
+    admin/request.cc admin/rrsets_resource.cc admin/tokens.cc dns/service_binding.cc dns/tsig.cc net/http.cc net/tls.cc
     net/udp_client.cc net/udp_socket.cc server/dns_tcp_connection.cc zones/owner_index.cc
     zones/policy_document.cc zones/record_sorter.cc zones/records.cc zones/store_kv.cc
     zones/zone_assembly.cc zones/zone_diff.cc zones/zone_table.cc)
@@ -123,10 +123,18 @@ function(meridian_library name)
     endif()
 endfunction()
 
-# meridian_tests(dns LINK dns): one gtest binary, dns_tests, of tests/dns/*.cc.
+# meridian_tests(dns LINK dns THREADS cache_test.cc): one gtest binary, dns_tests, of tests/dns/*.cc.
+# Under ThreadSanitizer it consists of the sources in THREADS, in which threads meet, and of what is no
+# *_test.cc; MERIDIAN_ALL_TESTS=ON takes all there too.
+option(MERIDIAN_ALL_TESTS "ThreadSanitizer looks at tests of one thread too" OFF)
 function(meridian_tests name)
-    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    cmake_parse_arguments(ARG "" "" "LINK;THREADS" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+    if(MERIDIAN_SANITIZE MATCHES "thread" AND ARG_THREADS AND NOT MERIDIAN_ALL_TESTS)
+        list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+        list(TRANSFORM ARG_THREADS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+        list(APPEND sources ${ARG_THREADS})
+    endif()
     if(NOT sources)
         return()
     endif()
