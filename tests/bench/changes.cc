@@ -23,15 +23,14 @@
 #include <vector>
 
 #include "base/octets.h"
+#include "tests/bench/changed_records.h"
 
 namespace {
 
+using bench::fail;
+using bench::label;
+using bench::quantile;
 using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void fail(const std::string& message) {
-    std::fprintf(stderr, "changes: %s\n", message.c_str());
-    std::exit(1);
-}
 
 struct Options {
     std::string socket;
@@ -47,12 +46,6 @@ struct Figures {
     std::uint64_t stale = 0;
     std::vector<float> acknowledged_ms, answered_ms;
 };
-
-std::string label(std::uint32_t number) {
-    char text[16];
-    std::snprintf(text, sizeof text, "h%09u", number);
-    return text;
-}
 
 /// One writer's HTTP connection; requests and answers are small.
 class Admin {
@@ -121,15 +114,8 @@ class Resolver {
 
     /// The address of the one A record, which is the last thing in the answer.
     std::uint32_t ask(const std::string& name) {
-        std::string query("\0\0\0\0\0\1\0\0\0\0\0\0", 12);
-        for (std::size_t start = 0; start < name.size();) {
-            const std::size_t dot = name.find('.', start);
-            query.push_back(static_cast<char>(dot - start));
-            query.append(name, start, dot - start);
-            start = dot + 1;
-        }
-        query.append("\0\0\1\0\1", 5);
-        std::array<unsigned char, 512> reply{};
+        std::string query = bench::query_for(name, 0);
+        std::array<std::uint8_t, 512> reply{};
         ssize_t got = -1;
         for (int attempt = 0; got < 0 && attempt < kAttempts; ++attempt) {
             base::store_be16(reinterpret_cast<std::uint8_t*>(query.data()), ++id_);
@@ -138,12 +124,10 @@ class Resolver {
                 got = recv(fd_, reply.data(), reply.size(), 0);
             } while (got >= 2 && std::memcmp(reply.data(), query.data(), 2) != 0);
         }
-        if (got < static_cast<ssize_t>(query.size()) + 16 || reply[7] != 1 || reply[9] != 0) {
-            fail("not one answer for " + name);
-        }
-        const unsigned char* at = reply.data() + got - 4;
-        return std::uint32_t{at[0]} << 24U | std::uint32_t{at[1]} << 16U |
-               std::uint32_t{at[2]} << 8U | at[3];
+        const std::uint32_t address =
+            got < 0 ? 0 : bench::address_in(reply.data(), static_cast<std::size_t>(got));
+        if (address == 0) fail("not one answer for " + name);
+        return address;
     }
 
   private:
@@ -169,10 +153,8 @@ void write(const Options& options, unsigned writer, Clock::time_point end,
         state = state * 6364136223846793005U + 1442695040888963407U;
         const std::string owner =
             label(writer * share + static_cast<std::uint32_t>(state >> 33U) % share);
-        const std::uint32_t address = 10U << 24U | (number & 0xffffffU);
-        const std::string body =
-            "{\"ttl\":300,\"records\":[\"10." + std::to_string(address >> 16U & 255U) + "." +
-            std::to_string(address >> 8U & 255U) + "." + std::to_string(address & 255U) + "\"]}";
+        const std::uint32_t address = bench::address_of(number);
+        const std::string body = bench::document_of(address);
         const auto ms_since = [](Clock::time_point start) {
             return std::chrono::duration<float, std::milli>(Clock::now() - start).count();
         };
@@ -225,17 +207,13 @@ int main(int argc, char** argv) {
                                each.answered_ms.end());
     }
     if (all.answered_ms.empty()) fail("no change came through in time");
-    const auto at = [](std::vector<float>& values, double share) {
-        std::sort(values.begin(), values.end());
-        const auto index = static_cast<std::size_t>(share * static_cast<double>(values.size()));
-        return static_cast<double>(values[std::min(index, values.size() - 1)]);
-    };
     std::printf(
         "%u writers over HTTP: %.0f changes/s; ms to the acknowledgement: median %.2f p99 %.2f; to "
         "the changed answer: median %.2f p99 %.2f longest %.2f; %zu of %zu answers were new\n",
         options.writers, static_cast<double>(all.answered_ms.size()) / took,
-        at(all.acknowledged_ms, 0.5), at(all.acknowledged_ms, 0.99), at(all.answered_ms, 0.5),
-        at(all.answered_ms, 0.99), at(all.answered_ms, 1),
-        all.answered_ms.size() - static_cast<std::size_t>(all.stale), all.answered_ms.size());
+        quantile(all.acknowledged_ms, 0.5), quantile(all.acknowledged_ms, 0.99),
+        quantile(all.answered_ms, 0.5), quantile(all.answered_ms, 0.99),
+        quantile(all.answered_ms, 1), all.answered_ms.size() - static_cast<std::size_t>(all.stale),
+        all.answered_ms.size());
     return all.stale == 0 ? 0 : 1;
 }

@@ -95,6 +95,12 @@ peak_kb() { sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$1/status"; 
 cpu_ms() {
     awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%d", ($12 + $13) * 1000 / hz }' "/proc/$1/stat"
 }
+# A key (P-256) and a certificate for localhost, in `key` and `certificate`.
+make_certificate() {
+    certificate=$work/certificate.pem key=$work/key.pem
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$key" -out "$certificate" -days 2 \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+}
 stop_server() {
     kill "$pid"
     wait "$pid" || true

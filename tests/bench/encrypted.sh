@@ -65,9 +65,7 @@ for line in open(sys.argv[1], encoding="ascii"):
     query = b"\0\0\1\0\0\1\0\0\0\0\0\0" + labels + b"\0" + TYPES[qtype].to_bytes(2, "big") + b"\0\1"
     print(base64.urlsafe_b64encode(query).decode().rstrip("="))
 PY
-certificate=$work/server.pem key=$work/server.key
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$key" -out "$certificate" -days 2 \
-    -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+make_certificate
 
 # Where each listens, beside port_of for UDP and TCP; empty: it does not speak that.
 dot_port() { echo $((port_of[$1] + 200)); }
@@ -200,51 +198,21 @@ case " $peers " in
 *) start_contenders "${contenders[@]}" ;;
 esac
 
-# CPU time in nanoseconds of a server, its children and their threads.
-cpu_ns() { # PID
-    local each
-    for each in $(family "$1"); do cat "/proc/$each/task/"*/schedstat 2>/dev/null || true; done |
-        awk '{ sum += $1 } END { printf "%.0f", sum }'
-}
-ask() { # TRANSPORT NAME: prints CPU microseconds per query
-    local before after answered
-    before=$(cpu_ns "${process_of[$2]}")
-    if [ "$1" = h2load ]; then
-        sed "s|^|https://127.0.0.1:$(doh_port "$2")/dns-query?dns=|" "$work/encoded" >"$work/uris"
-        h2load -t 1 -n "$queries" -c "$connections" -m "$((outstanding / connections))" -i "$work/uris" >"$work/asked.log" 2>&1
-        answered=$(sed -n 's/^status codes: \([0-9]*\) 2xx.*/\1/p' "$work/asked.log")
+measure() { # NAME TRANSPORT.txt QUERIES
+    local transport port enough=$(($3 * 99 / 100))
+    transport=$(basename "$2" .txt)
+    port=$(port_for "$transport" "$1")
+    if [ -z "$port" ]; then
+        echo -
+    elif [ "$transport" = h2load ]; then
+        sed "s|^|https://127.0.0.1:$port/dns-query?dns=|" "$work/encoded" >"$work/uris"
+        each_us "$1" "$enough" "${process_of[$1]}" ask_by_h2load "$((outstanding / connections))" "$3" -i "$work/uris"
     else
-        dnsperf -s 127.0.0.1 -p "$(port_for "$1" "$2")" -m "$1" -O doh-uri=https://localhost/dns-query -c "$connections" \
-            -q "$outstanding" -d "$questions" -n "$(((queries + lines - 1) / lines))" -t 5 >"$work/asked.log" 2>&1
-        answered=$(sed -n 's/^ *Queries completed: *\([0-9]*\).*/\1/p' "$work/asked.log")
+        each_us "$1" "$enough" "${process_of[$1]}" ask_by_dnsperf "$port" "$transport" "$questions" "$3"
     fi
-    after=$(cpu_ns "${process_of[$2]}")
-    if [ "${answered:-0}" -lt $((queries * 99 / 100)) ]; then
-        echo "$2 answered too little of $queries over $1:" >&2
-        tail -n 40 "$work/asked.log" >&2
-        return 1
-    fi
-    awk -v ns="$((after - before))" -v queries="$answered" 'BEGIN { printf "%.3f", ns / 1000 / queries }'
 }
-
-echo "$rounds rounds of $queries queries ($stream), CPU microseconds per query:"
-printf '%-6s%-10s' round transport; printf '%11s' "${contenders[@]}"; echo
-for ((round = 0; round <= rounds; round++)); do # the first warms caches and is not counted
-    for transport in "${transports[@]}"; do
-        [ "$round" -eq 0 ] || printf '%-6s%-10s' "$round" "$transport"
-        for name in "${contenders[@]}"; do
-            if [ -z "$(port_for "$transport" "$name")" ]; then
-                [ "$round" -eq 0 ] || printf '%11s' -
-                continue
-            fi
-            figure=$(ask "$transport" "$name")
-            [ "$round" -gt 0 ] || continue
-            printf '%11s' "$figure"
-            echo "$transport $name $figure" >>"$work/figures"
-        done
-        [ "$round" -eq 0 ] || echo
-    done
-done
+streams=("${transports[@]}")
+rounds_of "$rounds"
 [ -z "$keep" ] || cp "$work/figures" "$keep"
 python3 tests/bench/ratios.py "$work/figures" --at-most 0.5 \
     --title "CPU of the server per query over TCP, TLS and HTTPS, microseconds" ${svg:+--svg "$svg"}

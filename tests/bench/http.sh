@@ -45,9 +45,7 @@ scripts/install-packages.sh bench || echo "going on with what is installed"
 command -v h2load >/dev/null || { echo "http.sh: h2load is not installed (nghttp2-client)" >&2; exit 1; }
 peers=$(installed_peers $peers)
 
-certificate=$work/server.pem key=$work/server.key
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$key" -out "$certificate" -days 2 \
-    -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+make_certificate
 mkdir -p "$work/files/debug"
 head -c "$bytes" /dev/zero | tr '\0' x >"$work/files/debug/blob"
 
@@ -139,46 +137,20 @@ for name in "${contenders[@]}"; do
     done
 done
 
-# CPU time in nanoseconds of a server, its children and their threads.
-cpu_ns() { # PID
-    local each
-    for each in $(family "$1"); do cat "/proc/$each/task/"*/schedstat 2>/dev/null || true; done |
-        awk '{ sum += $1 } END { printf "%.0f", sum }'
+ask_for_handshakes() { # PORT
+    openssl s_time -connect "127.0.0.1:$1" -new -tls1_3 -time "$seconds" >"$work/asked.log" 2>&1 || true
+    answered=$(sed -n 's/^\([0-9]*\) connections in [0-9.]* real seconds.*/\1/p' "$work/asked.log")
 }
-ask() { # STREAM NAME: prints CPU microseconds each
-    local before after answered=0 wanted=$requests process=${process_of[$2]}
-    [ "$1" = h2c ] || process=${process_of[$2_tls]:-$process}
-    before=$(cpu_ns "$process")
-    if [ "$1" = handshake ]; then
-        wanted=10
-        openssl s_time -connect "127.0.0.1:$(handshake_port "$2")" -new -tls1_3 -time "$seconds" >"$work/asked.log" 2>&1 || true
-        answered=$(sed -n 's/^\([0-9]*\) connections in [0-9.]* real seconds.*/\1/p' "$work/asked.log")
-    else
-        h2load -t 1 -n "$requests" -c "$connections" -m "$at_once" "$(url "$1" "$2")" >"$work/asked.log" 2>&1
-        answered=$(sed -n 's/^status codes: \([0-9]*\) 2xx.*/\1/p' "$work/asked.log")
-    fi
-    after=$(cpu_ns "$process")
-    if [ "${answered:-0}" -lt "$wanted" ]; then
-        echo "$2 answered too little over $1:" >&2
-        cat "$work/asked.log" >&2
-        return 1
-    fi
-    awk -v ns="$((after - before))" -v answered="$answered" 'BEGIN { printf "%.3f", ns / 1000 / answered }'
+measure() { # NAME STREAM.txt REQUESTS
+    local stream process=${process_of[$1]}
+    stream=$(basename "$2" .txt)
+    [ "$stream" = h2c ] || process=${process_of[$1_tls]:-$process}
+    case $stream in
+    handshake) each_us "$1" 10 "$process" ask_for_handshakes "$(handshake_port "$1")" ;;
+    *) each_us "$1" "$3" "$process" ask_by_h2load "$at_once" "$3" "$(url "$stream" "$1")" ;;
+    esac
 }
-
-echo "$rounds rounds of $requests requests for $bytes octets, CPU microseconds each:"
-printf '%-6s%-10s' round stream; printf '%11s' "${contenders[@]}"; echo
-for ((round = 0; round <= rounds; round++)); do # the first warms up and is not counted
-    for stream in "${streams[@]}"; do
-        [ "$round" -eq 0 ] || printf '%-6s%-10s' "$round" "$stream"
-        for name in "${contenders[@]}"; do
-            figure=$(ask "$stream" "$name")
-            [ "$round" -gt 0 ] || continue
-            printf '%11s' "$figure"
-            echo "$stream $name $figure" >>"$work/figures"
-        done
-        [ "$round" -eq 0 ] || echo
-    done
-done
+queries=$requests
+rounds_of "$rounds"
 [ -z "$keep" ] || cp "$work/figures" "$keep"
 python3 tests/bench/ratios.py "$work/figures" --peer nghttpd=1.1

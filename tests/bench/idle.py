@@ -1,7 +1,7 @@
 """idle.py KIND PORT UDP WEB PID CONNECTIONS [TOKEN_FILE]: opens connections that do nothing, and tells
 what that costs.
 
-KIND is tcp, tls (DNS) or websocket (the feed, with a token); PORT is where they connect to. Each
+KIND is tcp, tls (DNS) or websocket (/debug/ws, with a token); PORT is where they connect to. Each
 asks one question first, or is told that it has subscribed, so that the server has served all of
 them. Then, while they are idle: memory for each, CPU of the server over ten seconds, and how long a
 question over UDP, one over a new connection, one over a connection that was idle and one to the API

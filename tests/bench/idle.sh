@@ -2,7 +2,7 @@
 # idle.sh [--transport tcp|tls|websocket] [--connections N] [--workers N]: what N (100,000) idle
 # connections (tcp) cost a server with two workers: memory for each, CPU while nothing happens, and
 # whether UDP, new connections, the idle ones and the API still answer, and how fast. TLS is that of
-# DNS over TLS, and each may take 20 kB at most; WebSocket is that of the feed.
+# DNS over TLS, and each may take 20 kB at most; WebSocket is that of /debug/ws.
 #
 # Server and client each need a descriptor for every connection: where the hard limit is lower and
 # may not be raised, fewer are opened, and it says so.
@@ -39,11 +39,10 @@ tcp_idle_ms = 3600000"
 tls_port=$((19000 + RANDOM % 1000))
 case $transport in
 tls)
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench.example \
-        -keyout "$work/key.pem" -out "$work/certificate.pem" 2>/dev/null
+    make_certificate
     more="$more
 [tls.bench]
-certificates = [{ certificate = \"$work/certificate.pem\", key = \"$work/key.pem\" }]
+certificates = [{ certificate = \"$certificate\", key = \"$key\" }]
 [[listener]]
 address = \"127.0.0.1:$tls_port\"
 protocols = [\"dot\"]
@@ -53,6 +52,7 @@ tls = \"bench\""
 websocket)
     more="$more
 [admin]
+diagnostics = true
 max_connections = $((connections * 2))
 max_connections_per_client = $connections"
     ;;

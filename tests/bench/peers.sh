@@ -218,6 +218,42 @@ family() { # PID
     echo "$1"
     for child in $(pgrep -P "$1" || true); do family "$child"; done
 }
+# CPU time of a server, its children and their threads, in nanoseconds.
+cpu_ns() { # PID
+    local each
+    for each in $(family "$1"); do cat "/proc/$each/task/"*/schedstat 2>/dev/null || true; done |
+        awk '{ sum += $1 } END { printf "%.0f", sum }'
+}
+# Prints the CPU microseconds of each, where at least so many are answered: each_us NAME WANTED PID
+# COMMAND..., a function that leaves its log in $work/asked.log and how many were answered in `answered`.
+each_us() {
+    local name=$1 wanted=$2 process=$3 before after answered=0
+    shift 3
+    before=$(cpu_ns "$process")
+    "$@"
+    after=$(cpu_ns "$process")
+    if [ "${answered:-0}" -lt "$wanted" ]; then
+        echo "$name answered ${answered:-0}, less than $wanted:" >&2
+        tail -n 40 "$work/asked.log" >&2
+        return 1
+    fi
+    awk -v ns="$((after - before))" -v answered="$answered" 'BEGIN { printf "%.3f", ns / 1000 / answered }'
+}
+# For each_us: dnsperf over `connections`, with `outstanding` questions at once.
+ask_by_dnsperf() { # PORT TRANSPORT FILE QUERIES
+    local lines
+    lines=$(wc -l <"$3")
+    dnsperf -s 127.0.0.1 -p "$1" -m "$2" -O doh-uri=https://localhost/dns-query -c "$connections" -q "$outstanding" \
+        -d "$3" -n "$((($4 + lines - 1) / lines))" -t 5 >"$work/asked.log" 2>&1
+    answered=$(sed -n 's/^ *Queries completed: *\([0-9]*\).*/\1/p' "$work/asked.log")
+}
+# For each_us: h2load over `connections`, with so many requests at once on each.
+ask_by_h2load() { # AT_ONCE REQUESTS OPTION_OR_URL...
+    local at_once=$1 requests=$2
+    shift 2
+    h2load -t 1 -n "$requests" -c "$connections" -m "$at_once" "$@" >"$work/asked.log" 2>&1
+    answered=$(sed -n 's/^status codes: \([0-9]*\) 2xx.*/\1/p' "$work/asked.log")
+}
 # Options of dnsblast for one contender alone; to be replaced where they differ.
 options_for() { :; } # NAME
 # CPU microseconds per query: measure NAME FILE QUERIES [dnsblast's options]
@@ -237,12 +273,13 @@ measure() {
 # Measures every contender on every stream in each of so many rounds (and a first one that warms
 # caches and is not counted), prints the figures and leaves them in $work/figures for ratios.py.
 # Every other round goes backwards: who comes after whom moves a figure by a tenth.
-# Wants `streams`, `contenders` and `queries`; a stream is $work/STREAM.txt.
+# Wants `streams`, `contenders` and `queries`; a stream is $work/STREAM.txt. A script may bring a
+# `measure` of its own, which prints "-" for a server that has no such stream.
 rounds_of() { # ROUNDS [dnsblast's options]
     local rounds=$1 round stream i name order
     local -A figure
     shift
-    echo "$rounds rounds of $queries queries, CPU microseconds per query:"
+    echo "$rounds rounds of $queries, CPU microseconds each:"
     printf '%-6s%-10s' round stream; printf '%11s' "${contenders[@]}"; echo
     for ((round = 0; round <= rounds; round++)); do
         order=("${contenders[@]}")
@@ -258,7 +295,7 @@ rounds_of() { # ROUNDS [dnsblast's options]
             printf '%-6s%-10s' "$round" "$stream"
             for name in "${contenders[@]}"; do
                 printf '%11s' "${figure[$name]}"
-                echo "$stream $name ${figure[$name]}" >>"$work/figures"
+                [ "${figure[$name]}" = - ] || echo "$stream $name ${figure[$name]}" >>"$work/figures"
             done
             echo
         done

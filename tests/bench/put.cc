@@ -27,15 +27,14 @@
 #include <vector>
 
 #include "base/octets.h"
+#include "tests/bench/changed_records.h"
 
 namespace {
 
+using bench::fail;
+using bench::label;
+using bench::quantile;
 using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void fail(const std::string& message) {
-    std::fprintf(stderr, "put: %s\n", message.c_str());
-    std::exit(1);
-}
 
 struct Options {
     std::uint16_t web = 0, dns = 0;
@@ -46,12 +45,6 @@ struct Options {
     std::uint64_t requests = ~std::uint64_t{0};
     bool echo = false;
 };
-
-std::string label(std::uint32_t number) {
-    char text[16];
-    std::snprintf(text, sizeof text, "h%09u", number);
-    return text;
-}
 
 int connect_to(std::uint16_t port, int kind) {
     const int fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
@@ -164,10 +157,8 @@ void Client::submit() {
     std::swap(free_.back(), free_[submitted_ % free_.size()]);
     put->name = free_.back();
     free_.pop_back();
-    put->address = 10U << 24U | (next_address_++ & 0xffffffU);
-    put->body = "{\"ttl\":300,\"records\":[\"10." + std::to_string(put->address >> 16U & 255U) +
-                "." + std::to_string(put->address >> 8U & 255U) + "." +
-                std::to_string(put->address & 255U) + "\"]}";
+    put->address = bench::address_of(next_address_++);
+    put->body = bench::document_of(put->address);
     put->start = Clock::now();
     const std::string method = options_.echo ? "POST" : "PUT";
     const std::string path =
@@ -216,16 +207,7 @@ void Client::acknowledged(Put* put) {
 void Client::ask(Question question) {
     while (questions_.count(next_id_) != 0) ++next_id_;
     const std::uint16_t id = next_id_++;
-    std::string query("\0\0\0\0\0\1\0\0\0\0\0\0", 12);
-    base::store_be16(reinterpret_cast<std::uint8_t*>(query.data()), id);
-    const std::string name = label(question.name) + '.' + options_.zone;
-    for (std::size_t start = 0; start < name.size();) {
-        const std::size_t dot = name.find('.', start);
-        query.push_back(static_cast<char>(dot - start));
-        query.append(name, start, dot - start);
-        start = dot + 1;
-    }
-    query.append("\0\0\1\0\1", 5);
+    const std::string query = bench::query_for(label(question.name) + '.' + options_.zone, id);
     question.asked = Clock::now();
     if (send(dns_, query.data(), query.size(), 0) < 0) fail("cannot ask");
     questions_[id] = question;
@@ -241,11 +223,9 @@ void Client::take_answers() {
         if (found == questions_.end()) continue;
         const Question question = found->second;
         questions_.erase(found);
-        // One A record, which is the last thing in the answer.
-        const bool one = got >= 32 && reply[3] % 16 == 0 && reply[7] == 1;
-        const std::uint32_t address =
-            one ? base::load_be32(&reply[static_cast<std::size_t>(got) - 4]) : 0;
-        if (address != question.address) ++stale_;
+        if (bench::address_in(reply.data(), static_cast<std::size_t>(got)) != question.address) {
+            ++stale_;
+        }
         ++answered_;
         answered_ms_.push_back(
             std::chrono::duration<float, std::milli>(Clock::now() - question.start).count());
@@ -309,20 +289,14 @@ int Client::run() {
         ask_again();
     }
     const double took = elapsed();
-    const auto at = [](std::vector<float>& values, double share) {
-        if (values.empty()) return 0.0;
-        std::sort(values.begin(), values.end());
-        const auto index = static_cast<std::size_t>(share * static_cast<double>(values.size()));
-        return static_cast<double>(values[std::min(index, values.size() - 1)]);
-    };
     std::printf("%s over one HTTP/2 connection: %.0f/s, %llu refused; ms: median %.2f p99 %.2f",
                 options_.echo ? "echoes" : "durable changes",
                 static_cast<double>(acknowledged_ms_.size()) / took,
-                static_cast<unsigned long long>(refused_), at(acknowledged_ms_, 0.5),
-                at(acknowledged_ms_, 0.99));
+                static_cast<unsigned long long>(refused_), quantile(acknowledged_ms_, 0.5),
+                quantile(acknowledged_ms_, 0.99));
     if (dns_ >= 0) {
         std::printf("; to the changed answer: median %.2f p99 %.2f; %llu of %llu answers were new",
-                    at(answered_ms_, 0.5), at(answered_ms_, 0.99),
+                    quantile(answered_ms_, 0.5), quantile(answered_ms_, 0.99),
                     static_cast<unsigned long long>(answered_ - stale_),
                     static_cast<unsigned long long>(answered_));
     }

@@ -48,30 +48,10 @@ for stream in "${streams[@]}"; do
     python3 tests/bench/same_answers.py "$work/$stream.txt" "${asked[@]}"
 done
 
-# CPU time in nanoseconds of a server, its children and their threads.
-cpu_ns() { # PID
-    local each
-    for each in $(family "$1"); do cat "/proc/$each/task/"*/schedstat 2>/dev/null || true; done |
-        awk '{ sum += $1 } END { printf "%.0f", sum }'
-}
 # In place of that of peers.sh, which asks over UDP.
 measure() { # NAME FILE QUERIES
-    local before after answered
-    before=$(cpu_ns "${process_of[$1]}")
-    dnsperf -s 127.0.0.1 -p "${port_of[$1]}" -m tcp -c "$connections" -q "$outstanding" -d "$2" \
-        -n "$((($3 + lines_of[$2] - 1) / lines_of[$2]))" -t 5 >"$work/dnsperf.log" 2>&1
-    after=$(cpu_ns "${process_of[$1]}")
-    answered=$(sed -n 's/^ *Queries completed: *\([0-9]*\).*/\1/p' "$work/dnsperf.log")
-    if [ "${answered:-0}" -lt $(($3 * 99 / 100)) ]; then
-        echo "$1 answered too little of $3:" >&2
-        cat "$work/dnsperf.log" >&2
-        return 1
-    fi
-    awk -v ns="$((after - before))" -v queries="$answered" 'BEGIN { printf "%.3f", ns / 1000 / queries }'
+    each_us "$1" $(($3 * 99 / 100)) "${process_of[$1]}" ask_by_dnsperf "${port_of[$1]}" tcp "$2" "$3"
 }
-declare -A lines_of=()
-for stream in "${streams[@]}"; do lines_of[$work/$stream.txt]=$(wc -l <"$work/$stream.txt"); done
-
 rounds_of "$rounds"
 [ -z "$keep" ] || cp "$work/figures" "$keep"
 python3 tests/bench/ratios.py "$work/figures" --at-most 0.5 \

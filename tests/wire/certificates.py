@@ -1,6 +1,7 @@
 """Certificates for the tests, made by openssl: a root, an intermediate, and what they issue."""
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 
@@ -20,6 +21,16 @@ class Directory:
                  "-subj", "/CN=test root", "-addext", "keyUsage=critical,keyCertSign")
         self._request("middle", "test intermediate")
         self._issue("middle", "root", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n")
+
+    @classmethod
+    def of(cls, test_class, *more):
+        """For a class of tests: dns.test at 127.0.0.1, and the names in `more`. Removed after them."""
+        files = cls()
+        test_class.addClassCleanup(files.remove)
+        files.make("dns.test", also=["127.0.0.1"])
+        for name in more:
+            files.make(name)
+        return files
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -58,3 +69,15 @@ class Directory:
     def entry(self, name):
         """As [tls.*] wants it."""
         return '{ certificate = "%s", key = "%s" }' % self.pair(name)
+
+    def table(self, *names, name="default", more=""):
+        """[tls.NAME] with the certificates of those names (dns.test). `more`: lines of it."""
+        return "[tls.%s]\ncertificates = [%s]\n%s" % (name, ", ".join(map(self.entry, names or ["dns.test"])), more)
+
+    def asking(self, auth):
+        """For `more` of table: certificates of clients are wanted (`optional` or `require`)."""
+        return 'client_auth = "%s"\nclient_ca = "%s"\n' % (auth, self.root)
+
+    def context(self):
+        """A client's, that trusts what is made here."""
+        return ssl.create_default_context(cafile=self.root)

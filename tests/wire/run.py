@@ -119,7 +119,8 @@ def run_apart(arguments):
         return tuple(int(count) for count in counts.groups())
 
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        return [sum(counts) for counts in zip(*pool.map(run_class, classes))]
+        each_class = list(pool.map(run_class, classes))
+    return [sum(counts) for counts in zip(*each_class)] or [0, 0, 0]
 
 
 def main():

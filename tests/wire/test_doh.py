@@ -3,10 +3,12 @@ kdig, dig and dnsperf."""
 import base64
 import http.client
 import os
+import re
 import socket
 import ssl
 import subprocess
 
+import browser
 import certificates
 import dnsclient
 import harness
@@ -33,9 +35,7 @@ class Doh(harness.WireTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.files = certificates.Directory.of(cls)
         cls.port = harness.free_port()
         cls.config = """[limits]
 tcp_clients_per_prefix = 6
@@ -44,13 +44,11 @@ tcp_idle_ms = 3000
 address = "127.0.0.1:%d"
 protocols = ["doh"]
 tls = "default"
-[tls.default]
-certificates = [%s]
-""" % (cls.port, cls.files.entry("dns.test"))
+%s""" % (cls.port, cls.files.table())
         super().setUpClass()
 
     def connect(self):
-        context = ssl.create_default_context(cafile=self.files.root)
+        context = self.files.context()
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
         self.addCleanup(connection.close)
         return connection
@@ -222,3 +220,28 @@ certificates = [%s]
                                     "doh-uri=https://localhost/dns-query", "-s", "127.0.0.1", "-p", str(self.port),
                                     "-d", questions, "-n", "2000", "-c", "4", "-q", "100"])
             self.assertRegex(done.stdout, r"Queries completed: +4000 \(100\.00%\)", done.stdout + done.stderr)
+
+
+class DohOfABrowser(harness.WireTest):
+    zones = {"web.example": ZONE + "here IN A 127.0.0.1\n"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.files = certificates.Directory.of(cls)
+        cls.port = harness.free_port()
+        cls.config = """[[listener]]
+address = "127.0.0.1:%d"
+protocols = ["doh"]
+tls = "default"
+%s""" % (cls.port, cls.files.table())
+        super().setUpClass()
+
+    def test_chromium(self):
+        """Its secure DNS, with nothing else to fall back to: the page is found by what we answer."""
+        template = "https://127.0.0.1:%d/dns-query{?dns}" % self.port
+        page = browser.Browser(self, "http://here.web.example:%d/healthz" % self.server.http_port,
+                               {"dns_over_https": {"mode": "secure", "templates": template}},
+                               ["--ignore-certificate-errors"])
+        harness.wait_for(lambda: page.text().strip() == "ok", "the page of a host of our zone", 60, every=0.2)
+        asked = 'meridian_dns_queries_total{role="auth",transport="doh",qtype="A",rcode="NOERROR"} '
+        self.assertRegex(self.server.must("GET", "/metrics").body.decode(), re.escape(asked) + "[1-9]")

@@ -29,11 +29,7 @@ class Dot(harness.WireTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
-        cls.files.make("other.test")
-        cls.files.make("client.test")
+        cls.files = certificates.Directory.of(cls, "other.test", "client.test")
         cls.port, cls.strict_port = harness.free_port(), harness.free_port()
         cls.config = """[limits]
 tcp_idle_ms = %d
@@ -45,23 +41,15 @@ tls = "default"
 address = "127.0.0.1:%d"
 protocols = ["dot"]
 tls = "strict"
-[tls.default]
-certificates = [%s, %s]
-[tls.strict]
-certificates = [%s]
-client_auth = "require"
-client_ca = "%s"
-""" % (IDLE_S * 1000, cls.port, cls.strict_port, cls.files.entry("dns.test"), cls.files.entry("other.test"),
-            cls.files.entry("dns.test"), cls.files.root)
+""" % (IDLE_S * 1000, cls.port, cls.strict_port)
+        cls.config += cls.files.table("dns.test", "other.test")
+        cls.config += cls.files.table(name="strict", more=cls.files.asking("require"))
         super().setUpClass()
-
-    def context(self):
-        return ssl.create_default_context(cafile=self.files.root)
 
     def connect(self, port=None, name="dns.test", context=None):
         sock = socket.create_connection(("127.0.0.1", port or self.port), 5)
         self.addCleanup(sock.close)
-        return (context or self.context()).wrap_socket(sock, server_hostname=name)
+        return (context or self.files.context()).wrap_socket(sock, server_hostname=name)
 
     def answer(self, tls):
         size = struct.unpack("!H", dnsclient.read_exactly(tls, 2))[0]
@@ -102,21 +90,21 @@ client_ca = "%s"
         for name in ("dns.test", "other.test"):
             with self.connect(name=name) as tls:  # which fails where the certificate is another's
                 self.ask(tls)
-        context = self.context()
+        context = self.files.context()
         context.check_hostname = False
         with self.connect(name=None, context=context) as tls:
             self.assertIn((("commonName", "dns.test"),), tls.getpeercert()["subject"])
 
     def test_old_versions_and_other_protocols_are_refused(self):
-        context = self.context()
+        context = self.files.context()
         context.set_alpn_protocols(["dot"])
         with self.connect(context=context) as tls:
             self.assertEqual(tls.selected_alpn_protocol(), "dot")
-        context = self.context()
+        context = self.files.context()
         context.set_alpn_protocols(["h2"])
         with self.assertRaises(ssl.SSLError):
             self.connect(context=context)
-        context = self.context()
+        context = self.files.context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         with self.connect(context=context) as tls:
             self.assertRegex(tls.cipher()[0], "^ECDHE-.*(GCM|CHACHA20)")
@@ -126,7 +114,7 @@ client_ca = "%s"
             self.connect(context=context)
 
     def test_a_client_certificate_where_one_is_wanted(self):
-        context = self.context()
+        context = self.files.context()
         context.load_cert_chain(*self.files.pair("client.test"))
         with self.connect(self.strict_port, context=context) as tls:
             self.ask(tls)
@@ -137,7 +125,7 @@ client_ca = "%s"
     def test_sessions_are_resumed(self):
         resumed = 'meridian_tls_handshakes_total{transport="dot",outcome="resumed"}'
         before = self.metric(resumed)
-        context = self.context()
+        context = self.files.context()
         with self.connect(context=context) as tls:
             self.ask(tls)
             session = tls.session

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import browser
 import dnsclient
 import harness
 from harness import rrset_path
@@ -223,35 +224,11 @@ class Feed(Subscribing):
 
     def test_browser_shows_a_row(self):
         """A real browser logs in with the one-time link; what its page shows is read from its DOM."""
-        chromium = self.need_program("chromium")
         link = re.search(r"http://\S+/login\?once=\S+", self.server.log())
         self.assertIsNotNone(link, "the start banner has no login link")
-        port = harness.free_port()
-        process = harness.spawn([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                                 "--user-data-dir=" + self.server.dir + "/chromium",
-                                 "--remote-debugging-port=%d" % port, link.group()],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.terminate)
-
-        def page():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            try:
-                connection.request("GET", "/json/list")
-                pages = [p for p in json.loads(connection.getresponse().read()) if p["type"] == "page"]
-                return pages[0]["webSocketDebuggerUrl"] if pages else None
-            except OSError:
-                return None
-            finally:
-                connection.close()
-        url = harness.wait_for(page, "the browser's page", 30)
-        devtools = WebSocket(("127.0.0.1", port), url[url.index("/devtools"):], subprotocol=None)
-        self.addCleanup(devtools.close)
+        page = browser.Browser(self, link.group())
 
         def shown():
             self.server.ask("browser.feed.example.", "A")
-            devtools.send(json.dumps({"id": 1, "method": "Runtime.evaluate",
-                                      "params": {"expression": "document.body.innerText"}}))
-            reply = json.loads(devtools.receive())
-            return "browser.feed.example." in reply.get("result", {}).get("result", {}).get("value", "")
+            return "browser.feed.example." in page.text()
         harness.wait_for(shown, "a row in the browser", 20, every=0.2)

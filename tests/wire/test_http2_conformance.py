@@ -1,7 +1,6 @@
 """Every case of http2_table.py against a running server: by prior knowledge, and over TLS by ALPN."""
 import re
 import socket
-import ssl
 import time
 
 import certificates
@@ -16,12 +15,10 @@ import http2_window_cases  # noqa: F401
 class Http2Conformance(harness.WireTest):
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.files = certificates.Directory.of(cls)
         cls.tls_port = harness.free_port()
         cls.config = '[[admin.listener]]\naddress = "127.0.0.1:%d"\ntls = "default"\n' % cls.tls_port
-        cls.config += "[tls.default]\ncertificates = [%s]\n" % cls.files.entry("dns.test")
+        cls.config += cls.files.table()
         super().setUpClass()
         opened = cls.server.must("POST", "/v1/session", {"token": cls.server.token})
         cls.cookie = opened.headers["set-cookie"].split(";")[0]
@@ -30,7 +27,7 @@ class Http2Conformance(harness.WireTest):
         sock = socket.create_connection(("127.0.0.1", self.tls_port if tls else self.server.http_port), 20)
         self.addCleanup(sock.close)
         if tls:
-            context = ssl.create_default_context(cafile=self.files.root)
+            context = self.files.context()
             context.set_alpn_protocols(["h2"])
             sock = context.wrap_socket(sock, server_hostname="dns.test")
             self.addCleanup(sock.close)

@@ -18,12 +18,10 @@ NOT_OURS = {"cert_expirationStatus", "cert_notAfter", "cert_revocation", "DNS_CA
 class TlsScanners(harness.WireTest):
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.files = certificates.Directory.of(cls)
         cls.port = harness.free_port()
         cls.config = '[[admin.listener]]\naddress = "127.0.0.1:%d"\ntls = "default"\n' % cls.port
-        cls.config += "[tls.default]\ncertificates = [%s]\n" % cls.files.entry("dns.test")
+        cls.config += cls.files.table()
         super().setUpClass()
 
     def test_sslscan(self):
