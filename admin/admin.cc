@@ -152,7 +152,7 @@ class Running final : public Admin {
             [&feed](const CertificateNotice& notice) { feed.publish(notice); });
         watch_ = &watch;
         watch.loaded({}, base::wall_now());
-        Cursors cursors;
+        Cursors cursors(loop);
         RevisionWaits waits(loop, service_.store());
         waits_ = &waits;
         Idempotency idempotency;
@@ -198,6 +198,7 @@ class Running final : public Admin {
             context.addresses = addresses_;
             ready.set_value({});
             loop.run();
+            jobs.give_up();
             // Exchanges go first: they borrow the context. Then nobody posts to the loop any
             // more, and the background thread finishes what it has.
             servers_.clear();
@@ -266,15 +267,15 @@ class Running final : public Admin {
     void begin_drain() {
         feed_->end();  // its responses would not end by themselves
         waits_->end();
-        jobs_->end();
-        auto left = std::make_shared<std::size_t>(servers_.size());
+        auto left = std::make_shared<std::size_t>(servers_.size() + 1);
+        const auto one_less = [this, left] {
+            if (--*left == 0) loop_->stop();
+        };
         drain_timer_->start(std::chrono::duration_cast<std::chrono::milliseconds>(kDrainTime),
                             [this] { loop_->stop(); });
-        for (const auto& server : servers_) {
-            server->drain([this, left] {
-                if (--*left == 0) loop_->stop();
-            });
-        }
+        // What was accepted with 202 is in hand too.
+        jobs_->end(one_less);
+        for (const auto& server : servers_) server->drain(one_less);
     }
 
     server::Service& service_;

@@ -67,7 +67,9 @@ void create_backup(Context& context, const Request& request, const Respond& resp
     }
     if (request.work) {
         request.work->total = octets_below(context.service.config().data_dir + "/store");
-        request.work->measure = [path](Work& work) { work.done = octets_below(path); };
+        request.work->measure = [path](Work& work) {
+            work.done = std::min(octets_below(path), work.total.load());
+        };
     }
     context.background.run([&store = context.service.store(), mailbox = context.mailbox, path,
                             respond, work = request.work] {
@@ -75,12 +77,13 @@ void create_backup(Context& context, const Request& request, const Respond& resp
         const bool cancelled = work && work->cancelled && *made;
         std::error_code error;
         if (cancelled) fs::remove_all(path, error);
-        mailbox->post([made, path, respond, cancelled, error] {
+        if (work) work->done = work->total.load();
+        mailbox->post([made, path, respond, cancelled, error, work] {
             if (cancelled && error) {
                 return respond(problem(500, "the job was cancelled, and " + path +
                                                 " cannot be removed: " + error.message()));
             }
-            if (cancelled) return respond(cancelled_reply());
+            if (cancelled) return respond(cancelled_reply(*work));
             if (!*made) return respond(problem(503, made->error().message));
             Json document = Json::object();
             document.set("directory", path);

@@ -254,8 +254,14 @@ base::Result<ClientResponse> Client::request(std::string_view method, const std:
                                              const Headers& headers, const Body* body) {
     base::Random random = base::Random::from_entropy();
     Headers all = headers;
-    if (method == "POST" || method == "PATCH") all.emplace_back("Idempotency-Key", make_secret());
-    const bool again = method != "DELETE" && (body == nullptr || !body->more);
+    const bool keyed = method == "POST" || method == "PATCH";
+    if (keyed) all.emplace_back("Idempotency-Key", make_secret());
+    const bool whole = body == nullptr || !body->more;
+    const bool conditional = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
+        return header.first == "If-Match" || header.first == "If-None-Match";
+    });
+    const bool once = body != nullptr && body->once;
+    const bool again = whole && (keyed || (method != "DELETE" && !conditional && !once));
     Backoff backoff;
     for (;;) {
         Transfer transfer;
@@ -268,7 +274,7 @@ base::Result<ClientResponse> Client::request(std::string_view method, const std:
             code == CURLE_OK || ((code == CURLE_SEND_ERROR || code == CURLE_HTTP2_STREAM) &&
                                  transfer.response.status >= 400);
         bool later = code == CURLE_COULDNT_CONNECT || (again && is_broken(code));
-        if (answered) later = again && is_for_later(transfer.response);
+        if (answered) later = whole && is_for_later(transfer.response);
         if (!later || !backoff.pause(transfer.response, random)) {
             if (answered) return std::move(transfer.response);
             return base::fail(why_failed(state_->where, !state_->socket.empty(), code, reason));

@@ -37,9 +37,10 @@ struct ClientResponse {
 /// A request that may be sent again is, a few times with growing pauses: when nobody listens (a
 /// server that was just started takes a moment), when the connection breaks, and when the server
 /// says that it cannot do it now (429, 503). POST and PATCH carry an Idempotency-Key, so that what
-/// was done before the connection broke is not done twice. A DELETE is not sent again once it may
-/// have arrived: it would not find any more what it has deleted. Nor is a body in pieces, which
-/// only its owner can begin anew.
+/// was done before the connection broke is not done twice. Once it may have arrived, a DELETE is
+/// not sent again, which would not find any more what it has deleted, nor a PUT with a condition,
+/// which would meet what it has written, nor one whose answer cannot be had again (Body::once). A
+/// body in pieces is never sent again: only its owner can begin it anew.
 class Client {
   public:
     /// Finds the server. The error says where it was looked for.
@@ -53,6 +54,7 @@ class Client {
         std::string text;                   // the whole body, or
         std::function<std::string()> more;  // its pieces, until an empty one
         bool ask_first = false;             // no piece before the server wants it (100-continue)
+        bool once = false;                  // the answer tells what is not told again
     };
     using Headers = std::vector<std::pair<std::string, std::string>>;
     /// An error means that there is no response: no connection, a broken one.

@@ -31,12 +31,12 @@ base::Result<std::vector<std::string>> documents_below(const std::string& direct
         const std::string name = at->path().filename().string();
         if (name.starts_with('.')) {
             if (at->is_directory()) at.disable_recursion_pending();
-        } else if (name.ends_with(".json") && at->is_regular_file()) {
+        } else if ((name.ends_with(".json") || is_yaml(name)) && at->is_regular_file()) {
             files.push_back(at->path().string());
         }
     }
     if (error) return base::fail(directory + ": " + error.message());
-    if (files.empty()) return base::fail(directory + ": there is no *.json in it");
+    if (files.empty()) return base::fail(directory + ": there is no *.json, *.yaml or *.yml in it");
     std::sort(files.begin(), files.end());
     return files;
 }
@@ -67,6 +67,7 @@ std::optional<std::size_t> take_index(std::string_view& pointer) {
 std::string place_of(const std::vector<const PlanPart*>& parts, std::string_view pointer) {
     constexpr std::string_view kChanges = "/changes";
     constexpr std::string_view kBody = "/body";
+    constexpr std::string_view kPolicies = "/policies/";
     if (!pointer.starts_with(kChanges)) return std::string(pointer);
     pointer.remove_prefix(kChanges.size());
     auto index = take_index(pointer);
@@ -84,8 +85,12 @@ std::string place_of(const std::vector<const PlanPart*>& parts, std::string_view
         if (item && *item < body->items().size()) {
             const Json& operation = body->items()[*item];
             out += ": " + text_of(operation, "name") + ' ' + text_of(operation, "type");
-        } else if (text_of(write, "path").find("/policies/") != std::string::npos) {
-            out += ": policy " + text_of(*body, "name");
+        } else if (const std::string path = text_of(write, "path");
+                   path.find(kPolicies) != std::string::npos) {
+            // One that goes has no body: NAME/TYPE.
+            out += ": policy " + (body != nullptr
+                                      ? text_of(*body, "name")
+                                      : path.substr(path.find(kPolicies) + kPolicies.size()));
         }
         return out + (pointer.empty() ? "" : ": " + std::string(pointer));
     }

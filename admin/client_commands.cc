@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "admin/documents.h"
+#include "admin/yaml.h"
 #include "server/config.h"
 
 namespace admin {
@@ -156,15 +157,25 @@ std::string ClientCommands::query(std::vector<std::pair<std::string, std::string
     return out;
 }
 
+base::Result<ClientResponse> ClientCommands::send_json(Client& server, std::string_view method,
+                                                       const std::string& path,
+                                                       const std::optional<Json>& body,
+                                                       bool lengthy) {
+    Client::Body content{.content_type = "application/json", .text = {}, .more = {}};
+    if (body) content.text = body->dump();
+    // The secret of a new token is told once.
+    content.once = path.starts_with("/v1/tokens/");
+    Client::Headers headers = {{"Accept", "application/json"}};
+    if (lengthy) headers.emplace_back("Prefer", "respond-async");
+    return server.request(method, path, headers, body ? &content : nullptr);
+}
+
 std::optional<Json> ClientCommands::ask(std::string_view method, const std::string& path,
                                         const std::string& subject,
                                         const std::optional<Json>& body) {
     Client* server = client();
     if (server == nullptr) return std::nullopt;
-    Client::Body content{.content_type = "application/json", .text = {}, .more = {}};
-    if (body) content.text = body->dump();
-    const auto response =
-        server->request(method, path, {{"Accept", "application/json"}}, body ? &content : nullptr);
+    const auto response = send_json(*server, method, path, body, false);
     if (!response) {
         complain(response.error().message);
         return std::nullopt;
@@ -244,6 +255,10 @@ int ClientCommands::show_document(const std::string& path, const std::string& su
     return 0;
 }
 
+bool is_yaml(std::string_view file) {
+    return file.ends_with(".yaml") || file.ends_with(".yml");
+}
+
 std::optional<Json> ClientCommands::read_document(const std::string& file) {
     std::string text;
     if (file == "-") {
@@ -256,7 +271,7 @@ std::optional<Json> ClientCommands::read_document(const std::string& file) {
         }
         text.assign(std::istreambuf_iterator<char>(in), {});
     }
-    auto document = Json::parse(text);
+    auto document = is_yaml(file) ? parse_yaml(text) : Json::parse(text);
     if (!document) {
         complain(file + ": " + document.error().message);
         return std::nullopt;

@@ -17,6 +17,9 @@ namespace admin {
 struct ImportJobs;
 class ImportProgress;
 
+/// Is this file, by its name, of YAML? Others are of JSON.
+[[nodiscard]] bool is_yaml(std::string_view file);
+
 /// A member of a document as it is printed; "-" if it is not there or says nothing.
 [[nodiscard]] std::string text_of(const Json& document, std::string_view key);
 
@@ -130,6 +133,10 @@ class ClientCommands {
     static int complain(const std::string& what);
     int complain(const std::string& subject, const ClientResponse& response);
 
+    // A request with and for JSON. `lengthy`: the server may make it a job (RFC 7240).
+    static base::Result<ClientResponse> send_json(Client& server, std::string_view method,
+                                                  const std::string& path,
+                                                  const std::optional<Json>& body, bool lengthy);
     // A request whose response is JSON, or nothing once complain() has been called.
     std::optional<Json> ask(std::string_view method, const std::string& path,
                             const std::string& subject, const std::optional<Json>& body = {});
@@ -149,6 +156,7 @@ class ClientCommands {
     static std::string diff_text(const Json& operations);
     int revert(const std::string& path, const std::string& subject,
                const std::optional<Json>& body);
+    // JSON, or YAML where the name says so; "-" is JSON on standard input.
     std::optional<Json> read_document(const std::string& file);
     static void warn_of(const std::string& subject, const Json& answer);
     // GET /v1/dump, line by line; `take` returns false to stop. False after complain().

@@ -174,11 +174,7 @@ std::optional<ClientResponse> ClientCommands::ask_lengthy(const std::string& met
                                                           const std::optional<Json>& body) {
     Client* server = client();
     if (server == nullptr) return std::nullopt;
-    Client::Body content{.content_type = "application/json", .text = {}, .more = {}};
-    if (body) content.text = body->dump();
-    auto response =
-        server->request(method, path, {{"Accept", "application/json"}, {"Prefer", "respond-async"}},
-                        body ? &content : nullptr);
+    auto response = send_json(*server, method, path, body, true);
     JobProgress progress(subject);
     while (response && response->status == 202) {
         const auto job = Json::parse(response->body);

@@ -397,9 +397,10 @@ class Parser {
                                 [this](auto& c) { return c.dump(a_.file); });
         sub->add_option("DIR", a_.file, "a tree of files there; default: one on standard output");
         const auto files = [this](CLI::App* app) {
-            app->add_option("-f,--file", a_.declared.files,
-                            "documents as dump writes them, or a directory of such; - for "
-                            "standard input (again for more)")
+            app->add_option(
+                   "-f,--file", a_.declared.files,
+                   "documents as dump writes them (or as YAML), or a directory of such; - for "
+                   "standard input (again for more)")
                 ->required()
                 ->expected(1)
                 ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)

@@ -1,6 +1,7 @@
 #include "admin/context.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include "admin/access.h"
@@ -15,6 +16,7 @@ namespace admin {
 namespace {
 
 constexpr int kNiceness = 10;
+constexpr std::chrono::milliseconds kMoment{1};
 
 const std::string& member_text(const Json& document, std::string_view key) {
     static const std::string kNone;
@@ -114,30 +116,51 @@ std::unique_ptr<Imports::Slot> Imports::begin() {
     return nullptr;
 }
 
-std::string Cursors::keep(std::shared_ptr<zones::StoreReader> reader, base::MonoTime now) {
-    expire(now);
-    if (kept_.size() >= kMax) {
-        kept_.erase(std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
-            return a.second.used < b.second.used;
-        }));
+std::string Cursors::keep(const std::string& id, std::shared_ptr<zones::StoreReader> reader,
+                          std::string position) {
+    expire();
+    auto at = kept_.find(id);
+    if (at == kept_.end()) {
+        if (kept_.size() >= kMax) {
+            kept_.erase(std::min_element(
+                kept_.begin(), kept_.end(),
+                [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+        }
+        std::uint8_t raw[12];
+        base::secure_fill(raw);
+        at = kept_.try_emplace(base::to_hex(raw)).first;
+        at->second.reader = std::move(reader);
     }
-    std::uint8_t raw[12];
-    base::secure_fill(raw);
-    std::string id = base::to_hex(raw);
-    kept_[id] = Kept{std::move(reader), now};
-    return id;
+    Kept& kept = at->second;
+    kept.used = base::mono_now();
+    kept.places[kept.pages] = std::move(position);
+    if (kept.places.size() > kMaxPlaces) kept.places.erase(kept.places.begin());
+    if (kept_.size() == 1) timer_.start_repeating(lifetime_ / 4 + kMoment, [this] { expire(); });
+    return at->first + '.' + std::to_string(kept.pages++);
 }
 
-std::shared_ptr<zones::StoreReader> Cursors::find(const std::string& id, base::MonoTime now) {
-    expire(now);
-    const auto found = kept_.find(id);
-    if (found == kept_.end()) return nullptr;
-    found->second.used = now;
-    return found->second.reader;
+std::optional<Cursors::Place> Cursors::find(std::string_view cursor) {
+    expire();
+    const std::size_t dot = std::min(cursor.find('.'), cursor.size());
+    const auto found = kept_.find(std::string(cursor.substr(0, dot)));
+    if (found == kept_.end()) return std::nullopt;
+    Kept& kept = found->second;
+    const std::string_view number = cursor.substr(std::min(dot + 1, cursor.size()));
+    std::uint64_t page = 0;
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), page);
+    const auto place = kept.places.find(page);
+    if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size() ||
+        place == kept.places.end()) {
+        return std::nullopt;
+    }
+    kept.used = base::mono_now();
+    return Place{found->first, kept.reader, place->second};
 }
 
-void Cursors::expire(base::MonoTime now) {
-    std::erase_if(kept_, [&](const auto& entry) { return now - entry.second.used > kLifetime; });
+void Cursors::expire() {
+    const base::MonoTime now = base::mono_now();
+    std::erase_if(kept_, [&](const auto& entry) { return now - entry.second.used > lifetime_; });
+    if (kept_.empty()) timer_.stop();
 }
 
 void RevisionWaits::wait(zones::Revision revision, std::chrono::milliseconds at_most,

@@ -103,25 +103,44 @@ class Imports {
         std::make_shared<std::atomic<std::size_t>>(0);
 };
 
-/// Readers that page cursors hold on to, so that the pages of one listing show one revision
-/// however long the client takes between them. Admin loop only.
+/// Listings that clients page through: a reader each, so that the pages show one revision however
+/// long the client takes between them, and where the pages begin, which the cursor itself must not
+/// tell: it may be the name of something its client may not see. Admin loop only.
 class Cursors {
   public:
-    static constexpr std::size_t kMax = 64;  // beyond, the one unused longest goes (410)
+    static constexpr std::size_t kMax = 64;        // beyond, the one unused longest goes (410)
+    static constexpr std::size_t kMaxPlaces = 64;  // the last pages of each, to be asked for again
     static constexpr std::chrono::minutes kLifetime{10};
 
-    [[nodiscard]] std::string keep(std::shared_ptr<zones::StoreReader> reader, base::MonoTime now);
-    /// Null: never there, or gone. Finding one makes it live on.
-    [[nodiscard]] std::shared_ptr<zones::StoreReader> find(const std::string& id,
-                                                           base::MonoTime now);
-    void expire(base::MonoTime now);
+    explicit Cursors(net::Loop& loop, std::chrono::milliseconds lifetime = kLifetime)
+        : timer_(loop), lifetime_(lifetime) {}
+
+    /// A cursor, for a page of the listing of `id` (empty, or gone: a new one) that goes on behind
+    /// `position`.
+    [[nodiscard]] std::string keep(const std::string& id,
+                                   std::shared_ptr<zones::StoreReader> reader,
+                                   std::string position);
+    struct Place {
+        std::string id;
+        std::shared_ptr<zones::StoreReader> reader;
+        std::string position;
+    };
+    /// Nothing: never there, or gone. Finding one makes its listing live on.
+    [[nodiscard]] std::optional<Place> find(std::string_view cursor);
 
   private:
     struct Kept {
         std::shared_ptr<zones::StoreReader> reader;
         base::MonoTime used;
+        std::map<std::uint64_t, std::string> places;  // by the number of the page
+        std::uint64_t pages = 0;
     };
+    // A reader that nobody pages any more would keep old versions of everything from going.
+    void expire();
+
     std::map<std::string, Kept> kept_;
+    net::Timer timer_;
+    const std::chrono::milliseconds lifetime_;
 };
 
 /// Requests that wait until a revision is served (?wait=). Admin loop only; `end` before the loop

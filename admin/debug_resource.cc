@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "admin/cors.h"
+#include "admin/front.h"
 #include "admin/problem.h"
 #include "admin/resources.h"
 #include "server/service.h"
@@ -17,17 +17,6 @@ namespace {
 constexpr std::size_t kBlobPieceOctets = std::size_t{64} << 10;
 constexpr std::uint64_t kMaxBlobOctets = std::uint64_t{1} << 30;
 constexpr std::string_view kAnyOctets = "application/octet-stream";
-
-// The fields that every answer has; the body is never what a browser would show as a page.
-net::ResponseHead debug_head(Context& context, const Request& request) {
-    net::ResponseHead head;
-    head.headers.add("content-type", kAnyOctets);
-    head.headers.add("cache-control", "no-store");
-    head.headers.add("x-content-type-options", "nosniff");
-    head.headers.add("x-request-id", request.id);
-    add_cors(context.service.config().cors_origins, request.head.headers, head.headers);
-    return head;
-}
 
 class EchoStream final : public net::HttpStream {
   public:
@@ -86,7 +75,11 @@ void get_debug_blob(Context& /*context*/, const Request& request, const Respond&
 
 std::unique_ptr<net::HttpStream> take_debug_echo(Context& context, Request request,
                                                  net::HttpExchange& exchange) {
-    net::ResponseHead head = debug_head(context, request);
+    net::ResponseHead head;
+    // Never what a browser would show as a page.
+    head.headers.add("content-type", kAnyOctets);
+    add_common_fields(context.service.config().cors_origins, request.head.peer,
+                      request.head.headers, request.id, head.headers);
     if (const auto length = request.header("content-length")) {
         head.headers.add("content-length", *length);
     }
@@ -98,21 +91,11 @@ std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request 
                                                       net::HttpExchange& exchange) {
     auto stream = std::make_unique<EchoSocket>();
     net::WebSocket* const socket = exchange.accept_websocket({}, *stream);
-    if (socket != nullptr) {
-        stream->attach(socket);
-        return stream;
+    if (socket == nullptr) {
+        return answer_taken(context, exchange, request,
+                            problem(400, "this is no WebSocket handshake"));
     }
-    const Reply refused = problem(400, "this is no WebSocket handshake");
-    net::ResponseHead head = debug_head(context, request);
-    head.status = refused.status;
-    head.headers.set("content-type", refused.headers.get("content-type").value_or(kAnyOctets));
-    head.headers.set("content-length", std::to_string(refused.body.size()));
-    const bool bodiless = request.head.method == "HEAD";
-    exchange.respond(head, bodiless);
-    if (!bodiless) {
-        exchange.write(base::as_octets(refused.body));
-        exchange.finish();
-    }
+    stream->attach(socket);
     return stream;
 }
 

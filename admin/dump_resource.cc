@@ -1,5 +1,6 @@
 // GET /v1/dump: everything that is managed as documents, at one revision, a line of JSON each.
 #include <array>
+#include <optional>
 
 #include "admin/resources.h"
 #include "server/service.h"
@@ -15,7 +16,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kDumped =
      {"monitors", "id"},
      {"pools", "id"}}};
 
-// A piece at a time, so that a dump of any size leaves in constant memory. Neither tokens nor keys
+// A piece at a time, so that zones of any size leave in constant memory. Neither tokens nor keys
 // are among it: a dump is made to be kept where others can read it.
 class Dump {
   public:
@@ -58,11 +59,17 @@ class Dump {
         return zone_part(out);
     }
 
+    // Those of one kind are read at once: they are what people write, thousands at most.
     base::Result<void> documents(std::string& out) {
-        const auto& [kind, id_key] = kDumped[kind_++];
-        const auto stored = reader_->documents(kind);
-        if (!stored) return base::fail(stored.error().message);
-        for (const zones::DocumentInfo& info : *stored) {
+        const auto& [kind, id_key] = kDumped[kind_];
+        if (!stored_) {
+            auto stored = reader_->documents(kind);
+            if (!stored) return base::fail(stored.error().message);
+            stored_ = std::move(*stored);
+            next_stored_ = 0;
+        }
+        for (std::size_t i = 0; i < kPage && next_stored_ < stored_->size(); ++i) {
+            const zones::DocumentInfo& info = (*stored_)[next_stored_++];
             const auto said = Json::parse(info.json);
             if (!said) return base::fail("a stored document is damaged: " + said.error().message);
             Json document = Json::object();
@@ -73,6 +80,9 @@ class Dump {
             if (kind == "views") views_.push_back(info.id);
             tell(out, kind, info.revision, std::move(document));
         }
+        if (next_stored_ < stored_->size()) return {};
+        stored_.reset();
+        ++kind_;
         return {};
     }
 
@@ -159,7 +169,9 @@ class Dump {
 
     const std::shared_ptr<zones::StoreReader> reader_;
     bool started_ = false;
-    std::size_t kind_ = 0;            // of kDumped: the next one
+    std::size_t kind_ = 0;                                    // of kDumped: the next one
+    std::optional<std::vector<zones::DocumentInfo>> stored_;  // of that kind, while they are told
+    std::size_t next_stored_ = 0;
     std::vector<std::string> views_;  // their names
     std::vector<zones::ZoneInfo> zones_;
     std::optional<dns::Name> after_;

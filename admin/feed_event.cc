@@ -270,6 +270,17 @@ std::string_view certificate_what(CertificateNotice::What what) {
     return "";
 }
 
+// What every event begins with.
+void begin_event(Line& line, std::string_view topic, base::WallTime time,
+                 const FeedOrigin& origin) {
+    line.begin();
+    line.number("schema", 1);
+    line.text("topic", topic);
+    line.text("id", origin.id);
+    line.text("ts", base::format_rfc3339(time));
+    line.text("node", origin.node);
+}
+
 }  // namespace
 
 FeedEvent::FeedEvent(const server::TapEvent& event, std::string_view view_name)
@@ -285,12 +296,7 @@ std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
                              const zones::Location& location, const ClientMask& mask) {
     const server::TapEvent& tap = event.tap;
     Line line;
-    line.begin();
-    line.number("schema", 1);
-    line.text("topic", "query");
-    line.text("id", origin.id);
-    line.text("ts", base::format_rfc3339(tap.time));
-    line.text("node", origin.node);
+    begin_event(line, "query", tap.time, origin);
     line.text("listener", origin.listener);
     line.text("role", server::to_text(tap.role));
     line.text("transport", server::to_text(tap.transport));
@@ -322,12 +328,7 @@ std::string query_event_json(const FeedEvent& event, const FeedOrigin& origin,
 std::string limit_event_json(const server::LimitEvent& event, base::WallTime time,
                              const FeedOrigin& origin, const ClientMask& mask) {
     Line line;
-    line.begin();
-    line.number("schema", 1);
-    line.text("topic", "limit");
-    line.text("id", origin.id);
-    line.text("ts", base::format_rfc3339(time));
-    line.text("node", origin.node);
+    begin_event(line, "limit", time, origin);
     line.text("limit", event.limit);
     line.text_or_null("prefix", event.prefix ? masked_prefix(*event.prefix, mask) : std::string());
     line.text_or_null("kind", event.kind);
@@ -338,12 +339,7 @@ std::string limit_event_json(const server::LimitEvent& event, base::WallTime tim
 
 std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& origin) {
     Line line;
-    line.begin();
-    line.number("schema", 1);
-    line.text("topic", "change");
-    line.text("id", origin.id);
-    line.text("ts", base::format_rfc3339(notice.time));
-    line.text("node", origin.node);
+    begin_event(line, "change", notice.time, origin);
     line.number("revision", notice.revision);
     line.text("author", notice.author);
     line.text("request_id", notice.request_id);
@@ -355,12 +351,7 @@ std::string change_event_json(const ChangeNotice& notice, const FeedOrigin& orig
 
 std::string certificate_event_json(const CertificateNotice& notice, const FeedOrigin& origin) {
     Line line;
-    line.begin();
-    line.number("schema", 1);
-    line.text("topic", "certificate");
-    line.text("id", origin.id);
-    line.text("ts", base::format_rfc3339(notice.time));
-    line.text("node", origin.node);
+    begin_event(line, "certificate", notice.time, origin);
     line.text("what", certificate_what(notice.what));
     line.text_or_null("tls", notice.table);
     line.list("names", notice.names);

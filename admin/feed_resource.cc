@@ -51,11 +51,8 @@ class StreamCarrier final : public FeedSubscriber, public net::HttpStream {
                const std::string& resume_from) {
         net::ResponseHead head;
         head.headers.add("content-type", sse_ ? "text/event-stream" : "application/x-ndjson");
-        head.headers.add("cache-control", "no-store");
-        head.headers.add("x-content-type-options", "nosniff");
-        head.headers.add("x-request-id", request.id);
-        add_transport_security(request.head.peer, head.headers);
-        add_cors(origins, request.head.headers, head.headers);
+        add_common_fields(origins, request.head.peer, request.head.headers, request.id,
+                          head.headers);
         exchange_->respond(head);
         std::string first = sse_ ? "retry: 2000\n\n" : "";
         // Nothing is kept while nobody listens, so whoever resumes is told what is missing.
@@ -193,35 +190,6 @@ class DoneStream final : public net::HttpStream {
     void on_end(const net::HeaderList& /*trailers*/) override {}
 };
 
-std::unique_ptr<net::HttpStream> refuse(Context& context, net::HttpExchange& exchange,
-                                        const Request& request, Reply reply) {
-    context.audit.note(reply, request.head.peer,
-                       {.time = {},
-                        .status = 0,
-                        .who = request.principal.name,
-                        .from = {},
-                        .method = request.head.method,
-                        .path = request.head.path,
-                        .request_id = request.id,
-                        .detail = {}});
-    net::ResponseHead head;
-    head.status = reply.status;
-    head.headers = std::move(reply.headers);
-    head.headers.set("cache-control", "no-store");
-    head.headers.set("x-content-type-options", "nosniff");
-    head.headers.set("x-request-id", request.id);
-    add_transport_security(request.head.peer, head.headers);
-    add_cors(context.service.config().cors_origins, request.head.headers, head.headers);
-    head.headers.set("content-length", std::to_string(reply.body.size()));
-    const bool bodiless = request.head.method == "HEAD";
-    exchange.respond(head, bodiless);
-    if (!bodiless) {
-        exchange.write(base::as_octets(reply.body));
-        exchange.finish();
-    }
-    return std::make_unique<DoneStream>();
-}
-
 // A page of another site must not open a WebSocket by what the browser sends along unasked, not
 // even one that may use the API: it may with a token alone.
 bool may_upgrade(const Request& request, const std::vector<std::string>& allowed) {
@@ -244,6 +212,32 @@ FeedGrant grant_of(Context& context, const Request& request) {
 
 }  // namespace
 
+std::unique_ptr<net::HttpStream> answer_taken(Context& context, net::HttpExchange& exchange,
+                                              const Request& request, Reply reply) {
+    context.audit.note(reply, request.head.peer,
+                       {.time = {},
+                        .status = 0,
+                        .who = request.principal.name,
+                        .from = {},
+                        .method = request.head.method,
+                        .path = request.head.path,
+                        .request_id = request.id,
+                        .detail = {}});
+    net::ResponseHead head;
+    head.status = reply.status;
+    head.headers = std::move(reply.headers);
+    add_common_fields(context.service.config().cors_origins, request.head.peer,
+                      request.head.headers, request.id, head.headers);
+    head.headers.set("content-length", std::to_string(reply.body.size()));
+    const bool bodiless = request.head.method == "HEAD";
+    exchange.respond(head, bodiless);
+    if (!bodiless) {
+        exchange.write(base::as_octets(reply.body));
+        exchange.finish();
+    }
+    return std::make_unique<DoneStream>();
+}
+
 std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
                                            net::HttpExchange& exchange) {
     FeedFilter::Pairs pairs;
@@ -256,14 +250,15 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
         }
     }
     auto filter = FeedFilter::parse(pairs);
-    if (!filter) return refuse(context, exchange, request, problem(422, filter.error().message));
+    if (!filter)
+        return answer_taken(context, exchange, request, problem(422, filter.error().message));
     const FeedGrant grant = grant_of(context, request);
     if (tells_clients_apart(*filter, grant.privacy)) {
-        return refuse(context, exchange, request, problem(403, kNotByClient));
+        return answer_taken(context, exchange, request, problem(403, kNotByClient));
     }
     if (context.feed.subscribers() >= Feed::kMaxSubscribers) {
-        return refuse(context, exchange, request,
-                      problem(503, "the feed has too many subscribers"));
+        return answer_taken(context, exchange, request,
+                            problem(503, "the feed has too many subscribers"));
     }
 
     const std::vector<std::string>& origins = context.service.config().cors_origins;
@@ -271,16 +266,16 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
                          request.head.protocol == "websocket";
     if (upgrade) {
         if (!may_upgrade(request, origins)) {
-            return refuse(context, exchange, request,
-                          problem(403, "the Origin is not this server"));
+            return answer_taken(context, exchange, request,
+                                problem(403, "the Origin is not this server"));
         }
         const bool offered = request.head.headers.has_token("sec-websocket-protocol", kSubprotocol);
         auto carrier = std::make_unique<WebSocketCarrier>(context.feed, grant);
         net::WebSocket* socket =
             exchange.accept_websocket(offered ? kSubprotocol : std::string_view(), *carrier);
         if (socket == nullptr) {
-            return refuse(context, exchange, request,
-                          problem(400, "this is no WebSocket handshake"));
+            return answer_taken(context, exchange, request,
+                                problem(400, "this is no WebSocket handshake"));
         }
         WebSocketCarrier& attached = *carrier;
         attached.attach(socket);
@@ -293,16 +288,16 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
     const unsigned sse = request.accepts("text/event-stream");
     const unsigned lines = request.accepts("application/x-ndjson");
     if (sse == 0 && lines == 0) {
-        return refuse(context, exchange, request,
-                      problem(406,
-                              "the feed is text/event-stream, application/x-ndjson or a "
-                              "WebSocket"));
+        return answer_taken(context, exchange, request,
+                            problem(406,
+                                    "the feed is text/event-stream, application/x-ndjson or a "
+                                    "WebSocket"));
     }
     if (request.head.method == "HEAD") {
         Reply reply = Reply::empty(200);
         reply.headers.add("content-type",
                           sse > lines ? "text/event-stream" : "application/x-ndjson");
-        return refuse(context, exchange, request, std::move(reply));
+        return answer_taken(context, exchange, request, std::move(reply));
     }
     auto carrier = std::make_unique<StreamCarrier>(context.feed, exchange, sse > lines);
     carrier->start(request, origins, resume);

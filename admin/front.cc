@@ -119,11 +119,8 @@ void Live::send(Reply&& reply, bool close) {
     net::ResponseHead head;
     head.status = reply.status;
     head.headers = std::move(reply.headers);
-    if (!head.headers.get("cache-control")) head.headers.add("cache-control", "no-store");
-    head.headers.set("x-content-type-options", "nosniff");
-    head.headers.set("x-request-id", request_id);
-    add_transport_security(peer, head.headers);
-    add_cors(context.service.config().cors_origins, fields, head.headers);
+    add_common_fields(context.service.config().cors_origins, peer, fields, request_id,
+                      head.headers);
     if (close && http1 && !body_ended) head.headers.set("connection", "close");
     const bool bodiless = reply.status == 204 || reply.status == 304;
     if (!bodiless && !reply.more) {
@@ -427,8 +424,14 @@ std::string session_cookie(const net::RequestHead& head) {
     return {};
 }
 
-void add_transport_security(const net::Peer& peer, net::HeaderList& response) {
+void add_common_fields(const std::vector<std::string>& cors_origins, const net::Peer& peer,
+                       const net::HeaderList& request, std::string_view request_id,
+                       net::HeaderList& response) {
+    if (!response.get("cache-control")) response.add("cache-control", "no-store");
+    response.set("x-content-type-options", "nosniff");
+    response.set("x-request-id", request_id);
     if (peer.tls) response.set("strict-transport-security", "max-age=31536000");
+    add_cors(cors_origins, request, response);
 }
 
 Reply locked_out(std::chrono::seconds wait) {
@@ -461,11 +464,9 @@ base::Result<Principal, Reply> authenticate(Context& context, const net::Request
         return principal;
     }
     const std::string cookie = session_cookie(head);
-    if (cookie.empty()) {
-        return context.tokens.by_certificate(head.peer).value_or(Principal());
-    }
-    auto session = context.sessions.find(cookie, base::mono_now());
-    if (!session) return Principal();
+    auto session = cookie.empty() ? std::nullopt : context.sessions.find(cookie, base::mono_now());
+    // A browser keeps the cookie of a session that is gone.
+    if (!session) return context.tokens.by_certificate(head.peer).value_or(Principal());
     if (session->name != kLoginLink) {
         // A token that was taken away or narrowed takes its sessions with it, and a new one of the
         // same name does not bring them back.

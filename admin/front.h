@@ -44,9 +44,12 @@ class Front final : public net::HttpHandler {
 /// came from there. Admin loop.
 [[nodiscard]] base::Result<Principal, Reply> authenticate(Context& context,
                                                           const net::RequestHead& head);
-/// Tells browsers that came by TLS to come by TLS only, for a year (RFC 6797). Over anything else
-/// it must not be said.
-void add_transport_security(const net::Peer& peer, net::HeaderList& response);
+/// Adds what every answer has, to a request with these fields: no caching unless it says how, no
+/// guessing of its type, the request's id, what CORS wants, and over TLS that browsers come by TLS
+/// only for a year (RFC 6797), which must not be said over anything else.
+void add_common_fields(const std::vector<std::string>& cors_origins, const net::Peer& peer,
+                       const net::HeaderList& request, std::string_view request_id,
+                       net::HeaderList& response);
 /// 429 to who guesses tokens.
 [[nodiscard]] Reply locked_out(std::chrono::seconds wait);
 

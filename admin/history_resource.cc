@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "admin/access.h"
+#include "admin/jobs.h"
 #include "admin/resources.h"
 #include "dns/presentation.h"
 #include "server/service.h"
@@ -9,6 +10,9 @@
 namespace admin {
 
 namespace {
+
+// A change that makes a token is small: a larger one is not looked into for one.
+constexpr std::size_t kMaxLookedInto = std::size_t{64} << 10;
 
 // How long resolvers may keep what a change took away: the longest TTL among what it says was
 // there, or the negative TTL of the zone where nothing was (RFC 2308, 5). Nothing for a change so
@@ -95,13 +99,30 @@ base::Result<Json, Reply> body_of(const Request& request, const char* wanted) {
     return body;
 }
 
+// Does this undo what was done to a token? It would bring back what the token could before, which
+// may be more than its author can: whose own token has limits may not. A change of tokens is small:
+// a large one is not looked into, and may be one.
+bool undoes_token(const zones::JournalEntry& entry) {
+    if (entry.json.size() > kMaxLookedInto) return true;
+    const auto operations = Json::parse(entry.json);
+    if (!operations) return true;
+    const auto is_token = [](const Json& operation) {
+        const Json* kind = operation.find("kind");
+        return kind != nullptr && kind->as_string() != nullptr && *kind->as_string() == "tokens";
+    };
+    return std::any_of(operations->items().begin(), operations->items().end(), is_token);
+}
+
+bool has_limits(const Principal& who) {
+    return who.expires || !who.from.empty() || who.privacy != Privacy::Full;
+}
+
 // The token that a revert would take from under its author's feet, or the one without which nobody
 // comes in from elsewhere; nothing if it takes neither. It has to be deleted by its name, which
-// nobody does by mistake. A change that makes a token is small: a large one is not looked into.
+// nobody does by mistake.
 std::optional<std::string> token_taken(const zones::JournalEntry& entry,
                                        const std::string& author) {
-    constexpr std::size_t kMaxOctets = std::size_t{64} << 10;
-    if (entry.json.size() > kMaxOctets) return std::nullopt;
+    if (entry.json.size() > kMaxLookedInto) return std::nullopt;
     const auto operations = Json::parse(entry.json);
     if (!operations) return std::nullopt;
     for (const Json& operation : operations->items()) {
@@ -199,6 +220,10 @@ void get_zone_diff(Context& context, const Request& request, const Respond& resp
     // A long history takes longer to read than the loop may stand still.
     context.background.run([&context, mailbox = context.mailbox, request, respond,
                             page = std::move(*page), span]() mutable {
+        if (request.work && request.work->cancelled) {
+            mailbox->post([request, respond] { respond(cancelled_reply(*request.work)); });
+            return;
+        }
         auto diff = std::make_shared<base::Result<zones::StoreReader::Diff>>(
             page.reader->diff(span.apex, span.view, span.from, span.to, span.after, page.limit));
         mailbox->post([&context, request, respond, page = std::move(page), span, diff]() mutable {
@@ -222,6 +247,9 @@ void revert_change(Context& context, const Request& request, const Respond& resp
     const auto entry = context.service.store().read()->change(*revision);
     if (!entry) return respond(problem(503, entry.error().message));
     const Rights& rights = *request.principal.rights;
+    if (*entry && has_limits(request.principal) && undoes_token(**entry)) {
+        return respond(forbidden(request, "undo what was done to tokens, being limited itself"));
+    }
     // Others are told that they may not, whatever it is.
     if (*entry && rights.everything(Verb::Read) && rights.everything(Verb::Write)) {
         if (const auto token = token_taken(**entry, request.principal.name)) {

@@ -81,6 +81,10 @@ Reply answer_of(zones::Revision revision, bool creates) {
     return reply;
 }
 
+Reply of_another_request() {
+    return problem(422, "this Idempotency-Key came with another request before");
+}
+
 // The answer to a request that was answered before; nothing if this one is the first.
 std::optional<Reply> replay(Context& context, const Endpoint& endpoint, const std::string& id,
                             const std::string& fingerprint) {
@@ -90,7 +94,7 @@ std::optional<Reply> replay(Context& context, const Endpoint& endpoint, const st
     auto kept = Kept::parse((*found)->receipt.value);
     if (!kept) return problem(503, "the store holds a damaged receipt");
     if (kept->fingerprint != fingerprint) {
-        return problem(422, "this Idempotency-Key came with another request before");
+        return of_another_request();
     }
     Reply reply = kept->reply.status == 0 ? answer_of((*found)->revision, endpoint.creates)
                                           : std::move(kept->reply);
@@ -118,20 +122,21 @@ void Idempotency::handle(Context& context, const Endpoint& endpoint, Request& re
                                         " printable ASCII characters, and comes once"));
     }
     const std::string id = digest_of({request.principal.name, key});
-    if (in_hand_.count(id) != 0) {
+    const std::string fingerprint = fingerprint_of(request);
+    if (const auto same = in_hand_.find(id); same != in_hand_.end()) {
+        if (same->second != fingerprint) return respond(of_another_request());
         const auto job = context.jobs.find_running(id);
-        const bool same =
-            job && job->asked.method == request.head.method && job->asked.path == request.head.path;
-        if (same && request.work) return respond(job_accepted(*job));
+        const bool own = job && job->asked.token_hash == request.principal.token_hash;
+        if (own && request.work) return respond(job_accepted(*job));
         Reply reply = problem(409, "a request with this Idempotency-Key is still being worked on");
         reply.headers.add("retry-after", "1");
         return respond(std::move(reply));
     }
-    Kept kept{fingerprint_of(request), Reply::empty(0)};
-    if (auto answer = replay(context, endpoint, id, kept.fingerprint)) {
+    Kept kept{fingerprint, Reply::empty(0)};
+    if (auto answer = replay(context, endpoint, id, fingerprint)) {
         return respond(std::move(*answer));
     }
-    in_hand_.insert(id);
+    in_hand_.emplace(id, fingerprint);
     const base::WallTime time = base::wall_now();
     request.receipt = zones::Receipt{id, time, kept.pack()};
     const bool tried = request.query.flag("dry_run");

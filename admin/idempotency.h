@@ -1,6 +1,6 @@
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 
 #include "admin/request.h"
@@ -29,7 +29,7 @@ class Idempotency {
                 const Respond& respond);
 
   private:
-    std::set<std::string> in_hand_;  // ids of requests that are not answered yet
+    std::map<std::string, std::string> in_hand_;  // not answered yet: id to fingerprint
 };
 
 }  // namespace admin

@@ -7,6 +7,7 @@
 #include "admin/problem.h"
 #include "base/octets.h"
 #include "base/random.h"
+#include "server/log.h"
 
 namespace admin {
 
@@ -40,18 +41,18 @@ Json result_json(const Reply& result, bool body_kept) {
 
 }  // namespace
 
-Reply cancelled_reply() {
+Reply cancelled_reply(Work& work) {
+    work.gave_up = true;
     return problem(409, "the job was cancelled before anything was changed");
 }
 
 std::string_view Jobs::Job::state() const {
-    const bool cancelled = work->cancelled;
-    if (!ended) return cancelled ? "cancelling" : "running";
+    if (!ended) return work->cancelled ? "cancelling" : "running";
     if (result.status < 400) return "done";
-    return cancelled ? "cancelled" : "failed";
+    return work->gave_up ? "cancelled" : "failed";
 }
 
-Json Jobs::Job::json() const {
+Json Jobs::Job::json(bool with_result) const {
     Json out = Json::object();
     out.set("id", id);
     out.set("state", state());
@@ -67,7 +68,12 @@ Json Jobs::Job::json() const {
     progress.set("total", total == 0 ? Json() : Json(total));
     progress.set("unit", work->unit == Work::Unit::Octets ? "octets" : "records");
     out.set("progress", std::move(progress));
-    out.set("result", ended ? result_json(result, body_kept) : Json());
+    if (!ended) {
+        out.set("result", nullptr);
+    } else {
+        out.set("result", with_result ? result_json(result, body_kept)
+                                      : Json::object().set("status", result.status));
+    }
     return out;
 }
 
@@ -104,6 +110,7 @@ void Jobs::finish(Job& job, Reply result) {
                            : counters_.cancelled);
     expire();
     look();
+    if (running_ == 0 && idle_) std::exchange(idle_, nullptr)();
 }
 
 std::shared_ptr<Jobs::Job> Jobs::find(std::string_view id) {
@@ -163,9 +170,21 @@ void Jobs::wait(const std::shared_ptr<Job>& job, std::chrono::milliseconds at_mo
     look();
 }
 
-void Jobs::end() {
+void Jobs::end(std::function<void()> done) {
     ended_ = true;
     look();
+    if (running_ == 0) return done();
+    idle_ = std::move(done);
+}
+
+void Jobs::give_up() {
+    for (const std::shared_ptr<Job>& job : jobs_) {
+        if (job->ended) continue;
+        job->work->cancelled = true;
+        server::log_warn("the server stops before the job " + job->id + " of " + job->asked.author +
+                         " is done: " + job->asked.method + ' ' + job->asked.path +
+                         "; what it has committed stands in /v1/changes");
+    }
 }
 
 void Jobs::look() {

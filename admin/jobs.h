@@ -28,13 +28,16 @@ struct Work {
     /// Asked to stop. What is committed stays; whoever works looks now and then, lets go of the
     /// rest, and answers that it was cancelled.
     std::atomic<bool> cancelled{false};
-    /// Brings `done` up to date where nobody counts, before it is shown. May wait for the disk:
-    /// called by a background thread.
+    /// It was let go of for that, and nothing came of it.
+    std::atomic<bool> gave_up{false};
+    /// Brings `done` up to date where nobody counts. May wait for the disk: called by a background
+    /// thread, once at a time, after it was shown.
     std::function<void(Work&)> measure = {};
+    std::atomic<bool> measuring{false};
 };
 
 /// The answer of work that was cancelled before anything came of it.
-[[nodiscard]] Reply cancelled_reply();
+[[nodiscard]] Reply cancelled_reply(Work& work);
 
 /// Requests that their clients do not wait for (`Prefer: respond-async`, RFC 7240, 4.1), while they
 /// are done and for a while after: what they have come to is asked for at /v1/jobs/{id}. In memory:
@@ -67,7 +70,8 @@ class Jobs {
 
         /// "running", "cancelling", "done", "failed", "cancelled".
         [[nodiscard]] std::string_view state() const;
-        [[nodiscard]] Json json() const;
+        /// Without the head and body of its result unless wanted: they may be large.
+        [[nodiscard]] Json json(bool with_result) const;
     };
 
     explicit Jobs(net::Loop& loop);
@@ -88,7 +92,10 @@ class Jobs {
     /// Calls `done` once the job has ended, after `at_most`, or when the server stops.
     void wait(const std::shared_ptr<Job>& job, std::chrono::milliseconds at_most,
               std::function<void()> done);
-    void end();
+    /// Nobody waits any more. Calls `done` once no job runs: at once, or in `finish`.
+    void end(std::function<void()> done);
+    /// Cancels those that still run, and logs which.
+    void give_up();
 
     [[nodiscard]] std::size_t running() const noexcept { return running_; }
     struct Counters {
@@ -114,6 +121,7 @@ class Jobs {
     net::Timer timer_;
     std::vector<Waiting> waiting_;
     bool ended_ = false;
+    std::function<void()> idle_;  // of `end`
 };
 
 }  // namespace admin

@@ -30,23 +30,22 @@ Reply no_job(const Context& context, const Request& request) {
                             " newest; what they have committed stands in /v1/changes");
 }
 
-void show(Context& context, const std::shared_ptr<Jobs::Job>& job, const Respond& respond) {
-    const auto answer = [job, respond] {
-        Reply reply = Reply::json(200, job->json().dump());
-        if (!job->ended) reply.headers.add("retry-after", "1");
-        respond(std::move(reply));
-    };
-    if (job->ended || !job->work->measure) return answer();
-    context.background.run([work = job->work, mailbox = context.mailbox, answer] {
+void show(Context& context, const Jobs::Job& job, const Respond& respond) {
+    Reply reply = Reply::json(200, job.json(true).dump());
+    if (!job.ended) reply.headers.add("retry-after", "1");
+    respond(std::move(reply));
+    // For who asks next: all threads may be busy with jobs, and this answer does not wait for them.
+    if (job.ended || !job.work->measure || job.work->measuring.exchange(true)) return;
+    context.background.run([work = job.work] {
         work->measure(*work);
-        mailbox->post(answer);
+        work->measuring = false;
     });
 }
 
 }  // namespace
 
 Reply job_accepted(const Jobs::Job& job) {
-    Reply reply = Reply::json(202, job.json().dump());
+    Reply reply = Reply::json(202, job.json(true).dump());
     reply.headers.add("location", "/v1/jobs/" + job.id);
     reply.headers.add("preference-applied", "respond-async");
     reply.headers.add("retry-after", "1");
@@ -57,11 +56,7 @@ void list_jobs(Context& context, const Request& request, const Respond& respond)
     Json items = Json::array();
     for (const std::shared_ptr<Jobs::Job>& job : context.jobs.all()) {
         if (!may_touch(request, *job, Verb::Read)) continue;
-        // Results are for who asks for one: together they may be large.
-        Json document = job->json();
-        document.set("result",
-                     job->ended ? Json::object().set("status", job->result.status) : Json());
-        items.push(std::move(document));
+        items.push(job->json(false));
     }
     Json out = Json::object();
     out.set("items", std::move(items));
@@ -74,7 +69,7 @@ void get_job(Context& context, const Request& request, const Respond& respond) {
     if (!job) return respond(no_job(context, request));
     const auto wait = wait_of(request, Jobs::kLongestWait);
     if (!wait) return respond(wait.error());
-    context.jobs.wait(job, *wait, [&context, job, respond] { show(context, job, respond); });
+    context.jobs.wait(job, *wait, [&context, job, respond] { show(context, *job, respond); });
 }
 
 void delete_job(Context& context, const Request& request, const Respond& respond) {
@@ -82,13 +77,13 @@ void delete_job(Context& context, const Request& request, const Respond& respond
     if (!job) return respond(no_job(context, request));
     if (!job->ended) {
         job->work->cancelled = true;
-        Json document = job->json();
+        Json document = job->json(true);
         document.set("detail",
                      "it ends as soon as it can; if it has committed by then, that stays, and "
                      "the job ends as done");
         return respond(Reply::json(202, document.dump()));
     }
-    Json document = job->json();
+    Json document = job->json(true);
     document.set("detail", job->state() == "done"
                                ? "forgotten; what it has done stays, and /v1/changes can undo it"
                                : "forgotten; nothing came of it");

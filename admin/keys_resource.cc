@@ -175,12 +175,32 @@ void write_key(Context& context, const Request& request, const Respond& respond,
            });
 }
 
-// The key that is there, with its secret.
-base::Result<std::optional<Json>, Reply> known_key(const std::optional<zones::DocumentInfo>& info) {
-    if (!info) return std::optional<Json>();
-    auto document = key_json(*info, true);
-    if (!document) return base::fail(problem(500, document.error().message));
-    return std::optional<Json>(std::move(*document));
+// What a write begins with that may find the key there.
+struct KeyBefore {
+    zones::Precondition condition;
+    bool asked;  // a condition of the request's own
+    Json body;
+    std::optional<zones::DocumentInfo> before;
+    std::optional<Json> known;  // the document that is there, with its secret
+};
+
+base::Result<KeyBefore, Reply> read_before(Context& context, const Request& request,
+                                           const std::string& id) {
+    auto condition = write_condition(request);
+    if (!condition) return base::fail(problem(400, condition.error().message));
+    const bool asked = condition->if_match.has_value() || condition->if_none_match;
+    auto body = parse_body(request);
+    if (!body) return base::fail(std::move(body.error()));
+    auto before = context.service.store().read()->document(kKeys, id);
+    if (!before) return base::fail(problem(503, before.error().message));
+    std::optional<Json> known;
+    if (*before) {
+        auto document = key_json(**before, true);
+        if (!document) return base::fail(problem(500, document.error().message));
+        known = std::move(*document);
+    }
+    return KeyBefore{std::move(*condition), asked, std::move(*body), std::move(*before),
+                     std::move(known)};
 }
 
 }  // namespace
@@ -193,20 +213,8 @@ std::string key_id(const std::string& name) {
 }
 
 void list_keys(Context& context, const Request& /*request*/, const Respond& respond) {
-    const auto reader = context.service.store().read();
-    const auto documents = reader->documents(kKeys);
-    if (!documents) return respond(problem(503, documents.error().message));
-    Json items = Json::array();
-    for (const zones::DocumentInfo& info : *documents) {
-        auto document = key_json(info, false);
-        if (!document) return respond(problem(500, document.error().message));
-        items.push(document->set("revision", info.revision));
-    }
-    Json out = Json::object();
-    out.set("items", std::move(items));
-    out.set("revision", reader->revision());
-    out.set("next", nullptr);
-    respond(Reply::json(200, out.dump()));
+    respond(list_stored(context, kKeys,
+                        [](const zones::DocumentInfo& info) { return key_json(info, false); }));
 }
 
 void create_key(Context& context, const Request& request, const Respond& respond) {
@@ -236,62 +244,42 @@ void get_key(Context& context, const Request& request, const Respond& respond) {
 
 void put_key(Context& context, const Request& request, const Respond& respond) {
     const std::string id = key_id(request.path[0]);
-    auto condition = write_condition(request);
-    if (!condition) return respond(problem(400, condition.error().message));
-    auto body = parse_body(request);
-    if (!body) return respond(std::move(body.error()));
-    const auto before = context.service.store().read()->document(kKeys, id);
-    if (!before) return respond(problem(503, before.error().message));
-    const auto known = known_key(*before);
-    if (!known) return respond(known.error());
-    auto key = parse_key(*body, id, *known ? &**known : nullptr, false);
+    auto write = read_before(context, request, id);
+    if (!write) return respond(std::move(write.error()));
+    auto key = parse_key(write->body, id, write->known ? &*write->known : nullptr, false);
     if (!key) return respond(std::move(key.error()));
     // What is there may keep its secret, so it has to be the same until the write is made; and what
     // is not there must not come to be meanwhile.
-    const bool asked = condition->if_match.has_value() || condition->if_none_match;
-    if (!*before) {
-        condition->if_none_match = condition->if_none_match || !condition->if_match;
-    } else if (!condition->if_none_match) {
-        *condition = since_read(std::move(*condition), (*before)->revision);
+    zones::Precondition condition = std::move(write->condition);
+    if (!write->before) {
+        condition.if_none_match = condition.if_none_match || !condition.if_match;
+    } else if (!condition.if_none_match) {
+        condition = since_read(std::move(condition), write->before->revision);
     }
-    write_key(context, request, respond, std::move(*key), !*before, std::move(*condition), !asked);
+    write_key(context, request, respond, std::move(*key), !write->before, std::move(condition),
+              !write->asked);
 }
 
 void patch_key(Context& context, const Request& request, const Respond& respond) {
     const std::string id = key_id(request.path[0]);
-    auto condition = write_condition(request);
-    if (!condition) return respond(problem(400, condition.error().message));
-    auto body = parse_body(request);
-    if (!body) return respond(std::move(body.error()));
-    const auto before = context.service.store().read()->document(kKeys, id);
-    if (!before) return respond(problem(503, before.error().message));
-    if (!*before) return respond(problem(404, "there is no key " + id));
-    const auto known = known_key(*before);
-    if (!known) return respond(known.error());
+    auto write = read_before(context, request, id);
+    if (!write) return respond(std::move(write.error()));
+    if (!write->before) return respond(problem(404, "there is no key " + id));
     // Taking the secret away asks for another one.
-    const Json* secret = body->find("secret");
+    const Json* secret = write->body.find("secret");
     const bool again = secret != nullptr && secret->is_null();
-    auto key = parse_key(merge_patch(**known, *body), id, &**known, again);
+    auto key = parse_key(merge_patch(*write->known, write->body), id, &*write->known, again);
     if (!key) return respond(std::move(key.error()));
-    const bool asked = condition->if_match.has_value() || condition->if_none_match;
     write_key(context, request, respond, std::move(*key), false,
-              since_read(std::move(*condition), (*before)->revision), !asked);
+              since_read(std::move(write->condition), write->before->revision), !write->asked);
 }
 
 void delete_key(Context& context, const Request& request, const Respond& respond) {
     auto condition = write_condition(request);
     if (!condition) return respond(problem(400, condition.error().message));
-    std::vector<zones::Operation> operations;
-    operations.push_back(
-        {zones::DeleteDocument{kKeys, key_id(request.path[0])}, std::move(*condition)});
-    const bool dry_run = request.query.flag("dry_run");
-    submit(context, request, std::move(operations), [respond, dry_run](Outcome outcome) {
-        if (!outcome) return respond(problem(outcome.error()));
-        if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
-        Reply reply = Reply::empty(204);
-        reply.headers.add("meridian-revision", std::to_string(outcome->revision));
-        respond(std::move(reply));
-    });
+    submit_removal(context, request,
+                   {zones::DeleteDocument{kKeys, key_id(request.path[0])}, std::move(*condition)},
+                   respond);
 }
 
 }  // namespace admin

@@ -91,13 +91,13 @@ base::Result<Page, Reply> open_page(Context& context, const Request& request) {
         page.reader = context.service.store().read();
         return page;
     }
-    const std::size_t dot = std::min(cursor->find('.'), cursor->size());
-    page.id = cursor->substr(0, dot);
-    page.position = cursor->substr(std::min(dot + 1, cursor->size()));
-    page.reader = context.cursors.find(page.id, base::mono_now());
-    if (!page.reader) {
+    auto place = context.cursors.find(*cursor);
+    if (!place) {
         return base::fail(problem(410, "the cursor has expired; start from the first page"));
     }
+    page.id = std::move(place->id);
+    page.position = std::move(place->position);
+    page.reader = std::move(place->reader);
     return page;
 }
 
@@ -108,8 +108,8 @@ Reply page_reply(Context& context, const Request& request, Page page, Json items
     document.set("revision", page.reader->revision());
     std::string next;
     if (!next_position.empty()) {
-        if (page.id.empty()) page.id = context.cursors.keep(page.reader, base::mono_now());
-        next = request.head.path + "?cursor=" + encode_segment(page.id + '.' + next_position);
+        next = request.head.path +
+               "?cursor=" + context.cursors.keep(page.id, page.reader, next_position);
         for (const auto& pair : request.query.all()) {
             if (pair.first == "cursor") continue;
             next += '&' + encode_segment(pair.first) + '=' + encode_segment(pair.second);
@@ -155,6 +155,38 @@ std::optional<std::uint32_t> old_ttl(zones::StoreReader& reader, const dns::Name
     const auto soa = reader.rrset(zone, "", zone, dns::RRType::SOA);
     if (!soa || !*soa || (*soa)->value.records.empty()) return std::nullopt;
     return std::min((*soa)->value.ttl, dns::soa_numbers((*soa)->value.records.front()).minimum);
+}
+
+void submit_removal(Context& context, const Request& request, zones::Operation operation,
+                    const Respond& respond) {
+    std::vector<zones::Operation> operations;
+    operations.push_back(std::move(operation));
+    const bool dry_run = request.query.flag("dry_run");
+    submit(context, request, std::move(operations), [respond, dry_run](Outcome outcome) {
+        if (!outcome) return respond(problem(outcome.error()));
+        if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
+        Reply reply = Reply::empty(204);
+        reply.headers.add("meridian-revision", std::to_string(outcome->revision));
+        respond(std::move(reply));
+    });
+}
+
+Reply list_stored(Context& context, std::string_view kind,
+                  const std::function<base::Result<Json>(const zones::DocumentInfo&)>& show) {
+    const auto reader = context.service.store().read();
+    const auto documents = reader->documents(kind);
+    if (!documents) return problem(503, documents.error().message);
+    Json items = Json::array();
+    for (const zones::DocumentInfo& info : *documents) {
+        auto document = show(info);
+        if (!document) return problem(500, document.error().message);
+        items.push(document->set("revision", info.revision));
+    }
+    Json out = Json::object();
+    out.set("items", std::move(items));
+    out.set("revision", reader->revision());
+    out.set("next", nullptr);
+    return Reply::json(200, out.dump());
 }
 
 Json merge_patch(const Json& target, const Json& patch) {

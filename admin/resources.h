@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -85,7 +86,6 @@ void get_cache(Context& context, const Request& request, const Respond& respond)
 void delete_cache(Context& context, const Request& request, const Respond& respond);
 void get_liveness(Context& context, const Request& request, const Respond& respond);
 void get_readiness(Context& context, const Request& request, const Respond& respond);
-void get_debug_blob(Context& context, const Request& request, const Respond& respond);
 // backup_resource.cc
 void create_backup(Context& context, const Request& request, const Respond& respond);
 // dump_resource.cc
@@ -101,21 +101,17 @@ void follow_login_link(Context& context, const Request& request, const Respond& 
 void get_page(Context& context, const Request& request, const Respond& respond);
 void get_openapi(Context& context, const Request& request, const Respond& respond);
 // debug_resource.cc: with admin.diagnostics
-void get_blob(Context& context, const Request& request, const Respond& respond);
-std::unique_ptr<net::HttpStream> take_echo(Context& context, Request request,
-                                           net::HttpExchange& exchange);
-std::unique_ptr<net::HttpStream> take_websocket_echo(Context& context, Request request,
-                                                     net::HttpExchange& exchange);
+void get_debug_blob(Context& context, const Request& request, const Respond& respond);
+std::unique_ptr<net::HttpStream> take_debug_echo(Context& context, Request request,
+                                                 net::HttpExchange& exchange);
+std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request request,
+                                                      net::HttpExchange& exchange);
 // feed_resource.cc
 /// The answer of an endpoint that has taken the exchange; nothing of the request's body is wanted.
 std::unique_ptr<net::HttpStream> answer_taken(Context& context, net::HttpExchange& exchange,
                                               const Request& request, Reply reply);
 std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
                                            net::HttpExchange& exchange);
-std::unique_ptr<net::HttpStream> take_debug_echo(Context& context, Request request,
-                                                 net::HttpExchange& exchange);
-std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request request,
-                                                      net::HttpExchange& exchange);
 
 // What several of them need.
 
@@ -141,6 +137,15 @@ std::unique_ptr<net::HttpStream> take_debug_websocket(Context& context, Request 
 /// what would have happened: the operations as GET /v1/changes/{revision} shows them.
 [[nodiscard]] Reply written(const zones::Committed& committed, int status, Json document,
                             std::optional<std::uint32_t> old_ttl_s, bool dry_run);
+
+/// Submits what removes the resource of the request, and answers 204, or what a dry run says.
+void submit_removal(Context& context, const Request& request, zones::Operation operation,
+                    const Respond& respond);
+
+/// All documents of a kind in one page, each as `show` gives it, with its revision.
+[[nodiscard]] Reply list_stored(
+    Context& context, std::string_view kind,
+    const std::function<base::Result<Json>(const zones::DocumentInfo&)>& show);
 
 /// Submits a change set of several resources or a revert, and answers with its revision.
 /// `pointers`: as problem() takes them.

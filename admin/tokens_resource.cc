@@ -188,20 +188,7 @@ base::Result<std::string> add_hash(Json& document,
 }  // namespace
 
 void list_tokens(Context& context, const Request& /*request*/, const Respond& respond) {
-    const auto reader = context.service.store().read();
-    const auto documents = reader->documents(kTokens);
-    if (!documents) return respond(problem(503, documents.error().message));
-    Json items = Json::array();
-    for (const zones::DocumentInfo& info : *documents) {
-        auto document = shown(info);
-        if (!document) return respond(problem(500, document.error().message));
-        items.push(document->set("revision", info.revision));
-    }
-    Json out = Json::object();
-    out.set("items", std::move(items));
-    out.set("revision", reader->revision());
-    out.set("next", nullptr);
-    respond(Reply::json(200, out.dump()));
+    respond(list_stored(context, kTokens, shown));
 }
 
 void create_token(Context& context, const Request& request, const Respond& respond) {
@@ -276,16 +263,9 @@ void patch_token(Context& context, const Request& request, const Respond& respon
 void delete_token(Context& context, const Request& request, const Respond& respond) {
     auto condition = write_condition(request);
     if (!condition) return respond(problem(400, condition.error().message));
-    std::vector<zones::Operation> operations;
-    operations.push_back({zones::DeleteDocument{kTokens, request.path[0]}, std::move(*condition)});
-    const bool dry_run = request.query.flag("dry_run");
-    submit(context, request, std::move(operations), [respond, dry_run](Outcome outcome) {
-        if (!outcome) return respond(problem(outcome.error()));
-        if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
-        Reply reply = Reply::empty(204);
-        reply.headers.add("meridian-revision", std::to_string(outcome->revision));
-        respond(std::move(reply));
-    });
+    submit_removal(context, request,
+                   {zones::DeleteDocument{kTokens, request.path[0]}, std::move(*condition)},
+                   respond);
 }
 
 }  // namespace admin

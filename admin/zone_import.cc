@@ -97,7 +97,7 @@ struct Finish {
         submit(context, std::move(submitted), std::move(operations),
                [self = *this, records = finished->records, warnings = std::move(finished->warnings),
                 stopped](Outcome outcome) {
-                   if (stopped) return self.respond(cancelled_reply());
+                   if (stopped) return self.respond(cancelled_reply(*self.work));
                    self.answer(std::move(outcome), records, warnings);
                });
     }
@@ -191,8 +191,9 @@ class Upload : public std::enable_shared_from_this<Upload> {
         if (finish_.cancelled()) {
             body_.reset();
             slot_.reset();
-            mailbox_->post(
-                [self = shared_from_this()] { self->finish_.respond(cancelled_reply()); });
+            mailbox_->post([self = shared_from_this()] {
+                self->finish_.respond(cancelled_reply(*self->finish_.work));
+            });
             return;
         }
         if (!piece.empty()) {

@@ -250,16 +250,7 @@ void delete_zone(Context& context, const Request& request, const Respond& respon
     const auto reader = context.service.store().read();
     const auto zone = zone_of(*reader, request);
     if (!zone) return respond(zone.error());
-    std::vector<zones::Operation> operations;
-    operations.push_back({zones::DeleteZone{zone->apex}, *condition});
-    const bool dry_run = request.query.flag("dry_run");
-    submit(context, request, std::move(operations), [respond, dry_run](Outcome outcome) {
-        if (!outcome) return respond(problem(outcome.error()));
-        if (dry_run) return respond(written(*outcome, 200, {}, std::nullopt, true));
-        Reply reply = Reply::empty(204);
-        reply.headers.add("meridian-revision", std::to_string(outcome->revision));
-        respond(std::move(reply));
-    });
+    submit_removal(context, request, {zones::DeleteZone{zone->apex}, *condition}, respond);
 }
 
 }  // namespace admin

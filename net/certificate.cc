@@ -87,7 +87,10 @@ base::Result<KeyPtr> read_key(const std::string& file) {
 base::WallTime time_of(const ASN1_TIME* time) {
     std::tm parts{};
     if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-    return std::chrono::system_clock::from_time_t(timegm(&parts));
+    // RFC 5280 writes "never" as the end of the year 9999, which nanoseconds do not reach.
+    constexpr std::time_t kLimit = base::kMaxUnixUs / 1000000;
+    return std::chrono::system_clock::from_time_t(
+        std::clamp<std::time_t>(timegm(&parts), -kLimit, kLimit));
 }
 
 std::string day_of(base::WallTime time) {

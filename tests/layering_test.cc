@@ -57,6 +57,7 @@ const std::vector<Library> kLibraries = {
     {"RocksDB", {"rocksdb/"}, {"zones/store_kv.cc", "zones/store_env.cc"}},
     {"libmaxminddb", {"maxminddb.h"}, {"zones/geo.cc"}},
     {"JSON", {"nlohmann/"}, {"zones/documents.cc", "zones/policy_document.cc", "admin/json.cc"}},
+    {"yaml-cpp", {"yaml-cpp/"}, {"admin/yaml.cc"}},
     {"toml++", {"toml++/"}, {"server/config.cc"}},
     {"spdlog", {"spdlog/"}, {"server/log.cc"}},
     {"libcurl", {"curl/"}, {"admin/client.cc"}},

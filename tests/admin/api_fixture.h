@@ -147,7 +147,7 @@ class ApiTest : public testing::Test {
     Tokens tokens_;
     Sessions sessions_;
     Feed feed_;
-    Cursors cursors_;
+    Cursors cursors_{loop_};
     RevisionWaits waits_{loop_, house_.store()};
     Idempotency idempotency_;
     Imports imports_;

@@ -427,5 +427,46 @@ TEST_F(ApiTest, TheCacheIsShownAndPurged) {
     must(ask("GET", "/v1/cache/www.example.org"), 404);
 }
 
+TEST(Cursors, KnowTheLastPagesOfAListing) {
+    net::Loop loop;
+    Cursors cursors(loop);
+    const std::shared_ptr<zones::StoreReader> reader;
+    const std::string first = cursors.keep("", reader, "a");
+    const auto place = cursors.find(first);
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->position, "a");
+    // Its pages may be asked for again, but not any number of them.
+    const std::string second = cursors.keep(place->id, reader, "b");
+    ASSERT_TRUE(cursors.find(first));
+    EXPECT_EQ(cursors.find(second)->position, "b");
+    for (std::size_t i = 0; i < Cursors::kMaxPlaces; ++i)
+        (void)cursors.keep(place->id, reader, "c");
+    EXPECT_FALSE(cursors.find(first));
+    EXPECT_FALSE(cursors.find(place->id + ".99999"));
+    EXPECT_FALSE(cursors.find(place->id + "."));
+    EXPECT_FALSE(cursors.find(place->id));
+}
+
+TEST(Cursors, AReaderIsNotKeptLongerThanItIsPaged) {
+    net::Loop loop;
+    Cursors cursors(loop, std::chrono::milliseconds(20));
+    const fakes::TemporaryDirectory directory;
+    fakes::House house(directory.path);
+    std::weak_ptr<zones::StoreReader> kept;
+    {
+        std::shared_ptr<zones::StoreReader> reader = house.store().read();
+        kept = reader;
+        (void)cursors.keep("", std::move(reader), "a");
+    }
+    EXPECT_FALSE(kept.expired());
+    net::Timer watch(loop);
+    const base::MonoTime deadline = base::mono_now() + std::chrono::seconds(20);
+    watch.start_repeating(std::chrono::milliseconds(5), [&] {
+        if (kept.expired() || base::mono_now() > deadline) loop.stop();
+    });
+    loop.run();
+    EXPECT_TRUE(kept.expired());
+}
+
 }  // namespace
 }  // namespace admin

@@ -8,6 +8,7 @@
 #include "admin/completion.h"
 #include "admin/document_set.h"
 #include "admin/document_writer.h"
+#include "admin/yaml.h"
 #include "tests/admin/api_fixture.h"
 
 namespace admin {
@@ -411,6 +412,60 @@ TEST(DocumentWriterTest, WritesWhatAParserReads) {
     writer.close();
     EXPECT_EQ(out.str(),
               "{\n  \"none\": [],\n  \"some\": [\n    {\"a\": 1},\n    {\"a\": 2}\n  ]\n}\n");
+}
+
+TEST(Yaml, StandsForJson) {
+    struct Row {
+        const char* yaml;
+        const char* json;
+    };
+    const Row rows[] = {
+        {"", "null"},
+        {"a: 1\nb: [x, 'y', \"12\", 12, -3, +4]\n", R"({"a":1,"b":["x","y","12",12,-3,4]})"},
+        {"- null\n- ~\n-\n- true\n- False\n- no\n- 1.5\n- .5\n- 1e3\n- 192.0.2.1\n- 0x10\n",
+         R"([null,null,null,true,false,"no",1.5,0.5,1000.0,"192.0.2.1","0x10"])"},
+        {"a: 99999999999999999999\n", R"({"a":1e+20})"},
+        {"a: &x {b: 2}\nc: *x\n", R"({"a":{"b":2},"c":{"b":2}})"},
+        {"t: |\n  one\n  two\n", R"({"t":"one\ntwo\n"})"},
+        {R"({"json": ["is", {"yaml": null}]})", R"({"json":["is",{"yaml":null}]})"},
+        {"12: x\n", R"({"12":"x"})"},
+        {"a: \"\xff\"\n", "{\"a\":\"\xef\xbf\xbd\"}"},  // U+FFFD for what is no UTF-8
+    };
+    for (const Row& row : rows) {
+        const auto parsed = parse_yaml(row.yaml);
+        ASSERT_TRUE(parsed) << row.yaml << parsed.error().message;
+        EXPECT_EQ(parsed->dump(), Json::parse(row.json)->dump()) << row.yaml;
+    }
+}
+
+TEST(Yaml, FaultsSayWhere) {
+    std::string deep;
+    for (int i = 0; i < 100; ++i) deep += '[';
+    for (int i = 0; i < 100; ++i) deep += ']';
+    std::string laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+    for (int i = 1; i < 12; ++i) {
+        const std::string before = "*a" + std::to_string(i - 1);
+        laughs += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+        for (int each = 1; each < 10; ++each) laughs += ", " + before;
+        laughs += "]\n";
+    }
+    const std::pair<std::string, std::string> rows[] = {
+        {"a: 1\na: 2\n", "line 2, column 1: a is given twice"},
+        {"a: [1\nb: 2\n", "line 2"},
+        {"a: !!binary aGk=\n", "line 1, column 4: tags have no meaning here"},
+        {"[a]: 1\n", "line 1, column 1: a key is text"},
+        {"x: &x {a: 1}\ny:\n  <<: *x\n", "line 3, column 3: merge keys"},
+        {"a: 1\n---\nb: 2\n", "several documents"},
+        {"a: *nobody\n", "line 1"},
+        {deep, "nested too deeply"},
+        {laughs, "aliases make it too large"},
+    };
+    for (const auto& row : rows) {
+        const auto parsed = parse_yaml(row.first);
+        ASSERT_FALSE(parsed) << row.first;
+        EXPECT_NE(parsed.error().message.find(row.second), std::string::npos)
+            << row.first << ": " << parsed.error().message;
+    }
 }
 
 TEST(Completion, OnlyKnownShellsHaveAScript) {

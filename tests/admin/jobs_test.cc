@@ -195,6 +195,7 @@ TEST_F(JobsTest, ACancelledBackupIsRemoved) {
     EXPECT_EQ(job.text("state"), "done") << job.body;
     const Json progress = member(job.json(), "progress");
     EXPECT_GT(member(progress, "total").as_integer().value_or(0), 0);
+    EXPECT_EQ(member(progress, "done").as_integer(), member(progress, "total").as_integer());
     EXPECT_TRUE(std::filesystem::exists(place));
     std::filesystem::remove_all(place);
 }
@@ -211,6 +212,9 @@ TEST_F(JobsTest, ARepeatedRequestFindsItsJob) {
         const Answer again = ask("POST", "/v1/backup", body, headers);
         must(again, 202);
         EXPECT_EQ(again.header("location"), accepted.header("location"));
+        // Another request has nothing to do with it.
+        must(ask("POST", "/v1/backup", R"({"directory":"/tmp/another"})", headers), 422);
+        must(ask("POST", "/v1/backup?dry_run=true", body, headers), 422);
         // Who waits for the answer is told to come again.
         must(ask("POST", "/v1/backup", body, {{"idempotency-key", "once"}}), 409);
     }
@@ -271,7 +275,7 @@ TEST(Jobs, AreBounded) {
     EXPECT_EQ(jobs.find(first->id), nullptr);
     const auto large = one(Jobs::kMaxResultOctets + 1);
     EXPECT_TRUE(large->result.body.empty());
-    EXPECT_NE(large->json().dump().find("\"body_kept\":false"), std::string::npos);
+    EXPECT_NE(large->json(true).dump().find("\"body_kept\":false"), std::string::npos);
     ASSERT_NE(jobs.find(large->id), nullptr);
 }
 
@@ -282,12 +286,36 @@ TEST(Jobs, WaitingEndsWithTheServer) {
     int told = 0;
     jobs.wait(job, std::chrono::seconds(60), [&] { ++told; });
     EXPECT_EQ(told, 0);
-    jobs.end();
+    bool idle = false;
+    jobs.end([&] { idle = true; });
     EXPECT_EQ(told, 1);
     jobs.wait(job, std::chrono::seconds(60), [&] { ++told; });
     EXPECT_EQ(told, 2);
     EXPECT_EQ(jobs.begin({}, std::make_shared<Work>()), nullptr);
-    jobs.finish(*job, Reply::empty(204));
+    // The server stops once its jobs have come to an end, or cancels them.
+    EXPECT_FALSE(idle);
+    jobs.give_up();
+    EXPECT_TRUE(job->work->cancelled);
+    EXPECT_FALSE(idle);
+    jobs.finish(*job, cancelled_reply(*job->work));
+    EXPECT_TRUE(idle);
+    EXPECT_EQ(job->state(), "cancelled");
+    idle = false;
+    jobs.end([&] { idle = true; });
+    EXPECT_TRUE(idle);
+}
+
+TEST(Jobs, OnlyWhatWasLetGoIsCancelled) {
+    net::Loop loop;
+    Jobs jobs(loop);
+    const auto failed = jobs.begin({}, std::make_shared<Work>());
+    failed->work->cancelled = true;
+    EXPECT_EQ(failed->state(), "cancelling");
+    jobs.finish(*failed, Reply::json(422, R"({"detail":"nonsense"})"));
+    EXPECT_EQ(failed->state(), "failed");
+    // A list says how they ended, not all that they answered.
+    EXPECT_EQ(failed->json(false).find("result")->dump(), R"({"status":422})");
+    EXPECT_NE(failed->json(true).dump().find("nonsense"), std::string::npos);
 }
 
 TEST(Turns, OneAfterTheOtherAndNotAllAtOnce) {

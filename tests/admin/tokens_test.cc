@@ -411,6 +411,45 @@ TEST_F(TokensTest, NobodyMakesTokensForMoreThanTheyMay) {
     must(ask("GET", "/v1/tokens/spy"), 404);
 }
 
+TEST_F(TokensTest, NobodyUndoesWhatLimitsThem) {
+    const std::string own = make("own", R"("scopes":[{"verbs":["read","write"]}])");
+    const Answer limited =
+        ask("PATCH", "/v1/tokens/own", R"({"privacy":"none","from":["192.0.2.0/24"]})");
+    must(limited, 200);
+    const std::string revert = "/v1/changes/" + limited.header("meridian-revision") + "/revert";
+    remote_ = "192.0.2.9:40000";
+    must(as(own, "POST", revert), 403);
+    // Nor what was done to anybody else's, which they could not write either; but all else.
+    remote_ = "127.0.0.1:40000";
+    const Answer gone = ask("DELETE", "/v1/tokens/own");
+    const std::string other =
+        make("other", R"("scopes":[{"verbs":["read","write"]}],"privacy":"hash")");
+    must(as(other, "POST", "/v1/changes/" + gone.header("meridian-revision") + "/revert"), 403);
+    const Answer made = ask("PUT", "/v1/views/v", "{}");
+    must(as(other, "POST", "/v1/changes/" + made.header("meridian-revision") + "/revert"), 200);
+    must(ask("POST", "/v1/changes/" + gone.header("meridian-revision") + "/revert"), 200);
+    must(ask("GET", "/v1/tokens/own"), 200);
+}
+
+TEST_F(TokensTest, ACursorTellsNothingOfOtherZones) {
+    make_zones();
+    const std::string one = make("one", R"("scopes":[{"verbs":["read"],"zones":["b.a.example"]}])");
+    std::string url = "/v1/zones?limit=1";
+    std::string said;
+    std::size_t zones = 0;
+    for (int pages = 0; url != "null" && pages < 10; ++pages) {
+        const Answer page = as(one, "GET", url);
+        must(page, 200);
+        const Json document = page.json();
+        zones += document.find("items")->items().size();
+        url = page.text("next");
+        said += url + page.header("link");
+    }
+    EXPECT_EQ(url, "null");
+    EXPECT_EQ(zones, 1U);
+    EXPECT_EQ(said.find("example"), std::string::npos) << said;
+}
+
 // As a later version may have written it, which means to let it do less.
 TEST_F(TokensTest, WhatIsStoredAndNotUnderstoodGrantsNothing) {
     const auto store = [&](const std::string& id, const std::string& secret,

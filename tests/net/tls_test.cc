@@ -278,6 +278,14 @@ TEST_F(Tls, AsksClientsForCertificates) {
     }
 }
 
+TEST(Certificate, OneWithoutAnEndIsNotAtItsEnd) {
+    const CertificateFiles endless("endless.test", nullptr, -60, 253402300799 - std::time(nullptr));
+    const auto report = read_certificate({endless.certificate, endless.key}, base::wall_now());
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_TRUE(report->faults.empty()) << report->faults.front();
+    EXPECT_GT(report->not_after, base::wall_now() + std::chrono::hours(24 * 365 * 100));
+}
+
 TEST(Certificate, SaysWhatClientsWillNotLike) {
     const auto read = [](const CertificateFiles& files) {
         auto report = read_certificate({files.certificate, files.key}, base::wall_now());

@@ -23,24 +23,17 @@ class OverTls(harness.WireTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
-        cls.files.make("other.test")
-        for name in ("client.test", "stranger.test"):
-            cls.files.make(name)
+        cls.files = certificates.Directory.of(cls, "other.test", "client.test", "stranger.test")
         cls.port, cls.asking, cls.strict = (harness.free_port() for _ in range(3))
         cls.config = "".join('[[admin.listener]]\naddress = "127.0.0.1:%d"\ntls = "%s"\n' % each for each in (
             (cls.port, "default"), (cls.asking, "asking"), (cls.strict, "strict")))
-        cls.config += "[admin]\n%s[tls.default]\ncertificates = [%s, %s]\n" % (
-            cls.admin, cls.files.entry("dns.test"), cls.files.entry("other.test"))
+        cls.config += "[admin]\n%s" % cls.admin + cls.files.table("dns.test", "other.test")
         for table, auth in (("asking", "optional"), ("strict", "require")):
-            cls.config += '[tls.%s]\ncertificates = [%s]\nclient_auth = "%s"\nclient_ca = "%s"\n' % (
-                table, cls.files.entry("dns.test"), auth, cls.files.root)
+            cls.config += cls.files.table(name=table, more=cls.files.asking(auth))
         super().setUpClass()
 
     def context(self, client=None, files=None):
-        context = ssl.create_default_context(cafile=self.files.root)
+        context = self.files.context()
         if client:
             context.load_cert_chain(*(files or self.files).pair(client))
         return context
@@ -221,6 +214,10 @@ class AdminTls(OverTls):
                                   (self.port, "client.test", 401)):
             with self.connect(port, self.context(who)) as tls:
                 self.assertEqual(self.request(tls, path="/v1/zones").status, status, (port, who))
+        # The cookie of a session that is gone is no reason to overlook it.
+        with self.connect(self.strict, self.context(**mine)) as tls:
+            stale = {"Cookie": "meridian_session=" + "0" * 64}
+            self.assertEqual(self.request(tls, path="/v1/session", headers=stale).json["name"], "mine")
         certificate, key = self.files.pair("client.test")
         done = self.curl("--http2", "--cert", certificate, "--key", key, "-o", "/dev/null", "-w",
                          "%{http_version} %{http_code}", "https://dns.test:%d/v1/zones" % self.strict)

@@ -127,6 +127,29 @@ class Apply(harness.WireTest):
             finally:
                 other.stop()
 
+    def test_documents_may_be_yaml(self):
+        self.write("yaml/zones.yaml", """# what people write
+views:
+  - name: internal
+zones:
+  - name: yaml.example
+    comment: "12"
+    rrsets:
+      - {name: "@", type: NS, ttl: 60, records: [ns.example.net.]}
+      - name: www
+        type: A
+        ttl: 60
+        records:
+          - 192.0.2.1
+""")
+        self.write("yaml/more.yml", "pools:\n- id: p\n  members: [{id: one, A: 192.0.2.9}]\n")
+        directory = self.path("yaml")
+        self.done("apply", "-f", directory)
+        self.assertEqual(self.server.must("GET", "/v1/zones/yaml.example").json["comment"], "12")
+        self.assertEqual(self.done("diff", "-f", directory).stdout, "")
+        broken = self.write("broken.yaml", "zones: [\n")
+        self.assertRegex(self.done("apply", "-f", broken, status=1).stderr, r"broken\.yaml: line 2")
+
     def test_diff_tells_what_apply_does(self):
         zone = {"name": "d.example", "rrsets": [
             {"name": "@", "type": "NS", "ttl": 300, "records": ["ns.elsewhere."]},
@@ -273,7 +296,7 @@ class Scripted(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = do_DELETE = answer
 
     def log_message(self, *_):  # pylint: disable=arguments-differ
         pass
@@ -309,12 +332,12 @@ class Answers(harness.WireTest):
                 thread.join()
             return ran, scripted.asked
 
-    def documents(self, comment):
+    def documents(self, comment, **more):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         path = os.path.join(place.name, "a.json")
         with open(path, "w", encoding="utf-8") as out:
-            json.dump({"zones": [{"name": "a.example", "comment": comment}]}, out)
+            json.dump({"zones": [{"name": "a.example", "comment": comment, **more}]}, out)
         return path
 
     def test_a_busy_server_is_asked_again(self):
@@ -341,6 +364,22 @@ class Answers(harness.WireTest):
         self.assertEqual((ran.returncode, len(asked)), (1, 2), ran)
         self.assertEqual(ran.stderr, "meridian: %s: a.example.: it was changed in the meantime, at revision 8; "
                                      "nothing was done: look at diff and apply again\n" % path)
+
+    def test_a_policy_that_may_not_go_is_named(self):
+        served = self.DUMP[2] + b'''{"kind":"policies","zone":"a.example.","revision":8,"document":''' \
+            b'''{"name":"www.a.example.","type":"ADDRESS","ttl":30,"pools":["p"]}}\n'''
+        refused = (403, "application/problem+json", json.dumps({"status": 403, "detail": "x", "errors": [
+            {"pointer": "/changes/1", "detail": "the token t may not write this"}]}).encode())
+        path = self.documents("", policies=[])
+        ran, asked = self.meridian([(200, "application/x-ndjson", served), refused], "apply", "-f", path)
+        self.assertEqual((ran.returncode, len(asked)), (1, 2), ran)
+        self.assertEqual(ran.stderr, "meridian: %s: a.example.: policy www.a.example./ADDRESS: the token t may not "
+                                     "write this\n" % path)
+
+    def test_a_deletion_is_sent_again_only_if_it_was_not_done(self):
+        gone = (204, "application/json", b"")
+        ran, asked = self.meridian([self.BUSY, gone], "zone", "delete", "a.example")
+        self.assertEqual((ran.returncode, [each[0] for each in asked]), (0, ["DELETE"] * 2), ran)
 
     def test_what_is_no_dump_is_not_taken_for_one(self):
         for body in (b"nonsense\n", b'{"kind":"pools","revision":1}\n', b'{"kind":"rrsets","revision":1,"document":{}}\n'):

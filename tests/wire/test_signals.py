@@ -26,6 +26,19 @@ class Signals(unittest.TestCase):
             self.server.process.send_signal(signal.SIGTERM)
             self.assertEqual(self.server.process.wait(10), 0, self.server.log())
 
+    def test_what_was_accepted_is_finished_or_named(self):
+        master = "@ 60 IN SOA ns h 1 2 3 4 5\n@ 60 IN NS ns\nns 60 IN A 192.0.2.53\n" + "".join(
+            "h%05d 60 IN A 192.0.2.1\n" % i for i in range(20000))
+        self.server.start()
+        accepted = self.server.must("PUT", "/v1/zones/late.example", master.encode(),
+                                    {"Content-Type": "text/dns", "Prefer": "respond-async"})
+        self.assertEqual(accepted.status, 202)
+        self.assertEqual(self.server.stop(60), 0, self.server.log())
+        named = accepted.json["id"] in self.server.log()
+        self.server.start()
+        there = self.server.http("GET", "/v1/zones/late.example").status == 200
+        self.assertTrue(there or named, self.server.log())
+
     def refused(self, *arguments):
         done = subprocess.run([harness.BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, timeout=20, check=False, cwd=self.server.dir)
