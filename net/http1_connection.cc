@@ -361,7 +361,7 @@ class Http1Connection final : public HttpProtocol,
         out_ += websocket_->take_output();
         flush();
         if (!websocket_) return;
-        websocket_->settle();
+        websocket_->settle(shared_.loop.now());
         if (!websocket_->ended()) return;
         out_ += websocket_->take_output();
         flush();

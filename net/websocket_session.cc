@@ -135,7 +135,6 @@ WebSocketSession::WebSocketSession(const WebSocketLimits& limits, WebSocketListe
       listener_(listener),
       host_(host),
       codec_(std::make_unique<Codec>(limits.max_message)),
-      now_(now),
       ping_at_(now + limits.ping_interval) {}
 
 WebSocketSession::~WebSocketSession() = default;
@@ -153,10 +152,10 @@ bool WebSocketSession::send(base::Octets payload, bool text) {
 }
 
 void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
-    if (ended_ || close_due_) return;
+    if (ended_ || closing_) return;
     const base::Octets text = base::as_octets(fitting_reason(reason));
     wslay_event_queue_close(codec_->context, code, text.data(), text.size());
-    close_due_ = now_ + limits_.close_timeout;
+    closing_ = true;
     pong_due_.reset();
     pump();
 }
@@ -173,7 +172,6 @@ void WebSocketSession::pump() {
 }
 
 void WebSocketSession::receive(base::Octets octets, base::MonoTime now) {
-    now_ = now;
     if (ended_) return;
     // Any octet shows that the peer is alive, the pong may wait behind a long message.
     if (pong_due_) pong_due_ = now + limits_.pong_timeout;
@@ -195,12 +193,12 @@ void WebSocketSession::receive(base::Octets octets, base::MonoTime now) {
             const std::string_view payload(message.payload);
             const std::string_view reason = payload.size() > 2 ? payload.substr(2) : "";
             if (!is_utf8(reason)) {  // wslay looks at text messages only
-                if (!close_due_) codec_->append_close(WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+                if (!closing_) codec_->append_close(WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
                 end(WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "");
                 return;
             }
             if (payload.size() == 1) {  // half a code; wslay takes it for none
-                if (!close_due_) codec_->append_close(WSLAY_CODE_PROTOCOL_ERROR);
+                if (!closing_) codec_->append_close(WSLAY_CODE_PROTOCOL_ERROR);
                 end(WSLAY_CODE_PROTOCOL_ERROR, "");
                 return;
             }
@@ -209,7 +207,7 @@ void WebSocketSession::receive(base::Octets octets, base::MonoTime now) {
                                         : message.close_code,
                 reason);
             return;
-        } else if (!close_due_) {
+        } else if (!closing_) {
             listener_.on_message(base::as_octets(message.payload),
                                  message.opcode == WSLAY_TEXT_FRAME);
         }
@@ -217,7 +215,7 @@ void WebSocketSession::receive(base::Octets octets, base::MonoTime now) {
     pump();
     if (ended_) return;
     // We closed because the peer broke the protocol: nothing it says now counts (RFC 6455, 7.1.7).
-    if (codec_->close_sent() && !close_due_) {
+    if (codec_->close_sent() && !closing_) {
         const std::uint16_t code = wslay_event_get_status_code_sent(codec_->context);
         codec_->name_protocol_error();
         end(code == WSLAY_CODE_NO_STATUS_RCVD ? std::uint16_t{WSLAY_CODE_PROTOCOL_ERROR} : code,
@@ -231,7 +229,9 @@ std::string WebSocketSession::take_output() {
     return std::exchange(codec_->output, {});
 }
 
-void WebSocketSession::settle() {
+void WebSocketSession::settle(base::MonoTime now) {
+    // Not from within `close`, which is not told the time.
+    if (closing_ && !close_due_) close_due_ = now + limits_.close_timeout;
     if (ended_ || !full_ || queued() > limits_.low_water) return;
     full_ = false;
     listener_.on_writable();
@@ -244,8 +244,7 @@ base::MonoTime WebSocketSession::deadline() const noexcept {
 }
 
 void WebSocketSession::expire(base::MonoTime now) {
-    now_ = now;
-    if (ended_ || now < deadline()) return;
+    if (ended_ || now < deadline() || (closing_ && !close_due_)) return;
     if (close_due_ || pong_due_) {
         end(1006, "");
         return;
@@ -261,6 +260,7 @@ void WebSocketSession::lost() {
 
 void WebSocketSession::end(std::uint16_t code, std::string_view reason) {
     ended_ = true;
+    broken_ = code == 1006;
     host_.wake();
     listener_.on_closed(code, reason);
 }

@@ -54,14 +54,17 @@ class WebSocketSession final : public WebSocket {
     void receive(base::Octets octets, base::MonoTime now);
     /// What is to be sent now; empties it.
     [[nodiscard]] std::string take_output();
-    /// Calls the listener when it waits for room. Call it after output has left.
-    void settle();
+    /// Calls the listener when it waits for room. Call it after output has left, and after
+    /// `Host::wake`: the closing handshake has its time from then on.
+    void settle(base::MonoTime now);
     [[nodiscard]] base::MonoTime deadline() const noexcept;
     void expire(base::MonoTime now);
     /// The transport is gone; `on_closed` follows from here unless it came already.
     void lost();
     /// Nothing more will be sent or read: flush, then close the transport.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
+    /// It ended without a closing handshake (1006): the transport is to show that, where it can.
+    [[nodiscard]] bool broken() const noexcept { return broken_; }
 
   private:
     struct Codec;
@@ -72,17 +75,19 @@ class WebSocketSession final : public WebSocket {
     WebSocketListener& listener_;
     Host& host_;
     std::unique_ptr<Codec> codec_;
-    base::MonoTime now_;
     base::MonoTime ping_at_;
     std::optional<base::MonoTime> pong_due_;
     std::optional<base::MonoTime> close_due_;
     bool receiving_ = false;
     bool full_ = false;
+    bool closing_ = false;  // by us
     bool ended_ = false;
+    bool broken_ = false;
 };
 
-/// What an HTTP/1.1 request with "Upgrade: websocket" is to be answered with (RFC 6455, 4.2):
-/// 0: it asks for no WebSocket; 101; 426 (another version than 13); 400 (broken).
+/// What a request is to be answered with. 0: it asks for no WebSocket. With "Upgrade: websocket" in
+/// HTTP/1.1 (RFC 6455, 4.2): 101; 426 (another version than 13); 400 (broken). With an extended
+/// CONNECT in HTTP/2 (RFC 8441, 5): 200; 400 (another version, or broken).
 [[nodiscard]] int websocket_status(const RequestHead& head);
 /// The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key.
 [[nodiscard]] std::string websocket_accept(std::string_view key);

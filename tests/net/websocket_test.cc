@@ -128,21 +128,28 @@ TEST(WebSocketSession, ClosesAndWaitsForThePeer) {
         const base::MonoTime start{};
         WebSocketLimits limits;
         WebSocketSession session(limits, recorder, recorder, start);
+        // It has been quiet for as long as it may be: the handshake has its time from now on.
+        const base::MonoTime now = start + limits.ping_interval - milliseconds(1);
         session.close(4000, std::string(122, 'a') + "\xc3\xa4 and more");
+        session.settle(now);
+        EXPECT_EQ(session.deadline(), now + limits.close_timeout);
         // The reason is cut between characters.
         EXPECT_EQ(session.take_output(), server_frame(8, closing(4000, std::string(122, 'a'))));
         session.send(base::as_octets("too late"), true);
         EXPECT_EQ(session.take_output(), "");
-        session.receive(base::as_octets(frame(1, "crossing")), start);
+        session.receive(base::as_octets(frame(1, "crossing")), now);
         EXPECT_EQ(recorder.log, "");
         if (answers) {
-            session.receive(base::as_octets(frame(8, closing(4000))), start);
+            session.receive(base::as_octets(frame(8, closing(4000))), now);
             EXPECT_EQ(recorder.log, "closed 4000 ;");
         } else {
-            session.expire(start + limits.close_timeout);
+            session.expire(now + limits.close_timeout - milliseconds(1));
+            EXPECT_EQ(recorder.log, "");
+            session.expire(now + limits.close_timeout);
             EXPECT_EQ(recorder.log, "closed 1006 ;");
         }
         EXPECT_TRUE(session.ended());
+        EXPECT_EQ(session.broken(), !answers);
     }
 }
 
