@@ -135,6 +135,23 @@ TEST(Http2, ResetCancelsTheExchange) {
     EXPECT_EQ(server.handler().cancelled, 1);
 }
 
+TEST(Http2, ResetStreamsLeaveTheConnectionItsWindow) {
+    TestServer server;
+    Http2Client client(server.port());
+    for (int i = 1; i <= 30; ++i) {  // almost two windows of the connection
+        const std::int32_t id = client.request("POST", "/hold", std::string(100000, 'x'));
+        ASSERT_TRUE(client.run([&] {
+            return nghttp2_session_get_stream_remote_window_size(client.session, id) == 0;
+        })) << i;
+        nghttp2_submit_rst_stream(client.session, 0, id, NGHTTP2_CANCEL);
+        client.send();
+        ASSERT_TRUE(
+            server.eventually([&](HttpServer&) { return server.handler().destroyed == i; }));
+    }
+    const std::int32_t next = client.request("POST", "/echo", std::string(100000, 'y'));
+    EXPECT_TRUE(client.finish(next));
+}
+
 TEST(Http2, TimesOutBodiesAndIdleness) {
     HttpLimits limits;
     limits.body_timeout = limits.idle_timeout = milliseconds(200);
