@@ -141,10 +141,15 @@ class HttpExchange {
     virtual void pause_body() = 0;
     virtual void resume_body() = 0;
 
-    /// Answers an upgrade request (HTTP/1.1 Upgrade; RFC 8441 where it is offered) with 101 (or
-    /// 200) and hands the connection (or stream) to the WebSocket. Empty: this request does not
-    /// ask for a WebSocket; nothing was sent and `respond` is still to be called. `listener`
-    /// must outlive the WebSocket, which lives until `on_closed`.
+    /// Answers a request for a WebSocket with 101 (GET with Upgrade in HTTP/1.1) or 200 (CONNECT
+    /// with `RequestHead::protocol` "websocket" in HTTP/2, RFC 8441) and hands the connection or
+    /// the stream to it. Empty: this request does not ask for a WebSocket; nothing was sent and
+    /// `respond` is still to be called. `listener` must outlive the WebSocket, which lives until
+    /// `on_closed`.
+    ///
+    /// Such a CONNECT has no body, whatever the client sends: `on_end` comes at once, as after a
+    /// GET. A response of 2xx would tell the client that it has a WebSocket, so who does not accept
+    /// answers otherwise.
     virtual WebSocket* accept_websocket(std::string_view subprotocol,
                                         WebSocketListener& listener) = 0;
 

@@ -254,15 +254,9 @@ class Http1Connection final : public HttpProtocol,
         headers.add("sec-websocket-accept", websocket_accept(websocket_key_));
         if (!subprotocol.empty()) headers.add("sec-websocket-protocol", subprotocol);
         writer_->inform(101, headers, out_);
-        const HttpLimits& limits = shared_.limits;
-        WebSocketLimits own;
-        own.max_message = limits.max_websocket_message;
-        own.ping_interval = limits.ping_interval;
-        own.pong_timeout = limits.pong_timeout;
-        own.high_water = limits.high_water;
-        own.low_water = limits.low_water;
-        websocket_ = std::make_unique<WebSocketSession>(
-            own, listener, static_cast<WebSocketSession::Host&>(*this), base::mono_now());
+        websocket_ = std::make_unique<WebSocketSession>(websocket_limits(shared_.limits), listener,
+                                                        static_cast<WebSocketSession::Host&>(*this),
+                                                        base::mono_now());
         ++shared_.counters.websockets;
         if (shared_.draining) websocket_->close(1001, "the server is stopping");
         touch();

@@ -109,8 +109,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, shared_.limits.max_concurrent_streams},
             {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
              static_cast<std::uint32_t>(shared_.limits.max_head_octets)},
-            {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
-        if (nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, 3) != 0 ||
+            {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+            {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}};  // WebSocket (RFC 8441)
+        if (nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings)) !=
+                0 ||
             nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                                   kConnectionWindow) != 0) {
             broken_ = true;
@@ -194,6 +196,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         if (drained_at_) return;
         drained_at_ = shared_.loop.now();
         nghttp2_submit_shutdown_notice(session_);
+        for (const auto& stream : streams_) stream->drain();
     }
 
     void lost() override {
@@ -395,6 +398,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         nghttp2_session_consume(session_, id, octets);
     }
 
+    void carried(std::size_t octets) override { guard_.carried(octets); }
+
     bool submit_head(std::int32_t id, const HeaderList& headers, int status, Head kind) override {
         fields_.clear();
         const auto add = [this](std::string_view name, std::string_view value) {
@@ -475,9 +480,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     }
 
     void reset_stream(std::int32_t id, Reset reason) override {
-        const std::uint32_t code = reason == Reset::Finished   ? NGHTTP2_NO_ERROR
-                                   : reason == Reset::SlowPeer ? NGHTTP2_ENHANCE_YOUR_CALM
-                                                               : NGHTTP2_INTERNAL_ERROR;
+        const std::uint32_t code = reason == Reset::Finished    ? NGHTTP2_NO_ERROR
+                                   : reason == Reset::SlowPeer  ? NGHTTP2_ENHANCE_YOUR_CALM
+                                   : reason == Reset::Cancelled ? NGHTTP2_CANCEL
+                                                                : NGHTTP2_INTERNAL_ERROR;
         nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
     }
 

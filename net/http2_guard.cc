@@ -201,6 +201,12 @@ bool Http2PassedOver::frame(std::uint8_t type, std::uint32_t stream) {
     });
 }
 
+void Http2Guard::carried(std::size_t octets) {
+    if (octets < kMessageOctets || octets > kSmallData) return;  // more was not charged for
+    constexpr auto kFrames = static_cast<std::size_t>(Http2Abuse::Frames);
+    left_[kFrames] = std::min(kTerms[kFrames].burst, left_[kFrames] + 1);
+}
+
 void Http2Guard::sent(std::size_t octets) {
     for (const Http2Abuse kind : kOwedToOctets) {
         give(kind, terms_of(kind).per_sent_octet * static_cast<double>(octets));

@@ -38,6 +38,7 @@ class Http2Guard {
   public:
     static constexpr std::size_t kMaxContinuations = 7;  // of one head; nghttp2 allows 8
     static constexpr std::size_t kSmallData = 256;       // all of it may be padding
+    static constexpr std::size_t kMessageOctets = 6;     // of WebSocket at least (RFC 6455, 5.2)
 
     /// `max_expanded`: octets of names and values of one head once they are decoded.
     Http2Guard(std::size_t max_expanded, base::MonoTime now);
@@ -52,6 +53,9 @@ class Http2Guard {
     [[nodiscard]] std::optional<Http2Abuse> field(std::size_t octets);
     /// We reset a stream because of what the client did.
     [[nodiscard]] std::optional<Http2Abuse> provoked_reset();
+    /// DATA brought so many octets to a WebSocket: where they may be a message it has paid for
+    /// itself, however small it is, as it has over HTTP/1.1.
+    void carried(std::size_t octets);
     /// Octets went out: the client has them to acknowledge.
     void sent(std::size_t octets);
 

@@ -30,6 +30,9 @@ void give_spare_buffer(std::string& buffer) {
     spare_buffers.push_back(std::move(buffer));
 }
 
+// After a WebSocket's end, as after that of an HTTP/1.1 connection.
+constexpr std::chrono::milliseconds kLinger{2000};
+
 // What a stream takes beside what is counted, the application's objects among it; and a field.
 constexpr std::size_t kStreamOctets = 2048;
 constexpr std::size_t kFieldOctets = sizeof(HeaderList::Field);
@@ -101,7 +104,10 @@ void Http2Stream::add_field(std::string_view name, std::string_view value) {
 /// nghttp2 has checked fields and pseudo-fields (RFC 9113, 8.1 to 8.3); this is the rest.
 int Http2Stream::check_head() {
     if (refusal_ != 0) return refusal_;
-    if (request_.method == "CONNECT") return 501;
+    if (request_.method == "CONNECT") {
+        if (request_.protocol != "websocket") return 501;
+        asks_websocket_ = true;
+    }
     const auto visible = [](std::string_view text) {
         return std::all_of(text.begin(), text.end(),
                            [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
@@ -129,18 +135,23 @@ void Http2Stream::begin(bool has_body) {
     request_.peer = connection_.stream().peer();
     head_octets_ = 0;  // trailers are counted anew
     wants_head_ = request_.method == "HEAD";
-    if (const int status = check_head(); status != 0) {
+    int status = check_head();
+    // Whose half has ended can say nothing over a WebSocket, not even its end.
+    if (status == 0 && asks_websocket_ && (!has_body || websocket_status(request_) != 200)) {
+        status = 400;
+    }
+    if (status != 0) {
         ++shared_.counters.bad_requests;
         refuse(status);
         return;
     }
-    if (!has_body) continue_owed_ = false;
+    if (!has_body || asks_websocket_) continue_owed_ = false;
     std::string method = request_.method;
     std::string path = request_.path;
     application_ = shared_.handler.on_request(std::move(request_), *this);
     request_.method = std::move(method);
     request_.path = std::move(path);
-    if (!application_) {
+    if (!application_ && !websocket_) {
         if (status_ == 0) {
             refuse(500);  // nobody is left to answer: the handler broke its promise
         } else {
@@ -153,6 +164,7 @@ void Http2Stream::begin(bool has_body) {
 void Http2Stream::refuse(int status) {
     ResponseHead head{status, {}};
     if (status == 503) head.headers.add("retry-after", "1");
+    if (asks_websocket_) head.headers.add("sec-websocket-version", "13");  // RFC 6455, 4.4
     respond(head, true);
     reset();
 }
@@ -176,29 +188,40 @@ void Http2Stream::drop_pending() {
 }
 
 void Http2Stream::receive(base::Octets octets) {
+    if (asks_websocket_) return receive_websocket(octets);
     body_clock_.receive(octets.size(), shared_.loop.now());
     if (!application_ || reset_wanted_ || closed_) {
         host_.consume(id_, octets.size());
     } else if (paused_ || !pending_.empty()) {
-        if (!connection_.hold(octets.size())) {
-            host_.consume(id_, octets.size());
-            return overflow();
-        }
-        pending_.insert(pending_.end(), octets.begin(), octets.end());
+        put_aside(octets);
     } else {
         application_->on_body(octets);
         host_.consume(id_, octets.size());
     }
 }
 
+void Http2Stream::put_aside(base::Octets octets) {
+    if (!connection_.hold(octets.size())) {
+        host_.consume(id_, octets.size());
+        return overflow();
+    }
+    pending_.insert(pending_.end(), octets.begin(), octets.end());
+}
+
 void Http2Stream::receive_end() {
     request_ended_ = true;
-    deliver();
+    websocket_ ? touch() : deliver();
 }
 
 /// What waited while the application paused.
 void Http2Stream::deliver() {
     if (paused_ || !application_ || reset_wanted_ || closed_) return;
+    if (asks_websocket_) {
+        if (end_delivered_) return;
+        end_delivered_ = true;
+        application_->on_end({});
+        return;
+    }
     if (!pending_.empty()) {
         const std::vector<std::uint8_t> octets = std::exchange(pending_, {});
         connection_.release(octets.size());
@@ -225,12 +248,17 @@ void Http2Stream::closed() {
 void Http2Stream::settle() {
     touched_ = false;
     if (closed_) return;
+    if (websocket_) {
+        settle_websocket();
+    } else {
+        deliver();
+    }
+    if (closed_) return;
     if (overflowed_) {
         host_.reset_stream(id_, Reset::SlowPeer);
         closed_ = true;
         return;
     }
-    deliver();
     if (continue_owed_ && !paused_ && status_ == 0 && !request_ended_) {
         continue_owed_ = false;
         inform(100, {});
@@ -239,7 +267,9 @@ void Http2Stream::settle() {
         full_ = false;
         if (application_) application_->on_writable();
     }
-    if (!reset_wanted_) return;
+    // Who is refused a WebSocket has nothing more to say.
+    const bool refused = asks_websocket_ && !websocket_ && finished_;
+    if (!reset_wanted_ && !refused) return;
     if (!finished_) {
         host_.reset_stream(id_, Reset::GivenUp);
         closed_ = true;
@@ -272,20 +302,25 @@ Http2Stream::Fetched Http2Stream::fetch(base::MutableOctets out) {
         out_.erase(0, fetched_);
         fetched_ = 0;
     }
-    if (full_ && queued() <= shared_.limits.low_water) touch();
+    if ((full_ || websocket_) && queued() <= shared_.limits.low_water) touch();
     deferred_ = result.octets == 0 && !result.end;
     return result;
 }
 
 void Http2Stream::end_sent() {
     end_sent_ = true;
-    if (reset_wanted_) touch();
+    if (reset_wanted_ || asks_websocket_) touch();
 }
 
 base::MonoTime Http2Stream::deadline() const {
     base::MonoTime due = base::MonoTime::max();
     if (closed_ || !began_) return due;
-    if (!request_ended_ && !reset_wanted_) due = body_clock_.deadline(shared_.limits);
+    if (websocket_) {
+        if (!finished_) due = websocket_->deadline();
+        if (finished_ && !request_ended_ && !reset_wanted_) due = linger_until_;
+    } else if (!request_ended_ && !reset_wanted_ && !asks_websocket_) {
+        due = body_clock_.deadline(shared_.limits);
+    }
     if (queued() > 0) due = std::min(due, progress_at_ + shared_.limits.write_timeout);
     return due;
 }
@@ -298,6 +333,14 @@ void Http2Stream::expire(base::MonoTime now) {
         touch();
         return;
     }
+    if (websocket_) {
+        if (finished_) {
+            reset();
+        } else {
+            websocket_->expire(now);
+        }
+        return;
+    }
     ++shared_.counters.timeouts;
     if (status_ == 0) {
         respond(ResponseHead{408, {}}, true);
@@ -307,9 +350,13 @@ void Http2Stream::expire(base::MonoTime now) {
 
 void Http2Stream::cancel() {
     closed_ = true;
-    const bool complete = finished_ && end_sent_ && end_delivered_;
-    if (application_ && !complete) application_->on_cancel();
+    if (websocket_) {
+        websocket_->lost();
+    } else if (application_ && !(finished_ && end_sent_ && end_delivered_)) {
+        application_->on_cancel();
+    }
     application_.reset();
+    websocket_.reset();
     drop_pending();
     if (status_ != 0) shared_.handler.on_response(request_, status_);
 }
@@ -336,8 +383,8 @@ void Http2Stream::inform(int status, const HeaderList& headers) {
     touch();
 }
 
-bool Http2Stream::write(base::Octets octets) {
-    if (closed_ || finished_ || !sends_body_ || octets.empty()) return true;
+/// False: there is no room for it, and the stream ends.
+bool Http2Stream::append(base::Octets octets) {
     if (overflowed_) return false;
     if (!connection_.hold(octets.size())) {
         overflow();
@@ -347,6 +394,12 @@ bool Http2Stream::write(base::Octets octets) {
     if (out_.empty()) take_spare_buffer(out_);
     out_ += base::as_text(octets);
     resume();
+    return true;
+}
+
+bool Http2Stream::write(base::Octets octets) {
+    if (closed_ || finished_ || !sends_body_ || websocket_ || octets.empty()) return true;
+    if (!append(octets)) return false;
     touch();
     if (queued() < shared_.limits.high_water) return true;
     full_ = true;
@@ -354,7 +407,7 @@ bool Http2Stream::write(base::Octets octets) {
 }
 
 void Http2Stream::finish(const HeaderList& trailers) {
-    if (closed_ || finished_ || status_ == 0) return;
+    if (closed_ || finished_ || websocket_ || status_ == 0) return;
     finished_ = true;
     if (!trailers.fields().empty()) out_trailers_ = trailers;
     resume();
@@ -382,8 +435,75 @@ void Http2Stream::resume_body() {
     touch();
 }
 
-WebSocket* Http2Stream::accept_websocket(std::string_view, WebSocketListener&) {
-    return nullptr;  // SETTINGS_ENABLE_CONNECT_PROTOCOL is not sent, so nobody asks (RFC 8441)
+WebSocket* Http2Stream::accept_websocket(std::string_view subprotocol,
+                                         WebSocketListener& listener) {
+    if (!asks_websocket_ || status_ != 0 || reset_wanted_ || closed_) return nullptr;
+    ResponseHead head;
+    if (!subprotocol.empty()) head.headers.add("sec-websocket-protocol", subprotocol);
+    respond(head, false);
+    if (reset_wanted_) return nullptr;  // the head could not be sent
+    websocket_ = std::make_unique<WebSocketSession>(websocket_limits(shared_.limits), listener,
+                                                    static_cast<WebSocketSession::Host&>(*this),
+                                                    shared_.loop.now());
+    ++shared_.counters.websockets;
+    if (shared_.draining) drain();
+    return websocket_.get();
+}
+
+void Http2Stream::drain() {
+    if (websocket_) websocket_->close(1001, "the server is stopping");
+}
+
+/// What comes before the application has answered waits, and what comes while the client takes
+/// nothing of what it is sent: its window stays shut meanwhile.
+void Http2Stream::receive_websocket(base::Octets octets) {
+    const bool open = websocket_ ? !websocket_->ended() : status_ == 0;
+    if (!open || reset_wanted_ || closed_) {
+        host_.consume(id_, octets.size());
+        return;
+    }
+    host_.carried(octets.size());
+    if (!websocket_ || held_ || !pending_.empty()) {
+        put_aside(octets);
+    } else {
+        feed_websocket(octets);
+    }
+}
+
+void Http2Stream::feed_websocket(base::Octets octets) {
+    websocket_->receive(octets, shared_.loop.now());
+    host_.consume(id_, octets.size());
+    held_ = websocket_->queued() >= shared_.limits.high_water;
+}
+
+void Http2Stream::send_websocket() {
+    const std::string octets = websocket_->take_output();
+    if (!octets.empty()) (void)append(base::as_octets(octets));
+}
+
+void Http2Stream::settle_websocket() {
+    if (finished_ || reset_wanted_) return;
+    send_websocket();
+    websocket_->settle(shared_.loop.now());
+    if (websocket_->queued() <= shared_.limits.low_water) held_ = false;
+    if (!held_ && !pending_.empty()) {
+        const std::vector<std::uint8_t> octets = std::exchange(pending_, {});
+        connection_.release(octets.size());
+        feed_websocket(octets);
+    }
+    // As the end of a TCP connection, behind all that the client has said.
+    if (!held_ && request_ended_) websocket_->lost();
+    if (!websocket_->ended()) return;
+    send_websocket();
+    if (reset_wanted_) return;
+    if (websocket_->broken() && !request_ended_) {
+        host_.reset_stream(id_, Reset::Cancelled);
+        closed_ = true;
+        return;
+    }
+    finished_ = true;
+    linger_until_ = shared_.loop.now() + kLinger;
+    resume();
 }
 
 }  // namespace net

@@ -11,15 +11,20 @@
 #include "net/http.h"
 #include "net/http_connection.h"
 #include "net/recycled.h"
+#include "net/websocket_session.h"
 
 namespace net {
 
-/// One HTTP/2 stream: a request being received and a response being sent. Knows nothing of
-/// frames; the connection (its Host) does. Owned by the connection; loop's thread only.
-class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
+/// One HTTP/2 stream: a request being received and a response being sent, or a WebSocket (RFC
+/// 8441), for which the stream is what a TCP connection is elsewhere: END_STREAM ends one
+/// direction, RST_STREAM with CANCEL breaks it. Knows nothing of frames; the connection (its Host)
+/// does. Owned by the connection; loop's thread only.
+class Http2Stream final : public HttpExchange,
+                          public Recycled<Http2Stream>,
+                          private WebSocketSession::Host {
   public:
     enum class Head : std::uint8_t { Informational, WithBody, WithoutBody, Trailers };
-    enum class Reset : std::uint8_t { Finished, SlowPeer, GivenUp };
+    enum class Reset : std::uint8_t { Finished, SlowPeer, GivenUp, Cancelled };
 
     /// The session, as far as a stream needs it. None of these calls back.
     class Host {
@@ -29,6 +34,8 @@ class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
         virtual void touch(std::int32_t id) = 0;
         /// The application took these octets: the peer may send as many again.
         virtual void consume(std::int32_t id, std::size_t octets) = 0;
+        /// DATA brought so many octets to a WebSocket, whose messages are often small.
+        virtual void carried(std::size_t octets) = 0;
         /// A final head gets a Date where it has none.
         virtual bool submit_head(std::int32_t id, const HeaderList& headers, int status,
                                  Head kind) = 0;
@@ -67,6 +74,8 @@ class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
     void settle();
     [[nodiscard]] base::MonoTime deadline() const;
     void expire(base::MonoTime now);
+    /// The server is stopping: who has a WebSocket here is told so.
+    void drain();
     /// The stream is over: tells the application unless it has had everything.
     void cancel();
 
@@ -92,6 +101,20 @@ class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
     void deliver();
     void resume();
     void refuse(int status);
+    void put_aside(base::Octets octets);
+    [[nodiscard]] bool append(base::Octets octets);
+
+    // WebSocketSession::Host
+
+    void wake() override {
+        if (!closed_) touch();
+    }
+    [[nodiscard]] std::size_t queued_below() const override { return queued(); }
+
+    void receive_websocket(base::Octets octets);
+    void feed_websocket(base::Octets octets);
+    void send_websocket();
+    void settle_websocket();
 
     const std::int32_t id_;
     HttpConnection& connection_;
@@ -113,6 +136,8 @@ class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
     std::size_t fetched_ = 0;  // octets of out_ that have gone
     HeaderList out_trailers_;
     int status_ = 0;
+    std::unique_ptr<WebSocketSession> websocket_;
+    base::MonoTime linger_until_;  // for the client's END_STREAM behind a WebSocket's end
 
     bool touched_ = false;     // settle has been asked for
     bool wants_head_ = false;  // HEAD
@@ -128,6 +153,8 @@ class Http2Stream final : public HttpExchange, public Recycled<Http2Stream> {
     bool overflowed_ = false;  // there was no room for what is written, or comes
     bool full_ = false;
     bool continue_owed_ = false;
+    bool asks_websocket_ = false;  // an extended CONNECT: what follows is no body
+    bool held_ = false;  // the WebSocket is given nothing until the client takes something
     bool closed_ = false;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/websocket_session.h"
+
 namespace net {
 namespace {
 
@@ -12,6 +14,16 @@ constexpr std::chrono::milliseconds kLinger{2000};
 constexpr std::size_t kSmallHolding = 16 * 1024;
 
 }  // namespace
+
+WebSocketLimits websocket_limits(const HttpLimits& limits) {
+    WebSocketLimits own;
+    own.max_message = limits.max_websocket_message;
+    own.ping_interval = limits.ping_interval;
+    own.pong_timeout = limits.pong_timeout;
+    own.high_water = limits.high_water;
+    own.low_water = limits.low_water;
+    return own;
+}
 
 HttpConnection::HttpConnection(HttpShared& shared, std::unique_ptr<Stream> stream,
                                std::function<std::string()> alpn)

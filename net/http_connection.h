@@ -14,6 +14,7 @@
 namespace net {
 
 class HttpConnection;
+struct WebSocketLimits;
 
 /// What a server shares with its connections. `retire` gives a connection back that is over; it
 /// is destroyed in a later turn of the loop.
@@ -129,6 +130,9 @@ class HttpConnection final : public StreamHandler {
     base::MonoTime moved_at_;
     base::MonoTime write_deadline_ = base::MonoTime::max();
 };
+
+/// What a server's limits leave to each of its WebSockets, whatever carries it.
+[[nodiscard]] WebSocketLimits websocket_limits(const HttpLimits& limits);
 
 [[nodiscard]] std::unique_ptr<HttpProtocol> make_http1(HttpConnection& connection);
 [[nodiscard]] std::unique_ptr<HttpProtocol> make_http2(HttpConnection& connection);

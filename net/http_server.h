@@ -89,8 +89,8 @@ struct HttpListen {
     std::function<bool()> exhausted;
 };
 
-/// Serves HTTP/1.1 (RFC 9112), HTTP/2 (RFC 9113) and WebSocket (RFC 6455) on any number of
-/// listeners of one loop. The version is chosen by ALPN under TLS, and without TLS by the
+/// Serves HTTP/1.1 (RFC 9112), HTTP/2 (RFC 9113) and WebSocket over both (RFC 6455, 8441) on any
+/// number of listeners of one loop. The version is chosen by ALPN under TLS, and without TLS by the
 /// HTTP/2 preface (prior knowledge).
 ///
 /// Loop's thread only. The handler must outlive the server; destroying the server cancels

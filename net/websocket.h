@@ -20,7 +20,7 @@ class WebSocketListener {
     virtual void on_closed(std::uint16_t code, std::string_view reason) = 0;
 };
 
-/// One WebSocket (RFC 6455) over an HTTP/1.1 connection, later also an HTTP/2 stream (RFC 8441).
+/// One WebSocket (RFC 6455) over an HTTP/1.1 connection or an HTTP/2 stream (RFC 8441).
 /// Pings, pongs, fragments and the closing handshake are its own affair. Loop's thread only.
 class WebSocket {
   public:

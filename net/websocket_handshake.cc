@@ -20,11 +20,19 @@ bool is_key(std::string_view key) noexcept {
 }  // namespace
 
 int websocket_status(const RequestHead& head) {
+    const auto version = head.headers.get("sec-websocket-version");
+    if (head.method == "CONNECT" && head.protocol == "websocket") {
+        // No keys (RFC 8441, 5), and no 426, which has to name a protocol to upgrade to (RFC 9110,
+        // 15.5.22), which HTTP/2 cannot. A length would be that of a body, which there is none of.
+        const bool fits = version && *version == "13" &&
+                          (head.scheme == "http" || head.scheme == "https") &&
+                          !head.headers.get("content-length");
+        return fits ? 200 : 400;
+    }
     if (!head.headers.has_token("upgrade", "websocket") ||
         !head.headers.has_token("connection", "upgrade") || head.method != "GET") {
         return 0;
     }
-    const auto version = head.headers.get("sec-websocket-version");
     const auto key = head.headers.get("sec-websocket-key");
     if (!version || *version != "13") return 426;
     return key && is_key(*key) ? 101 : 400;

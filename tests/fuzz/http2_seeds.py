@@ -33,7 +33,13 @@ def body(stream, octets, flags=END_STREAM):
     return frame(DATA, flags, stream, octets)
 
 
+def said(opcode, payload):
+    """A WebSocket's frame, masked with zeros (RFC 6455, 5.2)."""
+    return bytes([0x80 | opcode, 0x80 | len(payload)]) + b"\0\0\0\0" + payload
+
+
 OPEN = END_HEADERS
+CONNECT = {"method": b"CONNECT", "more": [(b":protocol", b"websocket"), (b"sec-websocket-version", b"13")]}
 SEEDS = {
     "get": (0, settings((3, 100), (4, 65535)) + frame(SETTINGS, 1, 0) + request(1) + request(3, b"/ok?x=1")),
     "cut": (7, settings() + request(1, b"/blob") + request(3, b"/informs")),
@@ -63,6 +69,15 @@ SEEDS = {
     "refused": (0, request(1, method=b"CONNECT") + request(3, b"/ bad") + request(5, more=[(b"Upper", b"x")])
                 + request(7, more=[(b"connection", b"close")]) + request(9, more=[(b"x", b"v" * 100)] * 8)),
     "extended_connect": (0, request(1, b"/ws", OPEN, method=b"CONNECT", more=[(b":protocol", b"websocket")])),
+    "websocket": (0, request(1, b"/ws", OPEN, **CONNECT) + body(1, said(1, b"hello") + said(9, b"?")[:4], 0)
+                  + body(1, said(9, b"?")[4:] + said(2, b"x" * 100), 0) + body(1, said(8, b"\x03\xe8"), 0)
+                  + body(1, b"")),
+    "websocket_closes": (40, request(1, b"/ws", OPEN, **CONNECT) + body(1, said(1, b"close"), 0) + body(1, said(10, b""))),
+    "websocket_resets": (1, settings((4, 10)) + request(1, b"/ws", OPEN, **CONNECT) + request(3, b"/ws", OPEN, **CONNECT)
+                         + body(1, said(2, b"y" * 125) * 80, 0) + frame(RST, 0, 1, b"\0\0\0\x08")
+                         + body(3, said(1, b"z") * 3) + frame(WINDOW, 0, 3, struct.pack("!I", 100))),
+    "websocket_refused": (0, request(1, b"/ws", **CONNECT) + request(3, b"/late", OPEN, **CONNECT) + body(3, b"abc")
+                          + request(5, b"/n", OPEN, **CONNECT)),
     "errors": (0, frame(PUSH, END_HEADERS, 1, b"\0\0\0\x02" + head()) + body(3, b"of nobody")
                + frame(WINDOW, 0, 0, b"\0\0\0\0")),
     "reset_flood": (0, b"".join(request(i, b"/h") + frame(RST, 0, i, b"\0\0\0\x08") for i in range(1, 25, 2))),

@@ -125,13 +125,16 @@ struct Application final : net::HttpHandler {
 };
 
 /// One exchange. The first letter of its path says what it does.
-class Exchange final : public net::HttpStream {
+class Exchange final : public net::HttpStream, private net::WebSocketListener {
   public:
     Exchange(Application& owner, net::HttpExchange& exchange, char way)
         : owner_(owner), exchange_(exchange), way_(way) {
         ++owner_.streams;
-        if (way == 'h') exchange_.pause_body();     // holds the body and answers never
-        if (way == 'h' || way == 'l') return;       // or answers late, with trailers
+        if (way == 'h') exchange_.pause_body();  // holds the body and answers never
+        if (way == 'h' || way == 'l') return;    // or answers late, with trailers
+        // A WebSocket that sends back what comes, if there is to be one.
+        if (way == 'w') socket_ = exchange_.accept_websocket({}, *this);
+        if (socket_ != nullptr) return;
         if (way == 'i') exchange_.inform(103, {});  // informs before
         exchange_.respond({}, false);
         if (way == 'e') return;                           // echoes
@@ -143,7 +146,10 @@ class Exchange final : public net::HttpStream {
             exchange_.finish({});
         }
     }
-    ~Exchange() override { --owner_.streams; }
+    ~Exchange() override {
+        must(socket_ == nullptr);  // it has been told
+        --owner_.streams;
+    }
     void on_body(base::Octets octets) override {
         must(!ended_ && !cancelled_ && !octets.empty());
         if (way_ == 'e' && !exchange_.write(octets)) exchange_.pause_body();
@@ -169,8 +175,20 @@ class Exchange final : public net::HttpStream {
     }
 
   private:
+    void on_message(base::Octets payload, bool text) override {
+        must(socket_ != nullptr);
+        const std::string_view said = base::as_text(payload);
+        if (said == "close") socket_->close(4000, "as asked");
+        (void)socket_->send(payload, text);
+        (void)exchange_.write(payload);  // of no effect
+    }
+    void on_closed(std::uint16_t, std::string_view) override {
+        must(std::exchange(socket_, nullptr) != nullptr);
+    }
+
     Application& owner_;
     net::HttpExchange& exchange_;
+    net::WebSocket* socket_ = nullptr;
     const char way_;
     bool ended_ = false;
     bool cancelled_ = false;

@@ -85,7 +85,7 @@ class SlowBody final : public Base {
     std::size_t received_ = 0;
 };
 
-class Chat final : public Base, public WebSocketListener {
+class Chat : public Base, public WebSocketListener {
   public:
     using Base::Base;
     void on_message(base::Octets payload, bool text) override {
@@ -116,6 +116,18 @@ class Chat final : public Base, public WebSocketListener {
 
   private:
     std::size_t left_ = 0;
+};
+
+class LateChat final : public Chat {
+  public:
+    LateChat(TestHandler& handler, HttpExchange& exchange)
+        : Chat(handler, exchange), timer_(handler.loop()) {
+        timer_.start(std::chrono::milliseconds(50),
+                     [this] { socket = exchange_.accept_websocket("late", *this); });
+    }
+
+  private:
+    Timer timer_;
 };
 
 void say(HttpExchange& exchange, int status, std::string_view body) {
@@ -177,6 +189,8 @@ std::unique_ptr<HttpStream> TestHandler::on_request(RequestHead head, HttpExchan
         chat->socket = exchange.accept_websocket("", *chat);
         if (chat->socket == nullptr) say(exchange, 400, "not a WebSocket");
         return chat;
+    } else if (head.path == "/late-ws") {
+        return std::make_unique<LateChat>(*this, exchange);
     } else if (head.path != "/nobody") {
         say(exchange, 404, "nothing here");
     }

@@ -110,8 +110,17 @@ class Http2Client {
         };
         const std::vector<nghttp2_nv> list = names(fields);
         const bool has_body = !body.empty() || hold;
-        return nghttp2_submit_request(session, nullptr, list.data(), list.size(),
-                                      has_body ? &provider : nullptr, nullptr);
+        const std::int32_t id = nghttp2_submit_request(session, nullptr, list.data(), list.size(),
+                                                       has_body ? &provider : nullptr, nullptr);
+        body_of_[id] = bodies_.size() - 1;
+        return id;
+    }
+    /// More of the body of a request that holds; `end`: all of it.
+    void say(std::int32_t id, const std::string& octets, bool end = false) {
+        Body& body = bodies_[body_of_[id]];
+        body.text += octets;
+        body.hold = !end;
+        nghttp2_session_resume_data(session, id);
     }
 
     void send() {
@@ -174,6 +183,7 @@ class Http2Client {
         return out;
     }
     std::vector<Body> bodies_;
+    std::map<std::int32_t, std::size_t> body_of_;
 };
 
 }  // namespace net::testing

@@ -29,6 +29,7 @@ namespace net::testing {
 ///   /nobody         returns no HttpStream and no response
 ///   /whoami         uid of a Unix peer, scheme, authority
 ///   /ws             WebSocket echo; "close" closes with 4001, "flood" sends 64 MB
+///   /late-ws        the same, accepted after 50 ms
 class TestHandler final : public HttpHandler {
   public:
     explicit TestHandler(Loop& loop) : loop_(loop) {}
