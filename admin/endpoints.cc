@@ -79,6 +79,14 @@ constexpr Endpoint taken(std::string_view method, std::string_view pattern,
     return endpoint;
 }
 
+constexpr Endpoint websocket(std::string_view pattern,
+                             std::unique_ptr<net::HttpStream> (*take)(Context&, Request,
+                                                                      net::HttpExchange&)) {
+    Endpoint endpoint = taken("GET", pattern, take);
+    endpoint.websocket = true;
+    return endpoint;
+}
+
 constexpr Endpoint diagnostic(Endpoint endpoint) {
     endpoint.part = Part::Debug;
     endpoint.access = Access::Open;
@@ -169,7 +177,7 @@ constexpr Endpoint kEndpoints[] = {
     api("GET", "/v1/stats", get_stats),
     api("GET", "/v1/cache/{name}", get_cache),
     api("DELETE", "/v1/cache/{name}", delete_cache),
-    negotiating(taken("GET", "/v1/feed", take_feed)),
+    negotiating(websocket("/v1/feed", take_feed)),
     open("POST", "/v1/session", Part::Api, Access::Open, create_session),
     reaching(Reach::Some, api("GET", "/v1/session", get_session)),
     reaching(Reach::Some, open("DELETE", "/v1/session", Part::Api, Access::Read, delete_session)),
@@ -186,7 +194,7 @@ constexpr Endpoint kEndpoints[] = {
 
     diagnostic(api("GET", "/debug/blob", get_debug_blob)),
     diagnostic(taken("POST", "/debug/echo", take_debug_echo)),
-    diagnostic(taken("GET", "/debug/ws", take_debug_websocket)),
+    diagnostic(websocket("/debug/ws", take_debug_websocket)),
 };
 
 }  // namespace

@@ -315,14 +315,16 @@ std::optional<Reply> refusal(const Endpoint& endpoint, const Principal& principa
         return problem(403, "the token " + principal.name + " may not " +
                                 std::string(to_text(verb)) + " this");
     }
-    if (principal.by_cookie && is_write(head.method)) {
+    // Not by the method sent, which is CONNECT for a WebSocket over HTTP/2.
+    const bool writes = is_write(endpoint.method);
+    if (principal.by_cookie && writes) {
         const std::string_view given = head.headers.get("x-meridian-csrf").value_or("");
         if (!base::equal_constant_time(base::as_octets(given), base::as_octets(principal.csrf))) {
             return problem(403, "a write with the session cookie needs the X-Meridian-CSRF header");
         }
     }
     // A browser shows its certificate to whatever page asks for it.
-    if (principal.by_certificate && is_write(head.method) && foreign_origin(head)) {
+    if (principal.by_certificate && writes && foreign_origin(head)) {
         return problem(403, "the Origin is not this server");
     }
     return std::nullopt;
@@ -383,7 +385,7 @@ bool prefers_async(const Request& request) {
 
 std::string_view known_method(std::string_view method) {
     for (const std::string_view known :
-         {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+         {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"}) {
         if (method == known) return known;
     }
     return "other";  // labels of a metric have to stay few
@@ -512,8 +514,9 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
         return answered(problem(404, "there is nothing at " + head.path));
     }
     // An extended CONNECT (RFC 8441) asks for a WebSocket as GET with Upgrade does in HTTP/1.1.
-    const bool extended_connect = head.method == "CONNECT" && !head.protocol.empty();
+    const bool extended_connect = head.method == "CONNECT" && head.protocol == "websocket";
     const Endpoint* endpoint = found.find(extended_connect ? "GET" : head.method);
+    if (extended_connect && endpoint != nullptr && !endpoint->websocket) endpoint = nullptr;
     if (head.method == "OPTIONS") {
         Reply reply = Reply::empty(204);
         reply.headers.add("allow", found.allow());

@@ -44,8 +44,9 @@ struct Endpoint {
     std::string_view produces = "application/json";  // empty: whatever the client accepts
     bool negotiates = false;                         // between several; `produces` is one of them
     bool creates = false;                            // answers 201
-    bool secret = false;   // the answer holds a secret, which is not kept for repetitions
-    bool lengthy = false;  // may take long, and can be answered later (Prefer: respond-async)
+    bool secret = false;     // the answer holds a secret, which is not kept for repetitions
+    bool lengthy = false;    // may take long, and can be answered later (Prefer: respond-async)
+    bool websocket = false;  // GET may ask for one, and so may an extended CONNECT (RFC 8441)
     bool bare = false;  // a write that says all in its path: no body, and no type of one, is needed
     /// Exactly one of the three is set. `handle` gets the whole body; `stream` takes it as it
     /// arrives (null: answered already); `take` owns the exchange (the feed).

@@ -361,6 +361,7 @@ TEST_F(TokensTest, NoOtherSiteActsByACertificateOrACookie) {
                             bool certificate) {
         net::RequestHead request = head(method, target, headers);
         if (certificate) request.peer.tls_subject = "CN=host.example";
+        if (method == "CONNECT") request.protocol = "websocket";
         fakes::FakeExchange exchange;
         auto stream = front_.on_request(std::move(request), exchange);
         stream->on_end({});
@@ -387,6 +388,13 @@ TEST_F(TokensTest, NoOtherSiteActsByACertificateOrACookie) {
     EXPECT_EQ(status("GET", "/v1/feed", from("https://evil.example", upgrade), true), 403);
     EXPECT_EQ(status("GET", "/v1/feed", from("https://evil.example", with_cookie), false), 403);
     EXPECT_EQ(status("GET", "/v1/feed", from(own, with_cookie), false), 101);
+    // The same over HTTP/2 (RFC 8441): a browser cannot send the header of writes with it.
+    const Headers just_cookie = {{"cookie", cookie}};
+    EXPECT_EQ(status("CONNECT", "/v1/feed", from("https://evil.example"), true), 403);
+    EXPECT_EQ(status("CONNECT", "/v1/feed", from("https://evil.example", just_cookie), false), 403);
+    EXPECT_EQ(status("CONNECT", "/v1/feed", from(own, just_cookie), false), 101);
+    EXPECT_EQ(status("CONNECT", "/v1/feed", from(own), false), 401);
+    EXPECT_EQ(status("CONNECT", "/v1/zones", from(own, just_cookie), false), 405);
     token_ = good;  // as cors_origins says
     EXPECT_EQ(status("GET", "/v1/feed", from("https://evil.example", upgrade), false), 101);
 }

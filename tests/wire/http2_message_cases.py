@@ -1,6 +1,6 @@
 """Messages, their fields and how these are coded: RFC 9113, 8, and RFC 7541."""
-from http2_frames import (COMPRESSION_ERROR, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PROTOCOL_ERROR,
-                          RST_STREAM, block, frame, integer, literal, request, status_of, string)
+from http2_frames import (COMPRESSION_ERROR, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, PROTOCOL_ERROR,
+                          RST_STREAM, SETTINGS, block, frame, integer, literal, request, status_of, string)
 from http2_table import BODY, WHOLE, case, get, post
 
 
@@ -207,6 +207,68 @@ def _(h2):
 def _(h2):
     fields(h2, (":method", "CONNECT"), (":authority", "test.example:80"))
     assert h2.status() in (405, 501)
+
+
+# RFC 8441, CONNECT that says what for
+
+CONNECTS = dict(GOOD, **{":method": "CONNECT", ":protocol": "websocket", ":path": "/v1/feed"})
+
+
+@case("8441 3", "SETTINGS say that it is there")
+def _(h2):
+    h2.lives()
+    said = b"".join(each.payload for each in h2.frames if each.kind == SETTINGS)
+    assert b"\x00\x08\x00\x00\x00\x01" in [said[at:at + 6] for at in range(0, len(said), 6)], said
+
+
+@case("8441 4", "another :protocol, which nobody does here")
+def _(h2):
+    fields(h2, *dict(CONNECTS, **{":protocol": "connect-udp"}).items())
+    assert h2.status() == 501
+
+
+@case("8441 4", ":protocol without CONNECT")
+def _(h2):
+    fields(h2, *dict(CONNECTS, **{":method": "GET"}).items())
+    h2.malformed()
+
+
+for _name in (":scheme", ":path", ":authority"):
+    @case("8441 4", "CONNECT with :protocol and without %s" % _name)
+    def _(h2, name=_name):
+        fields(h2, *((each, CONNECTS[each]) for each in CONNECTS if each != name))
+        h2.malformed()
+
+for _name, _fields in (("twice", ((":protocol", "websocket"),)), ("behind other fields", ())):
+    @case("8441 4", ":protocol %s" % _name)
+    def _(h2, more=_fields):
+        if more:
+            fields(h2, *CONNECTS.items(), *more)
+        else:
+            fields(h2, *((each, CONNECTS[each]) for each in CONNECTS if each != ":protocol"), ("x", "y"),
+                   (":protocol", "websocket"))
+        h2.malformed()
+
+
+@case("8441 4", ":protocol in trailers")
+def _(h2):
+    post(h2)
+    h2.send(frame(DATA, 0, 1, b"{}"), frame(HEADERS, WHOLE, 1, block((":protocol", "websocket"))))
+    h2.malformed()
+
+
+for _what, _path, _more, _status in (
+        ("without a version", "/v1/feed", (), 400),
+        ("of another version", "/v1/feed", (("sec-websocket-version", "8"),), 400),
+        ("without a token", "/v1/feed", (("sec-websocket-version", "13"),), 401),
+        ("where there is none", "/v1/zones", (("sec-websocket-version", "13"),), 405),
+        ("where there is nothing", "/nothing", (("sec-websocket-version", "13"),), 404)):
+    @case("8441 5", "a WebSocket %s" % _what)
+    def _(h2, path=_path, more=_more, status=_status):
+        h2.send(frame(HEADERS, END_HEADERS, 1, block(*dict(CONNECTS, **{":path": path}).items(), *more)),
+                frame(DATA, 0, 1, b"not read"))
+        assert h2.answer()[0] == status
+        h2.stream_error(1, NO_ERROR)  # the client is told to leave it (9113, 8.1)
 
 
 @case("8.1.1", "malformed requests do no harm to those beside them")

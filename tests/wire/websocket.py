@@ -18,6 +18,8 @@ class Refused(Exception):
 
 
 class WebSocket:
+    close_code = None  # that the server closed with
+
     def __init__(self, address, path, headers=None, subprotocol="meridian.v1.json", timeout=10.0):
         self.sock = socket.create_connection(address, timeout)
         self.buffer = b""
@@ -44,22 +46,31 @@ class WebSocket:
         assert fields[b"sec-websocket-accept"] == accept, head
         self.subprotocol = fields.get(b"sec-websocket-protocol", b"").decode()
 
-    def send(self, text, opcode=1):
+    def _write(self, octets):
+        self.sock.sendall(octets)
+
+    def _more(self, end):
+        if not select.select([self.sock], [], [], max(0.0, end - time.monotonic()))[0]:
+            raise TimeoutError("no WebSocket frame in time")
+        part = self.sock.recv(65536)
+        if not part:
+            raise ConnectionError("the server closed the connection")
+        return part
+
+    def send(self, text, opcode=1, final=True):
         octets = text.encode() if isinstance(text, str) else text
         mask = os.urandom(4)
         size = len(octets)
-        head = bytes([0x80 | opcode])
-        head += bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + struct.pack("!H", size)
-        self.sock.sendall(head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(octets)))
+        head = bytes([(0x80 if final else 0) | opcode])
+        if size < 126:
+            head += bytes([0x80 | size])
+        else:
+            head += struct.pack("!BH", 0x80 | 126, size) if size < 65536 else struct.pack("!BQ", 0x80 | 127, size)
+        self._write(head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(octets)))
 
     def _take(self, size, end):
         while len(self.buffer) < size:
-            if not select.select([self.sock], [], [], max(0.0, end - time.monotonic()))[0]:
-                raise TimeoutError("no WebSocket frame in time")
-            part = self.sock.recv(65536)
-            if not part:
-                raise ConnectionError("the server closed the connection")
-            self.buffer += part
+            self.buffer += self._more(end)
         out, self.buffer = self.buffer[:size], self.buffer[size:]
         return out
 
@@ -76,6 +87,7 @@ class WebSocket:
                 size = struct.unpack("!Q", self._take(8, end))[0]
             payload, opcode = self._take(size, end), first & 15
             if opcode == 8:
+                self.close_code = struct.unpack("!H", payload[:2])[0] if payload else None
                 return None
             if opcode == 9:
                 self.send(payload, 10)
