@@ -111,7 +111,8 @@ class Http1Connection final : public HttpProtocol,
     }
 
     [[nodiscard]] std::size_t buffered() const override {
-        return out_.size() + backlog_.size() + decoder_.buffered() + kept_head_;
+        return out_.size() + backlog_.size() + decoder_.buffered() + kept_head_ +
+               (websocket_ ? websocket_->unfinished() : 0);
     }
 
     void lost() override {

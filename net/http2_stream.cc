@@ -50,7 +50,7 @@ Http2Stream::Http2Stream(std::int32_t id, HttpConnection& connection, Host& host
 
 Http2Stream::~Http2Stream() {
     host_.drop_head(kept_head_);
-    connection_.release(out_.size() + pending_.size());
+    connection_.release(out_.size() + pending_.size() + unfinished_);
     give_spare_buffer(out_);
 }
 
@@ -473,7 +473,19 @@ void Http2Stream::receive_websocket(base::Octets octets) {
 void Http2Stream::feed_websocket(base::Octets octets) {
     websocket_->receive(octets, shared_.loop.now());
     host_.consume(id_, octets.size());
+    count_unfinished();
     held_ = websocket_->queued() >= shared_.limits.high_water;
+}
+
+/// The window is given back before a message is whole, which may be larger.
+void Http2Stream::count_unfinished() {
+    const std::size_t now = websocket_->unfinished();
+    if (now <= unfinished_) {
+        connection_.release(unfinished_ - now);
+    } else if (!connection_.hold(now - unfinished_)) {
+        return overflow();
+    }
+    unfinished_ = now;
 }
 
 void Http2Stream::send_websocket() {

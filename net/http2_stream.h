@@ -113,6 +113,7 @@ class Http2Stream final : public HttpExchange,
 
     void receive_websocket(base::Octets octets);
     void feed_websocket(base::Octets octets);
+    void count_unfinished();
     void send_websocket();
     void settle_websocket();
 
@@ -137,6 +138,7 @@ class Http2Stream final : public HttpExchange,
     HeaderList out_trailers_;
     int status_ = 0;
     std::unique_ptr<WebSocketSession> websocket_;
+    std::size_t unfinished_ = 0;   // of its message, as the connection's account has it
     base::MonoTime linger_until_;  // for the client's END_STREAM behind a WebSocket's end
 
     bool touched_ = false;     // settle has been asked for

@@ -60,6 +60,7 @@ struct WebSocketSession::Codec {
     std::string output;
     std::vector<Message> messages;
     unsigned pings = 0;
+    std::size_t unfinished = 0;
     bool failed = false;
 
     explicit Codec(std::size_t max_message) {
@@ -81,6 +82,12 @@ struct WebSocketSession::Codec {
             static_cast<Codec*>(user)->output.append(base::as_text({data, size}));
             return static_cast<ssize_t>(size);
         };
+        callbacks.on_frame_recv_start_callback = [](wslay_event_context_ptr,
+                                                    const wslay_event_on_frame_recv_start_arg* arg,
+                                                    void* user) noexcept {
+            if (wslay_is_ctrl_frame(arg->opcode)) return;
+            static_cast<Codec*>(user)->unfinished += arg->payload_length;
+        };
         callbacks.on_msg_recv_callback = [](wslay_event_context_ptr ctx,
                                             const wslay_event_on_msg_recv_arg* arg,
                                             void* user) noexcept {
@@ -90,6 +97,7 @@ struct WebSocketSession::Codec {
                 return;
             }
             if (arg->opcode == WSLAY_PING) return;
+            if (!wslay_is_ctrl_frame(arg->opcode)) self.unfinished = 0;
             const base::Octets payload{arg->msg, arg->msg_length};
             self.messages.push_back(
                 {arg->opcode, arg->status_code, std::string(base::as_text(payload))});
@@ -235,6 +243,10 @@ void WebSocketSession::settle(base::MonoTime now) {
     if (ended_ || !full_ || queued() > limits_.low_water) return;
     full_ = false;
     listener_.on_writable();
+}
+
+std::size_t WebSocketSession::unfinished() const noexcept {
+    return ended_ ? 0 : codec_->unfinished;
 }
 
 base::MonoTime WebSocketSession::deadline() const noexcept {

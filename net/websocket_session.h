@@ -57,6 +57,8 @@ class WebSocketSession final : public WebSocket {
     /// Calls the listener when it waits for room. Call it after output has left, and after
     /// `Host::wake`: the closing handshake has its time from then on.
     void settle(base::MonoTime now);
+    /// Octets kept of a message that is not whole yet, as its frames have announced them.
+    [[nodiscard]] std::size_t unfinished() const noexcept;
     [[nodiscard]] base::MonoTime deadline() const noexcept;
     void expire(base::MonoTime now);
     /// The transport is gone; `on_closed` follows from here unless it came already.

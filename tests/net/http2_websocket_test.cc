@@ -2,7 +2,9 @@
 // a stream adds, which is windows, ends of one direction, and resets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "net/http2_guard.h"
 #include "tests/net/support/http2_client.h"
@@ -254,6 +256,38 @@ TEST(Http2WebSocket, WhoTakesNothingMaySayNoMore) {
     EXPECT_EQ(server.counters().slow_readers, 0U);
     nghttp2_session_set_local_window_size(client.session, 0, id, 1 << 30);
     EXPECT_TRUE(receives(client, id, answers));
+}
+
+// Each says less than a message may have, and never the end of it.
+TEST(Http2WebSocket, UnfinishedMessagesAreBoundedTogether) {
+    HttpLimits limits;
+    limits.hard_limit = 300000;
+    TestServer server(limits);
+    Http2Client client(server.port());
+    const std::string begun = frame(kBinary, std::string(100000, 'm'), false);
+    std::vector<std::int32_t> ids;
+    for (int i = 0; i < 4; ++i) ids.push_back(open(client, begun));
+    const auto ended = [&] {
+        return std::count_if(ids.begin(), ids.end(),
+                             [&](std::int32_t id) { return client.streams[id].ended; });
+    };
+    ASSERT_TRUE(client.run([&] { return ended() > 0; }));
+    for (const std::int32_t id : ids) {
+        if (!client.streams[id].ended) continue;
+        EXPECT_EQ(client.streams[id].error, static_cast<std::uint32_t>(NGHTTP2_ENHANCE_YOUR_CALM));
+    }
+    // There is room for two, and who ends his message gives its place back.
+    EXPECT_LE(ended(), 2);
+    const auto left = std::find_if(ids.begin(), ids.end(),
+                                   [&](std::int32_t id) { return !client.streams[id].ended; });
+    ASSERT_NE(left, ids.end());
+    client.say(*left, frame(0, ""));
+    EXPECT_TRUE(receives(client, *left, server_frame(kBinary, std::string(100000, 'm'))));
+    for (std::size_t whole = 2; whole <= 10; ++whole) {
+        client.say(*left, begun + frame(0, ""));
+        ASSERT_TRUE(client.run([&] { return client.streams[*left].body.size() == whole * 100010; }))
+            << whole;
+    }
 }
 
 TEST(Http2WebSocket, SlowReaderIsDropped) {
