@@ -166,7 +166,8 @@ class Feed(OverHttp2):
         harness.wait_for(shown, "a row in the browser", 20, every=0.2)
         process.terminate()  # responses are counted when they are over
         process.wait()
-        harness.wait_for(lambda: re.search(r'meridian_http_requests_total\{method="CONNECT",route="/v1/feed",code="200"\}',
+        counted = r'meridian_http_requests_total\{method="CONNECT",route="/v1/feed",code="200"\}'
+        harness.wait_for(lambda: re.search(counted,
                                            self.server.must("GET", "/metrics").body.decode()), "it was a CONNECT", 20)
 
 
