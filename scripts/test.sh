@@ -2,13 +2,14 @@
 # test.sh [--quick]: installs what is missing, builds, runs every test.
 #
 #   0. the layout of the code, if clang-format 14 is there (it is not installed for this)
-#   1. every test program (gtest), the layering test and the fuzz corpora, under AddressSanitizer and
+#   1. the program with release flags: end-to-end tests, tests/wire/
+#   2. instructions for each kind of answer, compared with tests/bench/answer_cost.txt
+#   3. every test program (gtest), the layering test and the fuzz corpora, under AddressSanitizer and
 #      UndefinedBehaviorSanitizer
-#   2. the programs that involve threads under ThreadSanitizer
-#   3. the program with release flags: end-to-end tests, tests/wire/
-#   4. instructions for each kind of answer, compared with tests/bench/answer_cost.txt
+#   4. the programs that involve threads under ThreadSanitizer
 #
-# --quick does 1 with the dev build instead, and leaves out 2, 4 and what needs peers. Logs:
+# What a stage builds is built behind the tests of the stage before, which wait a lot.
+# --quick does 3 with the dev build instead, and leaves out 2, 4 and what needs peers. Logs:
 # build/logs. What was skipped is named at the end, with the reason. The last line is like
 # "812 passed, 0 failed, 3 skipped"; the exit status is 0 only when nothing failed.
 set -uo pipefail
@@ -18,7 +19,7 @@ quick=no
 case ${1:-} in
 "") ;;
 --quick) quick=yes ;;
-*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 # The test programs in which threads meet; stage 2 builds and runs these, of the sources that their
@@ -50,7 +51,8 @@ stage_failed() { # MESSAGE LOG
     tail -n 15 "$2"
     failed=$((failed + 1))
 }
-trap 'echo; say "interrupted"; failed=$((failed + 1)); finish' INT TERM
+behind=
+trap 'echo; say "interrupted"; kill $behind 2>/dev/null; failed=$((failed + 1)); finish' INT TERM
 
 build() { # PRESET TARGET...
     local preset=$1 log=$logs/$1-build.log from=$SECONDS options=() alone=() known=0 done=no
@@ -85,6 +87,18 @@ build() { # PRESET TARGET...
     # Programs that an older state of the sources had would be run as tests.
     ninja -C "build/$preset" -t cleandead >>"$log"
     say "built $preset in $((SECONDS - from)) s"
+}
+
+# The same, while something else runs, which it leaves the processors to.
+build_behind() { # PRESET TARGET...
+    # In a process of its own, which counts nothing of the failure that it prints.
+    (renice -n 19 -p "$BASHPID" >/dev/null && build "$@") &
+    behind=$!
+}
+built_behind() {
+    wait "$behind" && return
+    failed=$((failed + 1))
+    return 1
 }
 
 # Reads gtest's own JSON, so that what is counted is what was run: the three counts, then a line for
@@ -162,7 +176,7 @@ report_program() { # STAGE PROGRAM
 # Runs test programs, as many parts at a time as there are cores (up to 4), and tells of each program
 # when all its parts have ended. Seconds are those of the parts added up.
 run_programs() { # STAGE PROGRAM...
-    local stage=$1 program shard part running=0 slots=$((jobs < 4 ? jobs : 4)) waiting=()
+    local stage=$1 program shard part pid still running=() slots=$((jobs < 4 ? jobs : 4)) waiting=()
     shift
     report_ended() {
         local one left=()
@@ -184,15 +198,17 @@ run_programs() { # STAGE PROGRAM...
     done
     for part in "${parts[@]}"; do
         read -r program shard <<<"$part"
-        if [ "$running" -ge "$slots" ]; then
-            wait -n
-            running=$((running - 1))
+        if [ "${#running[@]}" -ge "$slots" ]; then
+            wait -n "${running[@]}"
+            still=()
+            for pid in "${running[@]}"; do if kill -0 "$pid" 2>/dev/null; then still+=("$pid"); fi; done
+            running=("${still[@]}")
             report_ended
         fi
         run_shard "$stage" "$program" "$shard" "$(shards_of "$program")" &
-        running=$((running + 1))
+        running+=($!)
     done
-    wait
+    wait "${running[@]}"
     report_ended
 }
 # The longest one, zones, comes first.
@@ -220,41 +236,14 @@ export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 mkdir -p "$logs"
 check_layout
 
-if [ "$quick" = yes ] && build dev; then
-    mapfile -t programs < <(programs_of dev)
-    run_programs dev "${programs[@]}"
-fi
-
-if [ "$quick" = no ]; then
-    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-    export UBSAN_OPTIONS=print_stacktrace=1
-    if build asan; then
-        mapfile -t programs < <(programs_of asan)
-        run_programs asan "${programs[@]}"
-    fi
-    export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp
-    if build tsan "${thread_tests[@]/%/_tests}"; then
-        # Long, and of one thread.
-        export GTEST_FILTER=-PacketChanges.AgreesWithAWorkerThatHasJustBegun:PacketChanges.WhateverChangesAnAnswerIsSeenAtOnce
-        programs=()
-        for name in "${thread_tests[@]}"; do programs+=("build/tsan/tests/$name/${name}_tests"); done
-        run_programs tsan "${programs[@]}"
-        unset GTEST_FILTER
-    fi
-fi
-
 # The bench build is the release build with tools beside it.
 with_release_flags=(bench meridian answer_cost)
 [ "$quick" = no ] || with_release_flags=(release)
-if build "${with_release_flags[@]}"; then
-    counting=
-    if [ "$quick" = no ]; then
-        # Counting keeps one core busy and does not care what else happens; the end-to-end tests wait
-        # a lot.
-        say "instructions of an answer, meanwhile: tests/bench/answer_cost.py"
-        nice python3 tests/bench/answer_cost.py --build build/bench >"$logs/answer_cost.log" 2>&1 &
-        counting=$!
-    fi
+released=no
+if build "${with_release_flags[@]}"; then released=yes; fi
+
+if [ "$quick" = no ]; then build_behind asan; else build_behind dev; fi
+if [ $released = yes ]; then
     say "end to end: tests/wire"
     wire=(--binary "build/${with_release_flags[0]}/server/meridian" --jobs $((jobs < 4 ? jobs : 4)))
     [ "$quick" = no ] || wire+=(--quick)
@@ -267,12 +256,47 @@ if build "${with_release_flags[@]}"; then
         mapfile -t -O "${#skips[@]}" skips < <(sed -n 's/^  skipped /wire /p' "$logs/wire.log")
     fi
     if [ "$status" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then stage_failed "tests/wire ended with $status" "$logs/wire.log"; fi
-    if [ -n "$counting" ]; then
-        if wait "$counting"; then
-            passed=$((passed + 1))
-        else
-            stage_failed "answers do not cost what tests/bench/answer_cost.txt says" "$logs/answer_cost.log"
-        fi
+fi
+
+if [ "$quick" = yes ]; then
+    if built_behind; then
+        mapfile -t programs < <(programs_of dev)
+        run_programs dev "${programs[@]}"
+    fi
+    finish
+fi
+
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp
+asan_built=no
+if built_behind; then asan_built=yes; fi
+build_behind tsan "${thread_tests[@]/%/_tests}"
+if [ $asan_built = yes ]; then
+    mapfile -t programs < <(programs_of asan)
+    run_programs asan "${programs[@]}"
+fi
+tsan_built=no
+if built_behind; then tsan_built=yes; fi
+# Counting keeps one core busy and does not care what else happens.
+counting=
+if [ $released = yes ]; then
+    say "instructions of an answer, meanwhile: tests/bench/answer_cost.py"
+    nice python3 tests/bench/answer_cost.py --build build/bench >"$logs/answer_cost.log" 2>&1 &
+    counting=$!
+fi
+if [ $tsan_built = yes ]; then
+    # Long, and of one thread.
+    export GTEST_FILTER=-PacketChanges.AgreesWithAWorkerThatHasJustBegun:PacketChanges.WhateverChangesAnAnswerIsSeenAtOnce
+    programs=()
+    for name in "${thread_tests[@]}"; do programs+=("build/tsan/tests/$name/${name}_tests"); done
+    run_programs tsan "${programs[@]}"
+fi
+if [ -n "$counting" ]; then
+    if wait "$counting"; then
+        passed=$((passed + 1))
+    else
+        stage_failed "answers do not cost what tests/bench/answer_cost.txt says" "$logs/answer_cost.log"
     fi
 fi
 finish
