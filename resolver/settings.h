@@ -34,6 +34,8 @@ struct Settings {
     std::uint32_t stale_answer_ttl_s = 30;
     std::uint32_t max_stale_s = 86400;
     std::uint32_t failure_recheck_s = 30;
+
+    friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 }  // namespace resolver

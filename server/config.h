@@ -25,6 +25,8 @@ struct ListenerConfig {
     bool doh = false;
     Role role = Role::Auth;
     std::string tls;  // names a TlsTable; dot and doh need it
+
+    friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
 
 /// One [tls.NAME].
@@ -42,6 +44,8 @@ struct AdminListenerConfig {
     base::Endpoint address;
     bool api = true, ui = true, metrics = true, health = true;  // expose
     std::string tls;  // names a TlsTable; without one it is on loopback, or shows little
+
+    friend bool operator==(const AdminListenerConfig&, const AdminListenerConfig&) = default;
 };
 
 /// The configuration file (TOML) with every default filled in; see docs and interface. Keys that
@@ -100,6 +104,10 @@ struct Config {
     /// From text, for tests; `name` stands in messages.
     [[nodiscard]] static base::Result<Config> parse(const std::string& text,
                                                     const std::string& name);
+
+    /// The parts of the file, as it names them, that say something else than another configuration
+    /// does, and that a server only reads when it starts: all but [tls.*] and the log's level.
+    [[nodiscard]] std::vector<std::string> sections_unlike(const Config& other) const;
 };
 
 }  // namespace server

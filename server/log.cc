@@ -63,11 +63,15 @@ void log_at(std::string_view level, std::string_view message) {
     log_info(message);
 }
 
-void set_up_log(std::string_view level, std::string_view format) {
+void set_log_level(std::string_view level) {
     logger().set_level(level == "debug"   ? spdlog::level::debug
                        : level == "warn"  ? spdlog::level::warn
                        : level == "error" ? spdlog::level::err
                                           : spdlog::level::info);
+}
+
+void set_up_log(std::string_view level, std::string_view format) {
+    set_log_level(level);
     logger().flush_on(spdlog::level::debug);
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     if (format == "json") {

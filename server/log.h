@@ -17,5 +17,7 @@ void log_at(std::string_view level, std::string_view message);
 
 /// Before any thread is started. `level` as above, `format` "text" or "json".
 void set_up_log(std::string_view level, std::string_view format);
+/// At any time.
+void set_log_level(std::string_view level);
 
 }  // namespace server

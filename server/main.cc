@@ -99,8 +99,10 @@ void print_banner(const server::Service& service, admin::Admin& api) {
     server::log_info("ready");
 }
 
-/// Certificates anew, as the configuration names them now; all of it or nothing.
-void reload(const admin::ServeOptions& options, server::Service& service, admin::Admin& api) {
+/// Certificates anew, as the configuration names them now, and the log's level; all of it or
+/// nothing. `running` is what the server was started with.
+void reload(const admin::ServeOptions& options, const server::Config& running,
+            server::Service& service, admin::Admin& api) {
     const auto config = config_of(options);
     base::Result<void> reloaded;
     if (!config) {
@@ -113,9 +115,18 @@ void reload(const admin::ServeOptions& options, server::Service& service, admin:
         server::log_error("SIGHUP: " + reloaded.error().message + "; nothing was changed");
         return;
     }
-    server::log_info("SIGHUP: " + std::to_string(config->tls.size()) +
-                     " TLS tables were read again; everything else in the configuration applies "
-                     "from the next start");
+    std::string waiting;
+    for (const std::string& section : config->sections_unlike(running)) {
+        waiting += (waiting.empty() ? "" : ", ") + section;
+    }
+    const std::string done = "SIGHUP: " + std::to_string(config->tls.size()) +
+                             " TLS tables were read again, the log's level is " + config->log_level;
+    if (waiting.empty()) {
+        server::log_info(done + "; the rest of the configuration is what runs");
+    } else {
+        server::log_warn(done + "; changed, and not before the next start in use: " + waiting);
+    }
+    server::set_log_level(config->log_level);
 }
 
 int serve(const admin::ServeOptions& options) {
@@ -141,7 +152,7 @@ int serve(const admin::ServeOptions& options) {
         int number = 0;
         if (sigwait(&signals, &number) != 0) continue;
         if (number == SIGHUP) {
-            reload(options, **service, **api);
+            reload(options, *config, **service, **api);
             continue;
         }
         server::log_info(std::string("stopping on ") + (number == SIGINT ? "SIGINT" : "SIGTERM"));
@@ -159,7 +170,8 @@ int check_config(const std::string& file) {
     const std::vector<std::string> faults = server::Certificates::check(config->tls);
     for (const std::string& fault : faults) failed(fault);
     if (!faults.empty()) return 1;
-    std::printf("%s: no faults found\n", file.empty() ? "configuration" : file.c_str());
+    std::printf("%s: no faults found; SIGHUP applies [tls.*] and log.level, a restart everything\n",
+                file.empty() ? "configuration" : file.c_str());
     return 0;
 }
 

@@ -42,6 +42,8 @@ class GeoDatabases {
         std::vector<std::vector<std::string>> longitude_path = {{"location", "longitude"},
                                                                 {"longitude"}};
         std::vector<std::vector<std::string>> asn_path = {{"autonomous_system_number"}, {"asn"}};
+
+        friend bool operator==(const Files&, const Files&) = default;
     };
 
     GeoDatabases();  // none

@@ -185,6 +185,45 @@ address = "127.0.0.1:8053"
     }
 }
 
+TEST(Config, SectionsThatDifferAreNamed) {
+    const auto unlike = [](const std::string& text) {
+        const auto one = Config::parse(text, "test.toml");
+        const auto other = Config::parse("workers = 2\n", "test.toml");
+        EXPECT_TRUE(one) << text;
+        EXPECT_TRUE(other);
+        std::string out;
+        if (!one || !other) return out;
+        for (const std::string& section : one->sections_unlike(*other)) out += section + ' ';
+        return out;
+    };
+    EXPECT_EQ(unlike("workers = 2\n"), "");
+    EXPECT_EQ(unlike("workers = 2\n[log]\nlevel = \"debug\"\n"), "");
+    EXPECT_EQ(unlike("workers = 2\n[tls.a]\ncertificates = [{certificate = \"a\", key = \"b\"}]\n"),
+              "");
+    EXPECT_EQ(unlike("workers = 3\nnode = \"n\"\ndata_dir = \"d\"\nrun_dir = \"r\"\n"),
+              "data_dir run_dir workers node ");
+    EXPECT_EQ(unlike("workers = 2\n[[listener]]\naddress = \"127.0.0.1:53\"\n"), "[[listener]] ");
+    EXPECT_EQ(unlike("workers = 2\n[[admin.listener]]\naddress = \"127.0.0.1:80\"\n"),
+              "[[admin.listener]] ");
+    const std::pair<const char*, const char*> lines[] = {
+        {"[admin]\nidle_timeout_ms = 20\n", "[admin] "},
+        {"[admin]\ndiagnostics = true\n", "[admin] "},
+        {"[geo]\ncity = [\"f\"]\n", "[geo] "},
+        {"[geo]\nasn_path = [[\"x\"]]\n", "[geo] "},
+        {"[edns]\nnsid = false\n", "[edns] "},
+        {"[recursion]\nallow = []\n", "[recursion] "},
+        {"[recursion]\nmin_ttl_s = 1\n", "[recursion] "},
+        {"[recursion.serve_stale]\nenabled = false\n", "[recursion] "},
+        {"[limits]\nmin_free_mb = 1\n", "[limits] "},
+        {"[limits]\nrrl_exempt = [\"10.0.0.0/8\"]\n", "[limits] "},
+        {"[history]\nkeep_mb = 1\n", "[history] "},
+        {"[log]\nformat = \"json\"\n", "[log] format "},
+    };
+    for (const auto& line : lines) {
+        EXPECT_EQ(unlike(std::string("workers = 2\n") + line.first), line.second);
+    }
+}
+
 TEST(Config, FaultsNameFileLineAndKey) {
     struct Case {
         const char* text;

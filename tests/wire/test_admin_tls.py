@@ -359,6 +359,16 @@ class AdminTlsReload(OverTls):
         self.assertEqual(failures, [])
         self.assertEqual(len(set(serials)), 6)
 
+    def test_what_waits_for_the_next_start_is_named(self):
+        self.reload("the log's level is info; the rest of the configuration is what runs")
+        with open(self.server.config_path, "a", encoding="utf-8") as config:
+            config.write('[history]\nkeep_days = 7\n[log]\nlevel = "debug"\n')
+        self.reload("the log's level is debug; changed, and not before the next start in use: [history]\n")
+        done = subprocess.run([harness.BINARY, "check-config", self.server.config_path], capture_output=True,
+                              text=True, timeout=30, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("SIGHUP applies [tls.*] and log.level, a restart everything", done.stdout)
+
     def test_the_feed_tells_what_becomes_of_certificates(self):
         feed = websocket.WebSocket(("127.0.0.1", self.server.http_port), "/v1/feed?topics=certificate",
                                    {"Authorization": "Bearer " + self.server.token})
