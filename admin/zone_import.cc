@@ -1,7 +1,9 @@
 // PUT /v1/zones/{zone}: a body streamed into a loader, then swapped in.
 #include "admin/zone_import.h"
 
+#include <algorithm>
 #include <mutex>
+#include <set>
 
 #include "admin/jobs.h"
 #include "admin/resources.h"
@@ -55,7 +57,37 @@ namespace {
 constexpr unsigned kRetryAfterS = 1;
 constexpr const char* kZoneTypes = "text/dns, application/json, application/x-ndjson";
 
+// RRsets whose TTLs are looked at for how long their answers may be kept: of larger zones nothing
+// is said about that.
+constexpr std::size_t kMaxLookedAt = 100000;
+
 using Finished = base::Result<ZoneBody::Done, ZoneBody::Refused>;
+
+// How long a resolver may keep what a zone has answered until now, in its own data and in an
+// overlay of the view: its longest TTL. Nothing where there is no zone, or one that is too large.
+// Takes a while: not for the loop.
+std::optional<std::uint32_t> longest_ttl(zones::StoreReader& reader, const dns::Name& apex,
+                                         const std::string& view) {
+    const auto zone = reader.zone(apex);
+    if (!zone || !*zone) return std::nullopt;
+    std::uint32_t longest = 0;
+    std::size_t looked_at = 0;
+    for (const std::string& data : std::set<std::string>{(*zone)->view, view}) {
+        std::optional<zones::StoreReader::Position> after;
+        for (bool more = true; more;) {
+            const auto rrsets = reader.rrsets(apex, data, after, kPageMax);
+            looked_at += rrsets ? rrsets->size() : 0;
+            if (!rrsets || looked_at > kMaxLookedAt) return std::nullopt;
+            for (const zones::RRsetInfo& rrset : *rrsets) {
+                longest = std::max(longest, rrset.value.ttl);
+            }
+            more = rrsets->size() == kPageMax;
+            if (more)
+                after = zones::StoreReader::Position{rrsets->back().name, rrsets->back().type};
+        }
+    }
+    return longest;
+}
 
 // What is left to do on the admin loop when all of the body has been read.
 struct Finish {
@@ -64,12 +96,14 @@ struct Finish {
     zones::Precondition condition;
     Submission submission;
     dns::Name apex;
+    std::string view;  // whose overlay is replaced; empty: the zone
     bool existed;
     std::shared_ptr<Work> work;  // null: the client waits
 
     [[nodiscard]] bool cancelled() const { return work && work->cancelled; }
 
-    void run(Finished finished) const {
+    // `old_ttl_s`: of what was answered before.
+    void run(Finished finished, std::optional<std::uint32_t> old_ttl_s) const {
         if (!finished) {
             return respond(problem(422,
                                    std::to_string(finished.error().faults) + " faults in the zone",
@@ -96,14 +130,14 @@ struct Finish {
         submitted.dry_run = submitted.dry_run || stopped;
         submit(context, std::move(submitted), std::move(operations),
                [self = *this, records = finished->records, warnings = std::move(finished->warnings),
-                stopped](Outcome outcome) {
+                old_ttl_s, stopped](Outcome outcome) {
                    if (stopped) return self.respond(cancelled_reply(*self.work));
-                   self.answer(std::move(outcome), records, warnings);
+                   self.answer(std::move(outcome), records, warnings, old_ttl_s);
                });
     }
 
-    void answer(Outcome outcome, std::uint64_t records,
-                const std::vector<std::string>& warnings) const {
+    void answer(Outcome outcome, std::uint64_t records, const std::vector<std::string>& warnings,
+                std::optional<std::uint32_t> old_ttl_s) const {
         if (!outcome) return respond(problem(outcome.error()));
         outcome->warnings.insert(outcome->warnings.begin(), warnings.begin(), warnings.end());
         Json document = Json::object();
@@ -111,7 +145,7 @@ struct Finish {
         document.set("records", records);
         document.set("revision", outcome->revision);
         const bool created = !existed && !submission.dry_run;
-        Reply reply = written(*outcome, created ? 201 : 200, std::move(document), std::nullopt,
+        Reply reply = written(*outcome, created ? 201 : 200, std::move(document), old_ttl_s,
                               submission.dry_run);
         if (created) reply.headers.add("location", zone_url(apex));
         reply.headers.add("etag", make_etag(outcome->revision, "dns"));
@@ -203,10 +237,16 @@ class Upload : public std::enable_shared_from_this<Upload> {
             return;
         }
         auto finished = std::make_shared<Finished>(body_->finish());
+        std::optional<std::uint32_t> old_ttl_s;
+        if (*finished && finish_.existed) {
+            const auto reader = finish_.context.service.store().read();
+            old_ttl_s = longest_ttl(*reader, finish_.apex, finish_.view);
+        }
         body_.reset();
         slot_.reset();
-        mailbox_->post(
-            [self = shared_from_this(), finished] { self->finish_.run(std::move(*finished)); });
+        mailbox_->post([self = shared_from_this(), finished, old_ttl_s] {
+            self->finish_.run(std::move(*finished), old_ttl_s);
+        });
     }
 
     Background& background_;
@@ -276,7 +316,7 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
     }
     std::unique_ptr<ZoneBody> body;
     if (!view.empty()) {
-        body = make_overlay_body(store, *apex, std::move(view),
+        body = make_overlay_body(store, *apex, view,
                                  lines                ? OverlayFormat::Lines
                                  : type == "text/dns" ? OverlayFormat::MasterFile
                                                       : OverlayFormat::Object);
@@ -290,7 +330,7 @@ std::unique_ptr<BodySink> put_zone(Context& context, Request request, Respond re
     }
     return std::make_unique<ImportSink>(std::make_shared<Upload>(
         Finish{context, std::move(respond), std::move(*condition), submission_of(request), *apex,
-               zone->has_value(), request.work},
+               std::move(view), zone->has_value(), request.work},
         std::move(body), std::move(slot)));
 }
 

@@ -221,6 +221,40 @@ TEST_F(ApiTest, MasterFilesComeAndGo) {
          412);
 }
 
+TEST_F(ApiTest, AZoneThatIsReplacedMayBeRememberedForItsLongestTtl) {
+    const ApiTest::Headers dns = {{"content-type", "text/dns"}};
+    const auto in = [](int seconds) {
+        return base::format_rfc3339(base::wall_now() + std::chrono::seconds(seconds));
+    };
+    const std::string old = std::string(kMaster) + "long 7200 IN A 192.0.2.2\n";
+    const Answer created = ask("PUT", "/v1/zones/big.example", old, dns);
+    must(created, 201);
+    EXPECT_EQ(created.text("old_answer_until"), "(absent)");  // nobody was told anything
+    const std::string from = in(7200);
+    const Answer replaced = ask("PUT", "/v1/zones/big.example", kMaster, dns);
+    must(replaced, 200);
+    EXPECT_GE(replaced.text("old_answer_until"), from);
+    EXPECT_LE(replaced.text("old_answer_until"), in(7200));
+    // Now nothing is longer than 300 s, but in a view.
+    must(ask("POST", "/v1/views", R"({"name":"inside"})"), 201);
+    must(ask("PUT", "/v1/zones/big.example/rrsets/www/A?view=inside",
+             R"({"ttl":5000,"records":["192.0.2.3"]})"),
+         201);
+    const std::string next = in(5000);
+    const Answer overlay =
+        ask("PUT", "/v1/zones/big.example?view=inside", "www 60 IN A 192.0.2.4\n", dns);
+    must(overlay, 200);
+    EXPECT_GE(overlay.text("old_answer_until"), next);
+    EXPECT_LE(overlay.text("old_answer_until"), in(5000));
+    const std::string last = in(300);
+    const Answer again = ask("PUT", "/v1/zones/big.example", old, dns);
+    must(again, 200);
+    EXPECT_GE(again.text("old_answer_until"), last);
+    EXPECT_LE(again.text("old_answer_until"), in(300));
+    const Answer tried = ask("PUT", "/v1/zones/big.example?dry_run=true", kMaster, dns);
+    EXPECT_EQ(tried.text("old_answer_until"), "(absent)");
+}
+
 // Its signatures were made elsewhere: only whole replacement keeps them true.
 TEST_F(ApiTest, SignedZonesAreReplacedWhole) {
     const ApiTest::Headers dns = {{"content-type", "text/dns"}};
