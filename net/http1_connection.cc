@@ -189,6 +189,7 @@ class Http1Connection final : public HttpProtocol,
 
     void on_end(const HeaderList& trailers) override {
         request_ended_ = true;
+        connection_.note_request();
         // A WebSocket's handshake is no request body: it goes on elsewhere.
         if (application_ && !websocket_) application_->on_end(trailers);
     }

@@ -210,6 +210,7 @@ void Http2Stream::put_aside(base::Octets octets) {
 
 void Http2Stream::receive_end() {
     request_ended_ = true;
+    connection_.note_request();
     websocket_ ? touch() : deliver();
 }
 

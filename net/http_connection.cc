@@ -34,7 +34,8 @@ HttpConnection::HttpConnection(HttpShared& shared, std::unique_ptr<Stream> strea
       clock_(shared.loop),
       sniff_deadline_(shared.loop.now() +
                       std::max(shared.limits.idle_timeout, shared.limits.head_timeout)),
-      moved_at_(shared.loop.now()) {}
+      moved_at_(shared.loop.now()),
+      asked_at_(moved_at_) {}
 
 HttpConnection::~HttpConnection() {
     if (!ended_ && protocol_) protocol_->lost();

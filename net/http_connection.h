@@ -85,7 +85,13 @@ class HttpConnection final : public StreamHandler {
     [[nodiscard]] bool hold(std::size_t octets);
     void release(std::size_t octets) noexcept;
 
-    // For the server, when too much is held:
+    /// A request is here as a whole. What drips is no request.
+    void note_request() noexcept { asked_at_ = shared_.loop.now(); }
+
+    // For the server, when there are too many, or too much is held:
+
+    /// When the last whole request came, or else the connection.
+    [[nodiscard]] base::MonoTime asked_at() const noexcept { return asked_at_; }
 
     [[nodiscard]] std::size_t held() const noexcept { return held_; }
     /// Octets last came from the client, or went to it.
@@ -128,6 +134,7 @@ class HttpConnection final : public StreamHandler {
     std::size_t queue_ = 0;       // in the transport and the protocol's buffers, when last counted
     std::uint64_t gone_ = 0;      // written_ less what waits, when last looked at
     base::MonoTime moved_at_;
+    base::MonoTime asked_at_;
     base::MonoTime write_deadline_ = base::MonoTime::max();
 };
 

@@ -84,8 +84,10 @@ class HttpServer::State final {
         const Peer& peer = stream->peer();
         const base::IpAddress client = peer.remote.address;
         const bool counted = !peer.local_socket;
+        const auto known = per_client.find(client);
+        const std::size_t mine = counted && known != per_client.end() ? known->second : 0;
         if (entries.size() >= shared.limits.max_connections ||
-            (counted && per_client[client] >= shared.limits.max_connections_per_client)) {
+            mine >= shared.limits.max_connections_per_client) {
             ++shared.counters.connections_refused;
             return;
         }
@@ -243,6 +245,21 @@ std::uint16_t HttpServer::port() const noexcept {
 
 void HttpServer::drain(std::function<void()> on_drained) {
     state_->drain(std::move(on_drained));
+}
+
+std::optional<base::IpAddress> HttpServer::close_idlest(
+    const std::function<bool(const base::IpAddress&)>& among) {
+    HttpConnection* idlest = nullptr;
+    base::IpAddress client;
+    for (const auto& [connection, entry] : state_->entries) {
+        if (idlest != nullptr && connection->asked_at() >= idlest->asked_at()) continue;
+        if (among && !among(entry.client)) continue;
+        idlest = connection;
+        client = entry.client;
+    }
+    if (idlest == nullptr) return std::nullopt;
+    idlest->abort();
+    return client;
 }
 
 std::size_t HttpServer::connections() const noexcept {

@@ -116,6 +116,12 @@ class HttpServer {
     /// connection is gone; how long to wait is the owner's affair.
     void drain(std::function<void()> on_drained);
 
+    /// Makes room for a newcomer: closes the connection whose last whole request is longest ago, of
+    /// those of the clients that `among` is true for (empty: of all). Gives whose it was; nobody's
+    /// if there is none. Looks at all connections; not from inside a call to the handler.
+    std::optional<base::IpAddress> close_idlest(
+        const std::function<bool(const base::IpAddress&)>& among = {});
+
     [[nodiscard]] std::size_t connections() const noexcept;
     [[nodiscard]] HttpCounters counters() const noexcept;
 

@@ -108,6 +108,13 @@ bool DnsTcp::make_room(TcpTable::Entry* victim, LimitHit why, const base::IpAddr
     return true;
 }
 
+bool DnsTcp::make_room_for(const base::IpAddress& prefix, bool of_prefix) {
+    TcpTable::Entry* const victim = of_prefix ? table_.victim_of(prefix) : table_.victim();
+    if (victim == nullptr) return false;
+    return make_room(victim, of_prefix ? LimitHit::TcpClientsPerPrefix : LimitHit::TcpClients,
+                     &prefix);
+}
+
 bool DnsTcp::on_exhausted() {
     return make_room(table_.victim(), LimitHit::Descriptors, nullptr);
 }

@@ -100,6 +100,9 @@ class DnsTcp final {
     /// There is no descriptor for a connection that waits, to us or to others of this thread: the
     /// greediest client's that is idle longest is closed. False: there is none.
     [[nodiscard]] bool on_exhausted();
+    /// Closes the connection that is first to go, for a newcomer who comes another way. False:
+    /// there is none. `prefix`: of the newcomer; `of_prefix`: only one of the same will do.
+    bool make_room_for(const base::IpAddress& prefix, bool of_prefix);
     /// No new messages are read; connections end when what is in hand is answered.
     void drain();
     [[nodiscard]] std::size_t connections() const noexcept { return table_.size(); }

@@ -138,8 +138,10 @@ class RunningService final : public Service {
         settings_.recursion_allow = config_.recursion_allow;
         cache_ = std::make_unique<resolver::Cache>(config_.recursion);
         readers_ = std::make_unique<Readers>(kReaderThreads, settings_, *store_, *cache_);
-        tcp_clients_ = std::make_unique<TcpClients>(affordable_tcp_clients(config_.tcp_clients),
-                                                    config_.tcp_clients_per_prefix);
+        const std::uint32_t clients = affordable_tcp_clients(config_.tcp_clients);
+        tcp_clients_ = std::make_unique<TcpClients>(clients, config_.tcp_clients_per_prefix);
+        doh_clients_ = std::make_unique<TcpClients>(
+            doh_places(clients), doh_places_per_prefix(clients, config_.tcp_clients_per_prefix));
         return start_workers();
     }
 
@@ -216,8 +218,9 @@ class RunningService final : public Service {
     base::Result<void> start_workers() {
         unsigned count = config_.workers;
         if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
-        const Worker::Shared shared{config_,   settings_,     *store_,        *cache_,      *hints_,
-                                    *readers_, *tcp_clients_, *certificates_, limit_events_};
+        const Worker::Shared shared{config_,        settings_,    *store_,       *cache_,
+                                    *hints_,        *readers_,    *tcp_clients_, *doh_clients_,
+                                    *certificates_, limit_events_};
         settings_.packet_cache =
             std::clamp(kPacketCaches / count, kLeastPackets, settings_.packet_cache);
         for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));
@@ -275,6 +278,7 @@ class RunningService final : public Service {
     std::unique_ptr<Readers> readers_;
     std::unique_ptr<Certificates> certificates_;
     std::unique_ptr<TcpClients> tcp_clients_;  // before the workers, which count in it
+    std::unique_ptr<TcpClients> doh_clients_;  // likewise
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<AddressSockets> addresses_;  // on the first worker's loop
     std::vector<ListenerInfo> listeners_;

@@ -1,5 +1,7 @@
 #include "server/tcp_clients.h"
 
+#include <algorithm>
+
 namespace server {
 
 namespace {
@@ -15,6 +17,16 @@ base::IpAddress client_prefix(const base::IpAddress& client) noexcept {
 
 base::IpPrefix counted_prefix(const base::IpAddress& prefix) noexcept {
     return {prefix, static_cast<std::uint8_t>(prefix.is_v4() ? 32 : kIpv6Bits)};
+}
+
+std::uint32_t doh_places(std::uint32_t places) noexcept {
+    return std::max<std::uint32_t>(places / 2, 1);
+}
+
+std::uint32_t doh_places_per_prefix(std::uint32_t places, std::uint32_t per_prefix) noexcept {
+    constexpr std::uint32_t kLeast = 4;  // a browser or two
+    const std::uint32_t share = per_prefix != 0 ? per_prefix : std::max(places / 8, kLeast);
+    return std::min(share, doh_places(places));
 }
 
 TcpClients::Shard& TcpClients::shard_of(const base::IpAddress& prefix) noexcept {

@@ -23,6 +23,13 @@ struct ClientPrefixHash {
     }
 };
 
+/// Of so many places for connections, those that DNS over HTTPS may take: half, so that nobody ends
+/// DNS over TCP with it.
+[[nodiscard]] std::uint32_t doh_places(std::uint32_t places) noexcept;
+/// The same for one client prefix: `per_prefix`, where it is set, else an eighth of all places.
+[[nodiscard]] std::uint32_t doh_places_per_prefix(std::uint32_t places,
+                                                  std::uint32_t per_prefix) noexcept;
+
 /// How many TCP connections all workers hold together, and each client prefix of them. Any thread;
 /// a connection costs one atomic addition, and one lock where prefixes are limited.
 class TcpClients {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -198,7 +199,9 @@ class Worker::DohListener final : public Doh::Handler {
         how.backlog = static_cast<int>(worker_.shared_.config.tcp_backlog);
         how.admit = [this](const net::Peer& peer) { return admit(peer); };
         how.left = [this](const net::Peer& peer) {
-            worker_.shared_.tcp_clients.leave(client_prefix(peer.remote.address));
+            const base::IpAddress prefix = client_prefix(peer.remote.address);
+            worker_.shared_.tcp_clients.leave(prefix);
+            worker_.shared_.doh_clients.leave(prefix);
             worker_.stats_.tcp_closed.add();
         };
         how.exhausted = [this] { return worker_.tcp_.on_exhausted(); };
@@ -254,24 +257,61 @@ class Worker::DohListener final : public Doh::Handler {
         const std::chrono::milliseconds idle(config.tcp_idle_ms);
         net::HttpLimits out;
         out.head_timeout = out.body_timeout = out.idle_timeout = out.write_timeout = idle;
+        out.body_grace = idle;
         out.max_connections = out.max_connections_per_client = SIZE_MAX;
         out.join_responses = false;  // DNS clients ask much at once, and not all read it so
         return out;
     }
 
+    /// A newcomer needs one of the places of DNS over HTTPS, and one of all. Where there is none
+    /// the connection of its kind goes whose last whole question is longest ago: who holds places
+    /// without asking anything loses them to who asks.
     bool admit(const net::Peer& peer) {
         const base::IpAddress prefix = client_prefix(peer.remote.address);
-        const TcpClients::Admission admission = worker_.shared_.tcp_clients.admit(prefix);
-        if (admission == TcpClients::Admission::Admitted) {
-            worker_.stats_.tcp_accepted.add();
-            return true;
+        const auto is_same = [&prefix](const base::IpAddress& client) {
+            return client_prefix(client) == prefix;
+        };
+        TcpClients& doh = worker_.shared_.doh_clients;
+        TcpClients::Admission admission = doh.admit(prefix);
+        if (admission == TcpClients::Admission::PrefixFull &&
+            make_room(LimitHit::TcpClientsPerPrefix, prefix, is_same)) {
+            admission = doh.admit(prefix);
         }
-        worker_.tcp_handler_->on_limit(admission == TcpClients::Admission::Full
-                                           ? LimitHit::TcpClients
-                                           : LimitHit::TcpClientsPerPrefix,
-                                       &prefix);
+        if (admission == TcpClients::Admission::Full &&
+            make_room(LimitHit::TcpClients, prefix, {})) {
+            admission = doh.admit(prefix);
+        }
+        if (admission == TcpClients::Admission::Admitted) {
+            TcpClients& all = worker_.shared_.tcp_clients;
+            admission = all.admit(prefix);
+            if (admission == TcpClients::Admission::PrefixFull &&
+                (worker_.tcp_.make_room_for(prefix, true) ||
+                 make_room(LimitHit::TcpClientsPerPrefix, prefix, is_same))) {
+                admission = all.admit(prefix);
+            }
+            // Here HTTPS has less than its half, so the others have more than theirs.
+            if (admission == TcpClients::Admission::Full &&
+                (worker_.tcp_.make_room_for(prefix, false) ||
+                 make_room(LimitHit::TcpClients, prefix, {}))) {
+                admission = all.admit(prefix);
+            }
+            if (admission == TcpClients::Admission::Admitted) {
+                worker_.stats_.tcp_accepted.add();
+                return true;
+            }
+            doh.leave(prefix);
+        }
         worker_.tcp_handler_->on_refused();
         return false;
+    }
+
+    /// It concerns who goes, or else who may not come.
+    bool make_room(LimitHit limit, const base::IpAddress& newcomer,
+                   const std::function<bool(const base::IpAddress&)>& among) {
+        const auto gone = server_.close_idlest(among);
+        const base::IpAddress prefix = gone ? client_prefix(*gone) : newcomer;
+        worker_.tcp_handler_->on_limit(limit, &prefix);
+        return gone.has_value();
     }
 
     Worker& worker_;

@@ -37,6 +37,7 @@ class Worker {
         const resolver::RootHints& hints;
         Readers& readers;
         TcpClients& tcp_clients;
+        TcpClients& doh_clients;  // those of them that speak HTTPS
         const Certificates& certificates;
         LimitEvents& limit_events;
     };
