@@ -14,6 +14,7 @@ constexpr Endpoint api(std::string_view method, std::string_view pattern,
     endpoint.pattern = pattern;
     endpoint.access = method == "GET" ? Access::Read : Access::Write;
     endpoint.handle = handle;
+    if (method == "GET") endpoint.max_body = kMaxLittleOctets;
     return endpoint;
 }
 
@@ -22,6 +23,7 @@ constexpr Endpoint open(std::string_view method, std::string_view pattern, Part 
     Endpoint endpoint = api(method, pattern, handle);
     endpoint.part = part;
     endpoint.access = access;
+    endpoint.max_body = kMaxLittleOctets;
     return endpoint;
 }
 

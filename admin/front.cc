@@ -192,13 +192,21 @@ class AnsweredStream final : public net::HttpStream, public net::Recycled<Answer
     std::shared_ptr<Live> live_;
 };
 
+std::size_t max_body(const Endpoint& endpoint) {
+    return endpoint.stream == nullptr ? endpoint.max_body : Front::kMaxStreamedOctets;
+}
+
 // Takes the body of a request: whole for a resource, piece by piece for a sink.
 class BodyStream final : public net::HttpStream, public net::Recycled<BodyStream> {
   public:
-    BodyStream(Context& context, const Endpoint& endpoint)
-        : context_(context), endpoint_(endpoint) {}
+    BodyStream(Context& context, const Endpoint& endpoint, Front::Collected& collected)
+        : context_(context),
+          endpoint_(endpoint),
+          collected_(endpoint.access == Access::Open ? collected.open : collected.known),
+          is_open_(endpoint.access == Access::Open) {}
     ~BodyStream() override {
         if (live_) live_->exchange = nullptr;
+        forget();
     }
 
     // For the door to fill in while it has not let the request in.
@@ -217,14 +225,16 @@ class BodyStream final : public net::HttpStream, public net::Recycled<BodyStream
     void on_body(base::Octets octets) override {
         if (live_->responded) return;
         received_ += octets.size();
-        const std::size_t limit =
-            endpoint_.stream == nullptr ? Front::kMaxJsonOctets : Front::kMaxStreamedOctets;
+        const std::size_t limit = max_body(endpoint_);
         if (received_ > limit) {
             sink_.reset();
+            forget();
             live_->send(
                 problem(413, "the body is larger than " + std::to_string(limit) + " octets"), true);
         } else if (endpoint_.stream == nullptr) {
-            request_.body.append(base::as_text(octets));
+            if (keep(octets)) return;
+            forget();
+            live_->send(busy("many bodies are coming in at this moment", 1), true);
         } else if (sink_ && !sink_->on_body(octets)) {
             sink_.reset();
         }
@@ -237,6 +247,7 @@ class BodyStream final : public net::HttpStream, public net::Recycled<BodyStream
                 live->answer(std::move(reply));
             });
             if (request_.receipt) live_->asked.receipt = request_.receipt->id;
+            forget();  // who works on it has what he needs: the client may leave at any time
         } else if (sink_) {
             sink_->on_end();
         }
@@ -249,9 +260,30 @@ class BodyStream final : public net::HttpStream, public net::Recycled<BodyStream
     }
 
   private:
+    // False: there is no room.
+    bool keep(base::Octets octets) {
+        const std::size_t size = request_.body.size() + octets.size();
+        const std::size_t most = is_open_                          ? Front::kMaxCollectedOpen
+                                 : size <= Front::kSmallBodyOctets ? Front::kMaxCollectedSmall
+                                                                   : Front::kMaxCollectedOctets;
+        if (collected_ - counted_ + size > most) return false;
+        request_.body.append(base::as_text(octets));
+        const std::size_t now = request_.body.capacity();
+        collected_ = collected_ - counted_ + now;
+        counted_ = now;
+        return true;
+    }
+    void forget() {
+        collected_ -= std::exchange(counted_, 0);
+        request_ = {};
+    }
+
     Context& context_;
     const Endpoint& endpoint_;
     std::shared_ptr<Live> live_;  // null: not let in
+    std::size_t& collected_;      // octets of all bodies of its kind
+    const bool is_open_;
+    std::size_t counted_ = 0;  // of them, ours
     Request request_;
     std::unique_ptr<BodySink> sink_;
     std::size_t received_ = 0;
@@ -343,8 +375,7 @@ std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& reque
     if (!length.empty()) {
         std::uint64_t octets = 0;
         const auto parsed = std::from_chars(length.data(), length.data() + length.size(), octets);
-        const std::size_t limit =
-            endpoint.stream == nullptr ? Front::kMaxJsonOctets : Front::kMaxStreamedOctets;
+        const std::size_t limit = max_body(endpoint);
         if (parsed.ec != std::errc() || octets > limit) {
             return problem(413, "the body is larger than " + std::to_string(limit) + " octets");
         }
@@ -530,7 +561,7 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
         return answered(std::move(reply));
     }
 
-    auto stream = std::make_unique<BodyStream>(context_, *endpoint);
+    auto stream = std::make_unique<BodyStream>(context_, *endpoint, collected_);
     Request& request = stream->request();
     request.id = live->request_id;
     request.path = std::move(found.parameters);

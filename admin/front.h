@@ -21,8 +21,18 @@ struct Expose {
 /// One per listener. Admin loop only.
 class Front final : public net::HttpHandler {
   public:
-    static constexpr std::size_t kMaxJsonOctets = std::size_t{4} << 20;
+    static constexpr std::size_t kMaxJsonOctets = admin::kMaxJsonOctets;
     static constexpr std::size_t kMaxStreamedOctets = std::size_t{1} << 30;
+    /// Bodies that are being collected, all together; beyond, 503. Those that are small have some
+    /// more room, and those that anybody may send have only their own.
+    static constexpr std::size_t kMaxCollectedOctets = std::size_t{32} << 20;
+    static constexpr std::size_t kSmallBodyOctets = std::size_t{64} << 10;
+    static constexpr std::size_t kMaxCollectedSmall = std::size_t{40} << 20;
+    static constexpr std::size_t kMaxCollectedOpen = std::size_t{4} << 20;
+    struct Collected {
+        std::size_t open = 0;  // octets of bodies that anybody may send
+        std::size_t known = 0;
+    };
 
     /// `context` is borrowed and outlives every exchange. `over_tls`: who comes without TLS is sent
     /// to where there is TLS (308), whatever he asks.
@@ -37,6 +47,7 @@ class Front final : public net::HttpHandler {
     Context& context_;
     Expose expose_;
     bool over_tls_;
+    Collected collected_;  // the streams count in it
 };
 
 /// Who sends this request: bearer token, client certificate, session cookie or the peer of the

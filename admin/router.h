@@ -34,6 +34,11 @@ enum class Reach : std::uint8_t {
     Policy,      // the same of a policy
 };
 
+/// The largest body of a request that is collected; and where nothing large makes sense: of
+/// requests that anybody may make, and of those that have no use for one.
+inline constexpr std::size_t kMaxJsonOctets = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxLittleOctets = std::size_t{4} << 10;
+
 /// One method of one resource.
 struct Endpoint {
     std::string_view method;   // GET answers HEAD too
@@ -47,6 +52,7 @@ struct Endpoint {
     bool secret = false;     // the answer holds a secret, which is not kept for repetitions
     bool lengthy = false;    // may take long, and can be answered later (Prefer: respond-async)
     bool websocket = false;  // GET may ask for one, and so may an extended CONNECT (RFC 8441)
+    std::size_t max_body = kMaxJsonOctets;  // where it is collected
     bool bare = false;  // a write that says all in its path: no body, and no type of one, is needed
     /// Exactly one of the three is set. `handle` gets the whole body; `stream` takes it as it
     /// arrives (null: answered already); `take` owns the exchange (the feed).
