@@ -128,12 +128,6 @@ class Tokens(harness.WireTest):
                 done = subprocess.run([*common, "-H", "Authorization: Bearer " + self.server.token, url + "/metrics"],
                                       capture_output=True, text=True, timeout=20, check=True)
                 self.assertEqual(done.stdout, "200", (host, flag))
-        for host, status in (("127.9.9.9", 200), ("[::1]:8053", 200), ("[::1]", 200), ("localhost:80", 200),
-                             ("127.0.0.1.rebound.example:8053", 401), ("notlocalhost", 401), ("192.0.2.1:8053", 401),
-                             ("[2001:db8::1]:8053", 401), ("0.0.0.0", 401), ("[::]:8053", 401)):
-            with self.subTest(host):
-                answer = self.server.http("GET", "/metrics", headers={"Host": host}, token=False)
-                self.assertEqual(answer.status, status)
 
 
 class Guessing(harness.WireTest):
