@@ -246,10 +246,17 @@ TEST(Http2WebSocket, WhoTakesNothingMaySayNoMore) {
         answers += server_frame(kBinary, std::string(16384, static_cast<char>('a' + i % 26)));
     }
     const std::int32_t id = open(client, messages);
-    ASSERT_TRUE(client.run([&] {
+    const auto shut = [&] {
         return client.streams[id].body.size() == 65535 &&
                nghttp2_session_get_stream_remote_window_size(client.session, id) == 0;
-    }));
+    };
+    ASSERT_TRUE(client.run(shut));
+    // And it stays so, whatever is said meanwhile: it may have been on its way.
+    for (int i = 0; i < 50; ++i) {
+        const std::int32_t hello = client.request("GET", "/hello");
+        ASSERT_TRUE(client.finish(hello));
+    }
+    ASSERT_TRUE(client.run(shut));
     const std::int32_t other = client.request("POST", "/echo", std::string(60000, 'c'));
     ASSERT_TRUE(client.finish(other));
     EXPECT_EQ(client.streams[other].body.size(), 60000U);
