@@ -15,6 +15,8 @@ namespace {
 
 // Who has not moved for so long is given up first when too much is held.
 constexpr std::chrono::seconds kStill{1};
+// But not who holds no more than this, as one that waits for an answer does: they are the last.
+constexpr std::size_t kLittle = 64 * 1024;
 
 }  // namespace
 
@@ -146,7 +148,8 @@ class HttpServer::State final {
         std::vector<Holder> holders;
         for (const auto& [connection, entry] : entries) {
             connection->count_queue();
-            const bool still = connection->moved_at() + kStill <= now;
+            const bool still =
+                connection->held() > kLittle && connection->moved_at() + kStill <= now;
             if (connection->held() > 0) holders.push_back({still, connection->held(), connection});
         }
         if (shared.held <= shared.limits.max_held / 4 * 3) return;  // it went meanwhile
