@@ -509,7 +509,9 @@ void Worker::resolve_later(std::shared_ptr<DeferredQuery> query,
 void Worker::complete(DeferredQuery& query, base::Octets reply) {
     --deferred_;
     query.reply(reply, query.personal);
-    if (draining_ && deferred_ == 0) loop_.stop();
+    // An HTTPS exchange sends its answer in a callback of its own, which is to come first.
+    constexpr std::chrono::milliseconds kAtOnce{0};
+    if (draining_ && deferred_ == 0) drain_timer_.start(kAtOnce, [this] { loop_.stop(); });
 }
 
 }  // namespace server
