@@ -6,6 +6,7 @@
 #include "admin/access.h"
 #include "admin/audit.h"
 #include "admin/cors.h"
+#include "admin/credentials.h"
 #include "admin/feed.h"
 #include "admin/front.h"
 #include "admin/resources.h"

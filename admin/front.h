@@ -50,22 +50,11 @@ class Front final : public net::HttpHandler {
     Collected collected_;  // the streams count in it
 };
 
-/// Who sends this request: bearer token, client certificate, session cookie or the peer of the
-/// admin socket. Empty name: nobody. An error: no token is looked at, because too many wrong ones
-/// came from there. Admin loop.
-[[nodiscard]] base::Result<Principal, Reply> authenticate(Context& context,
-                                                          const net::RequestHead& head);
 /// Adds what every answer has, to a request with these fields: no caching unless it says how, no
 /// guessing of its type, the request's id, what CORS wants, and over TLS that browsers come by TLS
 /// only for a year (RFC 6797), which must not be said over anything else.
 void add_common_fields(const std::vector<std::string>& cors_origins, const net::Peer& peer,
                        const net::HeaderList& request, std::string_view request_id,
                        net::HeaderList& response);
-/// 429 to who guesses tokens.
-[[nodiscard]] Reply locked_out(std::chrono::seconds wait);
-
-/// The session cookie's name, and its value in a request; empty if none.
-inline constexpr std::string_view kCookieName = "meridian_session";
-[[nodiscard]] std::string session_cookie(const net::RequestHead& head);
 
 }  // namespace admin

@@ -1,6 +1,6 @@
 // /v1/session and /login: how browsers come in. A cookie stands for the token, out of reach of
 // scripts; what writes must show a value that only our own page can read.
-#include "admin/front.h"
+#include "admin/credentials.h"
 #include "admin/resources.h"
 #include "admin/tokens.h"
 

@@ -32,13 +32,6 @@ TEST_F(ApiTest, NobodyComesInWithoutAToken) {
     EXPECT_EQ(ask("GET", "/v1/zones", "", {{"authorization", "bearer " + good}}).status, 200);
 }
 
-TEST_F(ApiTest, MetricsAreOpenOnLoopback) {
-    token_.clear();
-    remote_ = "127.0.0.1:9";
-    EXPECT_EQ(ask("GET", "/metrics").status, 200);
-    EXPECT_EQ(ask("GET", "/v1/zones").status, 401);
-}
-
 TEST_F(ApiTest, TheTokenFileIsPrivateAndMadeOnce) {
     const std::string path = directory_.path + "/admin.token";
     struct stat info {};
@@ -191,51 +184,6 @@ TEST_F(ApiTest, BodiesAreBounded) {
     must(syntax, 400);
     EXPECT_NE(syntax.text("detail").find("line 2"), std::string::npos);
     must(ask("GET", "/v1/zones?x=%"), 400);
-}
-
-// Of what anybody may send little is taken, of all together too, and none of it keeps those whom
-// the server knows from sending.
-TEST_F(ApiTest, BodiesOfStrangersAreSmallAndFew) {
-    must(ask("POST", "/v1/session", std::string(kMaxLittleOctets + 1, ' ')), 413);
-    must(ask("POST", "/v1/session", "{}", {{"content-length", "5000"}}), 413);
-    must(ask("GET", "/v1/zones", std::string(kMaxLittleOctets + 1, ' ')), 413);
-    struct Open {
-        fakes::FakeExchange exchange;
-        std::unique_ptr<net::HttpStream> stream;
-    };
-    const auto begin = [this](const char* path, const std::string& piece, std::size_t pieces) {
-        auto open = std::make_unique<Open>();
-        open->stream = front_.on_request(head("POST", path, {{"content-type", "application/json"}}),
-                                         open->exchange);
-        for (std::size_t i = 0; i < pieces; ++i) open->stream->on_body(base::as_octets(piece));
-        return open;
-    };
-    std::vector<std::unique_ptr<Open>> strangers;
-    const std::string little(kMaxLittleOctets, ' ');
-    const std::size_t room = Front::kMaxCollectedOpen / kMaxLittleOctets;
-    while (strangers.size() < 2 * room &&
-           (strangers.empty() || !strangers.back()->exchange.responded)) {
-        strangers.push_back(begin("/v1/session", little, 1));
-    }
-    EXPECT_GT(strangers.size(), room / 2);
-    EXPECT_LE(strangers.size(), room + 1);
-    EXPECT_EQ(strangers.back()->exchange.head.status, 503);
-    EXPECT_EQ(strangers.back()->exchange.head.headers.get("retry-after"), "1");
-    // Large bodies of those whom it knows fill their room; small ones find some more.
-    std::vector<std::unique_ptr<Open>> known;
-    const std::string mebi(std::size_t{1} << 20, ' ');
-    while (known.size() < 20 && (known.empty() || !known.back()->exchange.responded)) {
-        known.push_back(begin("/v1/zones", mebi, 4));
-    }
-    EXPECT_EQ(known.back()->exchange.head.status, 503);
-    EXPECT_GE(known.size(), 5U);
-    EXPECT_LE(known.size(), 9U);
-    must(ask("POST", "/v1/zones", R"({"name":"room.example","ns":["ns.example.net."]})"), 201);
-    // What is over gives its room back.
-    known.clear();
-    strangers.clear();
-    must(ask("POST", "/v1/zones", mebi + mebi + "{}"), 422);
-    EXPECT_FALSE(begin("/v1/session", little, 1)->exchange.responded);
 }
 
 TEST_F(ApiTest, AClientThatLeavesIsNotAnswered) {

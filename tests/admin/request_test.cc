@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/credentials.h"
 #include "admin/etag.h"
-#include "admin/front.h"
 
 namespace admin {
 namespace {
