@@ -12,8 +12,8 @@ option(MERIDIAN_BATCHED "Compile the libraries' sources in batches" OFF)
 set(MERIDIAN_ALONE "" CACHE STRING "More sources that are compiled alone, as folder/source.cc")
 set(alone
     admin/client_import.cc admin/coded_reply.cc admin/context.cc admin/offline_import.cc
-    admin/request.cc admin/rrsets_resource.cc admin/tokens.cc dns/service_binding.cc dns/tsig.cc net/http.cc net/tls.cc
-    net/udp_client.cc net/udp_socket.cc server/dns_tcp_connection.cc zones/owner_index.cc
+    admin/request.cc admin/rrsets_resource.cc admin/tokens.cc dns/service_binding.cc dns/tsig.cc net/http.cc
+    net/http_connection.cc net/tcp.cc net/tls.cc net/udp_client.cc net/udp_socket.cc server/dns_tcp_connection.cc zones/owner_index.cc
     zones/policy_document.cc zones/record_sorter.cc zones/records.cc zones/store_kv.cc
     zones/zone_assembly.cc zones/zone_diff.cc zones/zone_table.cc)
 
