@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <vector>
 
 namespace admin {
 
@@ -44,9 +45,9 @@ Json scalar(const std::string& text) {
     return text;
 }
 
-base::Result<Json> convert(const YAML::Node& node, std::size_t depth, std::size_t& nodes) {
+base::Result<Json> convert(const YAML::Node& node, std::size_t depth, std::size_t& nodes_left) {
     if (depth > Json::kMaxDepth) return fail_at(node.Mark(), "it is nested too deeply");
-    if (++nodes > kMaxYamlNodes) return fail_at(node.Mark(), "aliases make it too large");
+    if (nodes_left-- == 0) return fail_at(node.Mark(), "aliases make it too large");
     // "?": nothing was said; "!": quoted.
     const std::string& tag = node.Tag();
     if (!tag.empty() && tag != "?" && tag != "!") {
@@ -61,7 +62,7 @@ base::Result<Json> convert(const YAML::Node& node, std::size_t depth, std::size_
         case YAML::NodeType::Sequence: {
             Json out = Json::array();
             for (const YAML::Node& item : node) {
-                auto value = convert(item, depth + 1, nodes);
+                auto value = convert(item, depth + 1, nodes_left);
                 if (!value) return value;
                 out.push(std::move(*value));
             }
@@ -79,7 +80,7 @@ base::Result<Json> convert(const YAML::Node& node, std::size_t depth, std::size_
         if (out.members().size() == Json::kMaxMembers) {
             return fail_at(node.Mark(), "it has too many members");
         }
-        auto value = convert(member.second, depth + 1, nodes);
+        auto value = convert(member.second, depth + 1, nodes_left);
         if (!value) return value;
         out.set(key, std::move(*value));
     }
@@ -88,7 +89,7 @@ base::Result<Json> convert(const YAML::Node& node, std::size_t depth, std::size_
 
 }  // namespace
 
-base::Result<Json> parse_yaml(std::string_view text) {
+base::Result<Json> parse_yaml(std::string_view text, std::size_t max_nodes) {
     // Whatever yaml-cpp finds wrong it throws.
     try {
         const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
@@ -96,8 +97,7 @@ base::Result<Json> parse_yaml(std::string_view text) {
             return base::fail("there are several documents in it; one is wanted");
         }
         if (documents.empty()) return Json();
-        std::size_t nodes = 0;
-        return convert(documents.front(), 1, nodes);
+        return convert(documents.front(), 1, max_nodes);
     } catch (const YAML::Exception& error) {
         return fail_at(error.mark, error.msg);
     }

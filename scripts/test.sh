@@ -127,11 +127,12 @@ reason_of() { # TEST LOG
         inside && /: Skipped$/ { getline; print; exit }' "$2"
 }
 
-# The tests of the store take as long as all others together: in six parts, so that no core waits
-# long for the other.
+# The tests of the store take as long as all others together, and those of admin come last: in parts,
+# so that no core waits long for the other.
 shards_of() { # PROGRAM
     case $1 in
     */zones_tests) echo 6 ;;
+    */admin_tests) echo 3 ;;
     *) echo 1 ;;
     esac
 }
