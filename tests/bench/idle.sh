@@ -54,7 +54,7 @@ websocket)
 [admin]
 diagnostics = true
 max_connections = $((connections * 2))
-max_connections_per_client = $connections"
+max_connections_per_client = $((connections * 2))"
     ;;
 esac
 server "$workers" 256 "$more"
