@@ -33,6 +33,8 @@ net::HttpLimits limits_of(const server::Config& config) {
     net::HttpLimits limits;
     limits.head_timeout = std::chrono::milliseconds(config.head_timeout_ms);
     limits.body_timeout = std::chrono::milliseconds(config.body_timeout_ms);
+    limits.body_grace = std::chrono::milliseconds(config.body_grace_ms);
+    limits.min_body_rate = config.min_body_rate;
     limits.idle_timeout = std::chrono::milliseconds(config.idle_timeout_ms);
     limits.max_connections = config.max_connections;
     limits.max_connections_per_client = config.max_connections_per_client;

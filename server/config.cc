@@ -442,6 +442,8 @@ void read_root(TableReader& root, Config& config) {
                       [&config](TableReader& inner) { read_admin_listener(inner, config); });
         reader.number("head_timeout_ms", config.head_timeout_ms, 10, 600000);
         reader.number("body_timeout_ms", config.body_timeout_ms, 10, 600000);
+        reader.number("body_grace_ms", config.body_grace_ms, 10, 600000);
+        reader.number("min_body_rate", config.min_body_rate, 0, 10000000);
         reader.number("idle_timeout_ms", config.idle_timeout_ms, 10, 3600000);
         reader.number("max_connections", config.max_connections, 1, 1000000);
         reader.number("max_connections_per_client", config.max_connections_per_client, 1, 1000000);

@@ -88,6 +88,8 @@ struct Config {
     std::uint64_t keep_mb = 4096;  // 0: however much
     std::uint32_t head_timeout_ms = 10000;
     std::uint32_t body_timeout_ms = 10000;
+    std::uint32_t body_grace_ms = 30000;
+    std::uint32_t min_body_rate = 1000;  // octets/s of a body, from the grace on; 0: any
     std::uint32_t idle_timeout_ms = 15000;
     std::uint32_t max_connections = 10000;  // HTTP
     std::uint32_t max_connections_per_client = 256;

@@ -59,6 +59,8 @@ role = "recursive"
 address = "[::1]:53"
 [admin]
 idle_timeout_ms = 500
+body_grace_ms = 20
+min_body_rate = 0
 diagnostics = true
 [[admin.listener]]
 address = "127.0.0.1:80"
@@ -90,6 +92,8 @@ format = "json"
     ASSERT_EQ(good->admin_listeners.size(), 2U);
     EXPECT_FALSE(good->admin_listeners[1].api);
     EXPECT_EQ(good->idle_timeout_ms, 500U);
+    EXPECT_EQ(good->body_grace_ms, 20U);
+    EXPECT_EQ(good->min_body_rate, 0U);
     EXPECT_TRUE(good->diagnostics);
     EXPECT_EQ(good->recursion_allow.at(0).to_text(), "10.0.0.0/8");
     EXPECT_EQ(good->recursion.upstream_port, 5353);
@@ -207,6 +211,8 @@ TEST(Config, SectionsThatDifferAreNamed) {
               "[[admin.listener]] ");
     const std::pair<const char*, const char*> lines[] = {
         {"[admin]\nidle_timeout_ms = 20\n", "[admin] "},
+        {"[admin]\nbody_grace_ms = 20\n", "[admin] "},
+        {"[admin]\nmin_body_rate = 20\n", "[admin] "},
         {"[admin]\ndiagnostics = true\n", "[admin] "},
         {"[geo]\ncity = [\"f\"]\n", "[geo] "},
         {"[geo]\nasn_path = [[\"x\"]]\n", "[geo] "},
@@ -234,6 +240,9 @@ TEST(Config, FaultsNameFileLineAndKey) {
         {"[edns]\n\nudp_size = 1\n", "test.toml:3: unknown key edns.udp_size"},
         {"workers = \"two\"\n", "test.toml:1: workers must be a whole number from 0 to 1024"},
         {"[edns]\nudp_payload = 100\n", "test.toml:2: edns.udp_payload must be a whole number"},
+        {"[admin]\nbody_grace_ms = 0\n",
+         "test.toml:2: admin.body_grace_ms must be a whole number from 10 to 600000"},
+        {"[admin]\nmin_body_rate = -1\n", "admin.min_body_rate must be a whole number from 0"},
         {"[[listener]]\naddress = \"nowhere\"\n", "test.toml:2: listener.address: "},
         {"[[listener]]\nprotocols = [\"udp\"]\n", "listener.address is missing"},
         {"[[listener]]\naddress = \"127.0.0.1:53\"\nprotocols = [\"doq\"]\n", "not built yet"},

@@ -1,5 +1,7 @@
 """Clients that use HTTP against the server, from many addresses, while another one is served all along."""
 import random
+import re
+import select
 import socket
 import threading
 import time
@@ -225,3 +227,91 @@ idle_timeout_ms = 1500
         self.assertGreater(len(answers), 0)
         for status, wanted in answers:
             self.assertIn(status, wanted)
+
+
+class SteadyBodies:
+    """Sends bodies that come all the time, so that no pause of them is long, for three seconds."""
+
+    zones = {"rates.example": "$ORIGIN rates.example.\n@ 300 IN SOA ns1 h 1 2 3 4 5\n@ 300 IN NS ns1\n"
+             "ns1 300 IN A 192.0.2.1\n"}
+    EVERY_S = 0.05
+    BODY = b'{"ttl": 60, "records": ["192.0.2.7"]}'
+
+    def fields(self, name, size):
+        return (harness.rrset_path("rates.example", name, "A"),
+                (("authorization", "Bearer " + self.server.token), ("content-type", "application/json"),
+                 ("content-length", str(size))))
+
+    def pieces(self, octets):
+        """So many every 50 ms; the last are the document, and before it is white space."""
+        body = self.BODY.rjust(octets * 60)
+        for at in range(0, len(body), octets):
+            yield body[at:at + octets]
+            time.sleep(self.EVERY_S)
+
+    def over_http1(self, name, octets):
+        """The status, and after how many seconds."""
+        path, fields = self.fields(name, octets * 60)
+        with connect(self.server.http_port, 1) as connection:
+            connection.sendall("".join(
+                ["PUT %s HTTP/1.1\r\nhost: a\r\n" % path] + ["%s: %s\r\n" % each for each in fields]
+                + ["\r\n"]).encode())
+            start = time.monotonic()
+            for piece in self.pieces(octets):
+                connection.sendall(piece)
+                if select.select([connection], [], [], 0)[0]:
+                    break
+            return int(connection.recv(65536).split(b" ")[1]), time.monotonic() - start
+
+    def over_http2(self, name, octets):
+        path, fields = self.fields(name, octets * 60)
+        connection = h2.Connection(connect(self.server.http_port, 1))
+        self.addCleanup(connection.close)
+        connection.send(h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.request("PUT", path, *fields)))
+        start = time.monotonic()
+        for piece in self.pieces(octets):
+            connection.send(h2.frame(h2.DATA, 0, 1, piece))
+            if select.select([connection.sock], [], [], 0)[0]:
+                each = connection.next()
+                if each.kind == h2.HEADERS:
+                    connection.lives()  # the others of this connection are not concerned
+                    return h2.status_of(each.payload), time.monotonic() - start
+        connection.send(h2.frame(h2.DATA, h2.END_STREAM, 1))
+        return connection.status(), time.monotonic() - start
+
+
+class BodyRates(SteadyBodies, harness.WireTest):
+    config = "[admin]\nbody_grace_ms = 1000\nmin_body_rate = 2000\n"
+
+    def limit_hits(self):
+        page = self.server.must("GET", "/metrics").body.decode()
+        return int(re.search(r'^meridian_limit_hits_total\{limit="http_timeouts"\} (\d+)$', page, re.M).group(1))
+
+    def test_a_body_that_drips_is_refused_after_the_grace(self):
+        timeouts = self.limit_hits()
+        for over in (self.over_http1, self.over_http2):
+            with self.subTest(over=over.__name__):
+                status, took = over("slow", 1)
+                self.assertEqual(status, 408)
+                self.assertGreaterEqual(took, 0.9)
+        self.assertEqual(self.limit_hits(), timeouts + 2)
+        self.assertEqual(self.server.http("GET", harness.rrset_path("rates.example", "slow", "A")).status, 404)
+
+    def test_a_body_that_keeps_its_rate_is_served(self):
+        """Three times the rate, and long after the grace."""
+        for over in (self.over_http1, self.over_http2):
+            with self.subTest(over=over.__name__):
+                status, took = over(over.__name__.replace("_", "-"), 300)
+                self.assertEqual(status, 201)
+                self.assertGreater(took, 2.5)
+
+
+class AnyBodyRate(SteadyBodies, harness.WireTest):
+    config = "[admin]\nbody_grace_ms = 100\nmin_body_rate = 0\n"
+
+    def test_a_body_that_drips_has_all_the_time_there_is(self):
+        for over in (self.over_http1, self.over_http2):
+            with self.subTest(over=over.__name__):
+                status, took = over(over.__name__.replace("_", "-"), 1)
+                self.assertEqual(status, 201)
+                self.assertGreater(took, 2.5)
