@@ -192,15 +192,22 @@ void write_workers(const Context& context, Exposition& out) {
     std::uint64_t accepted = 0;
     std::uint64_t closed = 0;
     std::uint64_t deferred = 0;
+    std::uint64_t https_held = 0;
     for (const server::WorkerStats* stats : service.worker_stats()) {
         accepted += stats->tcp_accepted.get();
         closed += stats->tcp_closed.get();
+        https_held += stats->doh_held.get();
         deferred += stats->deferred.get();
     }
     out.single("meridian_dns_tcp_connections_total", "counter", "TCP connections accepted.",
                accepted);
     out.single("meridian_dns_tcp_connections", "gauge", "TCP connections open.",
                accepted > closed ? accepted - closed : 0);
+    out.single(
+        "meridian_dns_https_held_bytes", "gauge",
+        "Heads, bodies and answers that clients of DNS over HTTPS left with the workers, as of "
+        "the last second.",
+        https_held);
     out.family("meridian_limit_hits_total", "counter", "How often a limit was met.");
     for (std::size_t limit = 0; limit < static_cast<std::size_t>(server::LimitHit::kCount);
          ++limit) {

@@ -63,9 +63,9 @@ class alignas(64) WorkerStats {
     /// An atomic that has one writer, so that adding needs no locked instruction.
     class Counter {
       public:
-        void add(std::uint64_t by = 1) noexcept {
-            value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-        }
+        void add(std::uint64_t by = 1) noexcept { set(get() + by); }
+        /// Of what goes up and down, and is measured now and then.
+        void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
         [[nodiscard]] std::uint64_t get() const noexcept {
             return value_.load(std::memory_order_relaxed);
         }
@@ -87,6 +87,7 @@ class alignas(64) WorkerStats {
     Counter resolver_hits, resolver_misses, resolver_stale;
     Counter rrl_dropped[kRrlKinds], rrl_truncated[kRrlKinds];
     Counter tcp_accepted, tcp_closed;  // of all transports over TCP
+    Counter doh_held;                  // octets, as of the last second
     Counter tls_handshakes[kTransports][kHandshakes];
     Counter deferred;
     Counter packet_cache_hits;

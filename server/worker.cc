@@ -20,6 +20,9 @@ namespace {
 /// Descriptors that were short are taken for plenty again after so long without trouble.
 constexpr std::chrono::seconds kExhaustionOver{60};
 
+/// How often it is counted what clients of DNS over HTTPS hold.
+constexpr std::chrono::milliseconds kCountHeldEvery{1000};
+
 DnsTcp::Limits tcp_limits(const Config& config) {
     DnsTcp::Limits limits;
     limits.idle_ms = config.tcp_idle_ms;
@@ -210,8 +213,10 @@ class Worker::DohListener final : public Doh::Handler {
     void drain() {
         server_.drain([] {});
     }
+    [[nodiscard]] std::uint64_t held() const { return server_.counters().held; }
 
     void begin_messages() override {
+        worker_.watch_doh_held();
         worker_.begin_batch();
         now_ = base::mono_now();
         in_batch_ = true;
@@ -297,6 +302,7 @@ class Worker::DohListener final : public Doh::Handler {
             }
             if (admission == TcpClients::Admission::Admitted) {
                 worker_.stats_.tcp_accepted.add();
+                worker_.watch_doh_held();
                 return true;
             }
             doh.leave(prefix);
@@ -332,6 +338,7 @@ Worker::Worker(const Shared& shared)
       tcp_handler_(std::make_unique<TcpHandler>(*this)),
       dot_handshakes_(std::make_unique<Handshakes>(stats_, Transport::Dot)),
       tcp_(loop_, tcp_limits(shared.config), shared.tcp_clients, *tcp_handler_),
+      doh_held_timer_(loop_),
       drain_timer_(loop_) {}
 
 Worker::~Worker() {
@@ -445,6 +452,19 @@ void Worker::drain() {
     tcp_listeners_.clear();
     tcp_.drain();
     for (const auto& doh : doh_) doh->drain();
+}
+
+/// It changes with every turn of the loop, and is counted now and then while there is something: a
+/// look at all connections is not for each question.
+void Worker::watch_doh_held() {
+    if (std::exchange(doh_held_watched_, true)) return;
+    doh_held_timer_.start(kCountHeldEvery, [this] {
+        std::uint64_t held = 0;
+        for (const auto& doh : doh_) held += doh->held();
+        stats_.doh_held.set(held);
+        doh_held_watched_ = false;
+        if (held > 0) watch_doh_held();
+    });
 }
 
 void Worker::begin_batch() {
