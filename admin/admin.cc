@@ -28,6 +28,8 @@ namespace {
 constexpr std::chrono::seconds kDrainTime{3};
 constexpr std::chrono::seconds kExhaustionOver{60};
 constexpr int kNiceness = 5;
+// What clients of all listeners and of the socket leave with us.
+constexpr std::size_t kMaxHeld = 32 << 20;
 
 net::HttpLimits limits_of(const server::Config& config) {
     net::HttpLimits limits;
@@ -163,6 +165,7 @@ class Running final : public Admin {
         jobs_ = &jobs;
         Turns turns(loop);
         HttpCounters counters;
+        net::HttpAccount account(loop, kMaxHeld);
         const StatsSampler stats(loop, service_, [&counters] { return counters.total(); });
         std::unique_ptr<Audit> audit;
         net::Timer drain_timer(loop);
@@ -187,6 +190,7 @@ class Running final : public Admin {
                             .counters = counters,
                             .stats = stats,
                             .audit = *audit,
+                            .account = account,
                             .addresses = {},
                             .served = [this] { return served(); }};
             const auto bound = bind(loop, context, counters);
@@ -227,7 +231,8 @@ class Running final : public Admin {
                                 .debug = config_.diagnostics && listener.api};
             const bool over_tls = !listener.tls.empty();
             fronts_.push_back(std::make_unique<Front>(context, expose, over_tls));
-            servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
+            servers_.push_back(
+                std::make_unique<net::HttpServer>(loop, *fronts_.back(), context.account, limits));
             net::HttpListen how;
             if (over_tls) {
                 how.tls = [this, table = listener.tls] {
@@ -248,7 +253,8 @@ class Running final : public Admin {
             addresses_.push_back(*bound);
         }
         fronts_.push_back(std::make_unique<Front>(context, Expose{.debug = config_.diagnostics}));
-        servers_.push_back(std::make_unique<net::HttpServer>(loop, *fronts_.back(), limits));
+        servers_.push_back(
+            std::make_unique<net::HttpServer>(loop, *fronts_.back(), context.account, limits));
         if (auto bound = servers_.back()->listen_unix(socket_path_, 0600); !bound) {
             return base::fail("admin socket " + socket_path_ + ": " + bound.error().message);
         }

@@ -239,6 +239,7 @@ struct Context {
     HttpCounters& counters;
     const StatsSampler& stats;
     Audit& audit;
+    net::HttpAccount& account;              // of all HTTP servers
     std::vector<base::Endpoint> addresses;  // of the admin listeners
     /// What the HTTP servers have counted, all together; may be empty.
     std::function<net::HttpCounters()> served = {};

@@ -398,10 +398,10 @@ void write_admin(const Context& context, Exposition& out) {
     if (context.served) {
         out.single("meridian_http_connections", "gauge", "Open connections of the admin server.",
                    context.served().open);
-        out.single("meridian_http_held_bytes", "gauge",
-                   "Heads, bodies and answers that clients of the admin server left with it.",
-                   context.served().held);
     }
+    out.single("meridian_http_held_bytes", "gauge",
+               "Heads, bodies and answers that clients of the admin server left with it.",
+               std::uint64_t{context.account.count()});
     out.family("meridian_http_requests_total", "counter", "Requests of the admin server.");
     for (const auto& entry : context.counters.all()) {
         out.sample("{method=" + label_value(std::get<0>(entry.first)) +

@@ -39,6 +39,8 @@ HttpConnection::HttpConnection(HttpShared& shared, std::unique_ptr<Stream> strea
 
 HttpConnection::~HttpConnection() {
     if (!ended_ && protocol_) protocol_->lost();
+    protocol_.reset();  // what its streams hold they give back
+    shared_.account.remove(held_);
 }
 
 void HttpConnection::start() {
@@ -119,41 +121,37 @@ void HttpConnection::write(base::Octets octets) {
     written_ += octets.size();
     count_queue();
     const std::size_t waiting = stream_->queued();
-    if (waiting > shared_.limits.hard_limit || (waiting > kSmallHolding && !has_room())) {
-        ++shared_.counters.slow_readers;
-        abort();
-    }
+    if (waiting > shared_.limits.hard_limit || (waiting > kSmallHolding && !has_room())) give_up();
 }
 
 bool HttpConnection::has_room() const noexcept {
-    return shared_.held <= shared_.limits.max_held || held_ <= kSmallHolding;
+    return !shared_.account.full() || held_ <= kSmallHolding;
 }
 
 bool HttpConnection::hold(std::size_t octets) {
     held_ += octets;
-    shared_.held += octets;
-    if (held_ > shared_.limits.hard_limit || !has_room()) {
-        release(octets);
-        return false;
-    }
-    if (shared_.held > shared_.limits.max_held / 4 * 3) shared_.make_room();
-    return true;
+    shared_.account.add(octets);
+    if (held_ <= shared_.limits.hard_limit && has_room()) return true;
+    release(octets);
+    return false;
 }
 
 void HttpConnection::release(std::size_t octets) noexcept {
     held_ -= octets;
-    shared_.held -= octets;
+    shared_.account.remove(octets);
 }
 
 void HttpConnection::count_queue() {
     std::size_t now = 0;
     if (!ended_) now = stream_->queued() + (protocol_ ? protocol_->buffered() : sniffed_.size());
     if (now == queue_) return;
-    const bool grew = now > queue_;
     held_ = held_ - queue_ + now;
-    shared_.held = shared_.held - queue_ + now;
-    queue_ = now;
-    if (grew && shared_.held > shared_.limits.max_held / 4 * 3) shared_.make_room();
+    const std::size_t before = std::exchange(queue_, now);
+    if (now > before) {
+        shared_.account.add(now - before);
+    } else {
+        shared_.account.remove(before - now);
+    }
 }
 
 void HttpConnection::kick() {
@@ -177,6 +175,11 @@ void HttpConnection::abort() {
     if (ended_) return;
     ended_ = true;
     if (!busy_) end();
+}
+
+void HttpConnection::give_up() {
+    ++shared_.counters.slow_readers;
+    abort();
 }
 
 void HttpConnection::end() {

@@ -22,12 +22,10 @@ struct HttpShared {
     Loop& loop;
     HttpHandler& handler;
     const HttpLimits limits;
+    HttpAccount& account;
     HttpCounters counters;
     bool draining = false;
     std::function<void(HttpConnection&)> retire;
-    std::size_t held = 0;  // by all connections: see HttpLimits::max_held
-    /// Closes some connections in a later turn of the loop, so that less is held.
-    std::function<void()> make_room;
 };
 
 /// The protocol spoken on one connection: HTTP/1.1 or HTTP/2. It reads what `receive` brings,
@@ -88,7 +86,7 @@ class HttpConnection final : public StreamHandler {
     /// A request is here as a whole. What drips is no request.
     void note_request() noexcept { asked_at_ = shared_.loop.now(); }
 
-    // For the server, when there are too many, or too much is held:
+    // For the server and its account, when there are too many, or too much is held:
 
     /// When the last whole request came, or else the connection.
     [[nodiscard]] base::MonoTime asked_at() const noexcept { return asked_at_; }
@@ -96,6 +94,8 @@ class HttpConnection final : public StreamHandler {
     [[nodiscard]] std::size_t held() const noexcept { return held_; }
     /// Octets last came from the client, or went to it.
     [[nodiscard]] base::MonoTime moved_at() const noexcept { return moved_at_; }
+    /// Ends now, because it holds too much.
+    void give_up();
     /// Looks again at what waits in the transport.
     void count_queue();
 

@@ -1,6 +1,5 @@
 #include "net/http_server.h"
 
-#include <algorithm>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -11,18 +10,8 @@
 
 namespace net {
 
-namespace {
-
-// Who has not moved for so long is given up first when too much is held.
-constexpr std::chrono::seconds kStill{1};
-// But not who holds no more than this, as one that waits for an answer does: they are the last.
-constexpr std::size_t kLittle = 64 * 1024;
-
-}  // namespace
-
 HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
     open += other.open;
-    held += other.held;
     connections += other.connections;
     connections_refused += other.connections_refused;
     connections_shed += other.connections_shed;
@@ -36,17 +25,15 @@ HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
     return *this;
 }
 
-class HttpServer::State final {
+class HttpServer::State final : private HttpAccount::Holder {
   public:
-    State(Loop& loop, HttpHandler& handler, const HttpLimits& limits)
-        : shared{loop, handler, limits, {}, false, {}, 0, {}}, bury(loop), room(loop) {
+    State(Loop& loop, HttpHandler& handler, HttpAccount& account, const HttpLimits& limits)
+        : shared{loop, handler, limits, account, {}, false, {}}, bury(loop) {
         shared.retire = [this](HttpConnection& connection) { retire(connection); };
-        shared.make_room = [this] {
-            if (std::exchange(room_wanted, true)) return;
-            room.start(std::chrono::milliseconds(0), [this] { make_room(); });
-        };
+        account.join(*this);
     }
-    ~State() {
+    ~State() override {
+        shared.account.leave(*this);
         entries.clear();
         // Cancelling may retire nothing more: the table is gone, the graves go by themselves.
     }
@@ -134,33 +121,8 @@ class HttpServer::State final {
         });
     }
 
-    /// Too much is held, or was: what waits in a transport is looked at here, not whenever the
-    /// kernel takes some of it. Who takes or brings something is the last to go: a download that
-    /// goes on holds as much as one that nobody reads.
-    void make_room() {
-        room_wanted = false;
-        struct Holder {
-            bool still;
-            std::size_t held;
-            HttpConnection* connection;
-        };
-        const base::MonoTime now = shared.loop.now();
-        std::vector<Holder> holders;
-        for (const auto& [connection, entry] : entries) {
-            connection->count_queue();
-            const bool still =
-                connection->held() > kLittle && connection->moved_at() + kStill <= now;
-            if (connection->held() > 0) holders.push_back({still, connection->held(), connection});
-        }
-        if (shared.held <= shared.limits.max_held / 4 * 3) return;  // it went meanwhile
-        std::sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
-            return a.still != b.still ? a.still : a.held > b.held;
-        });
-        for (const Holder& holder : holders) {
-            if (shared.held <= shared.limits.max_held / 2) return;
-            ++shared.counters.slow_readers;
-            holder.connection->abort();
-        }
+    void each_connection(const std::function<void(HttpConnection&)>& look) override {
+        for (const auto& [connection, entry] : entries) look(*connection);
     }
 
     void drain(std::function<void()> done) {
@@ -198,13 +160,12 @@ class HttpServer::State final {
     std::map<base::IpAddress, std::size_t> per_client;
     std::vector<std::unique_ptr<HttpConnection>> graves;
     Timer bury;
-    Timer room;
-    bool room_wanted = false;
     std::function<void()> on_drained;
 };
 
-HttpServer::HttpServer(Loop& loop, HttpHandler& handler, const HttpLimits& limits)
-    : state_(std::make_unique<State>(loop, handler, limits)) {}
+HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpAccount& account,
+                       const HttpLimits& limits)
+    : state_(std::make_unique<State>(loop, handler, account, limits)) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -271,9 +232,7 @@ std::size_t HttpServer::connections() const noexcept {
 
 HttpCounters HttpServer::counters() const noexcept {
     HttpCounters out = state_->shared.counters;
-    for (const auto& [connection, entry] : state_->entries) connection->count_queue();
     out.open = connections();
-    out.held = state_->shared.held;
     for (const auto& entrance : state_->entrances) {
         out.connections_shed += entrance->listener->shed();
     }

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "net/http.h"
 #include "net/http2_guard.h"
+#include "net/http_account.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -35,11 +36,8 @@ struct HttpLimits {
     std::size_t low_water = 64 * 1024;
     /// Kept for one connection: the heads of its open requests, bodies that the application does
     /// not take, answers that the client does not take. Beyond, the stream or connection is reset.
+    /// All connections together are bounded by their HttpAccount.
     std::size_t hard_limit = 16 * 1024 * 1024;
-    /// The same for all connections of a server. From three quarters of it on, those who hold most
-    /// and have not moved for a second are closed, down to half; beyond it who holds more than a
-    /// little gets no more.
-    std::size_t max_held = 32 * 1024 * 1024;
     std::size_t max_websocket_message = 1024 * 1024;
     std::uint32_t max_concurrent_streams = 128;  // HTTP/2
     std::size_t max_open_heads = 1024 * 1024;    // HTTP/2: of a connection's open requests, decoded
@@ -50,17 +48,16 @@ struct HttpLimits {
     std::size_t max_connections_per_client = 256;  // per remote address; not on Unix sockets
 };
 
-/// Since the start, `open` and `held` apart; written and read on the loop's thread.
+/// Since the start, `open` apart; written and read on the loop's thread.
 struct HttpCounters {
     std::uint64_t open = 0;  // connections at this moment
-    std::uint64_t held = 0;  // octets kept for clients at this moment: HttpLimits::max_held
     std::uint64_t connections = 0;
     std::uint64_t connections_refused = 0;  // by max_connections(_per_client)
     std::uint64_t connections_shed = 0;     // no descriptors
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;  // refused by the codecs, never seen by the handler
     std::uint64_t timeouts = 0;
-    std::uint64_t slow_readers = 0;  // dropped: write_timeout, hard_limit or max_held
+    std::uint64_t slow_readers = 0;  // dropped: write_timeout, hard_limit, HttpAccount
     std::uint64_t tls_failures = 0;
     std::uint64_t websockets = 0;
     /// HTTP/2 connections closed for it, by Http2Abuse.
@@ -93,11 +90,12 @@ struct HttpListen {
 /// number of listeners of one loop. The version is chosen by ALPN under TLS, and without TLS by the
 /// HTTP/2 preface (prior knowledge).
 ///
-/// Loop's thread only. The handler must outlive the server; destroying the server cancels
-/// every exchange.
+/// Loop's thread only. The handler and the account, which servers of one loop may share, must
+/// outlive the server; destroying the server cancels every exchange.
 class HttpServer {
   public:
-    HttpServer(Loop& loop, HttpHandler& handler, const HttpLimits& limits = {});
+    HttpServer(Loop& loop, HttpHandler& handler, HttpAccount& account,
+               const HttpLimits& limits = {});
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;

@@ -27,6 +27,10 @@ constexpr int kPortTries = 20;  // for port 0: UDP and TCP must get the same num
 // Answers kept by all workers together, half a KiB each, and the least that one keeps.
 constexpr std::size_t kPacketCaches = 65536;
 constexpr std::size_t kLeastPackets = 2048;
+// Octets that clients of DNS over HTTPS leave with all workers together, and the least that one
+// takes.
+constexpr std::size_t kMaxDohHeld = 64 << 20;
+constexpr std::size_t kLeastDohHeld = 8 << 20;
 constexpr std::chrono::milliseconds kStopGrace{2000};
 constexpr rlim_t kDescriptorsForOthers = 2048;  // the store's files, admin, upstream queries
 
@@ -218,9 +222,10 @@ class RunningService final : public Service {
     base::Result<void> start_workers() {
         unsigned count = config_.workers;
         if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
-        const Worker::Shared shared{config_,        settings_,    *store_,       *cache_,
-                                    *hints_,        *readers_,    *tcp_clients_, *doh_clients_,
-                                    *certificates_, limit_events_};
+        const std::size_t doh_held = std::max(kMaxDohHeld / count, kLeastDohHeld);
+        const Worker::Shared shared{config_,        settings_,     *store_,       *cache_,
+                                    *hints_,        *readers_,     *tcp_clients_, *doh_clients_,
+                                    *certificates_, limit_events_, doh_held};
         settings_.packet_cache =
             std::clamp(kPacketCaches / count, kLeastPackets, settings_.packet_cache);
         for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared));

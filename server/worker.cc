@@ -189,7 +189,7 @@ class Worker::DohListener final : public Doh::Handler {
           index_(index),
           handshakes_(worker.stats_, Transport::Doh),
           doh_(*this, worker.scratch_),
-          server_(worker.loop_, doh_, limits(worker.shared_.config)) {}
+          server_(worker.loop_, doh_, worker.doh_account_, limits(worker.shared_.config)) {}
 
     base::Result<base::Endpoint> bind(const base::Endpoint& address,
                                       const ListenerConfig& listener) {
@@ -213,7 +213,6 @@ class Worker::DohListener final : public Doh::Handler {
     void drain() {
         server_.drain([] {});
     }
-    [[nodiscard]] std::uint64_t held() const { return server_.counters().held; }
 
     void begin_messages() override {
         worker_.watch_doh_held();
@@ -338,6 +337,7 @@ Worker::Worker(const Shared& shared)
       tcp_handler_(std::make_unique<TcpHandler>(*this)),
       dot_handshakes_(std::make_unique<Handshakes>(stats_, Transport::Dot)),
       tcp_(loop_, tcp_limits(shared.config), shared.tcp_clients, *tcp_handler_),
+      doh_account_(loop_, shared.doh_held_octets),
       doh_held_timer_(loop_),
       drain_timer_(loop_) {}
 
@@ -459,8 +459,7 @@ void Worker::drain() {
 void Worker::watch_doh_held() {
     if (std::exchange(doh_held_watched_, true)) return;
     doh_held_timer_.start(kCountHeldEvery, [this] {
-        std::uint64_t held = 0;
-        for (const auto& doh : doh_) held += doh->held();
+        const std::size_t held = doh_account_.count();
         stats_.doh_held.set(held);
         doh_held_watched_ = false;
         if (held > 0) watch_doh_held();

@@ -8,6 +8,7 @@
 
 #include "base/qsbr.h"
 #include "base/random.h"
+#include "net/http_account.h"
 #include "net/loop.h"
 #include "net/udp_socket.h"
 #include "server/certificates.h"
@@ -40,6 +41,7 @@ class Worker {
         TcpClients& doh_clients;  // those of them that speak HTTPS
         const Certificates& certificates;
         LimitEvents& limit_events;
+        std::size_t doh_held_octets;  // by clients of DNS over HTTPS, with each worker
     };
     /// Queries of one worker that wait for disk or network; what is beyond is dropped.
     static constexpr std::size_t kMaxDeferred = 20000;
@@ -107,6 +109,7 @@ class Worker {
     DnsTcp tcp_;
     std::vector<std::unique_ptr<UdpListener>> udp_;
     std::vector<std::unique_ptr<net::Listener>> tcp_listeners_;
+    net::HttpAccount doh_account_;
     std::vector<std::unique_ptr<DohListener>> doh_;
     std::size_t deferred_ = 0;
     bool draining_ = false;

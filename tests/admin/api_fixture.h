@@ -69,6 +69,7 @@ class ApiTest : public testing::Test {
                    .counters = counters_,
                    .stats = stats_,
                    .audit = audit_,
+                   .account = account_,
                    .addresses = {}},
           front_(context_, Expose()) {
         EXPECT_TRUE(Tokens::prepare(house_.store(), directory_.path));
@@ -156,6 +157,7 @@ class ApiTest : public testing::Test {
     HttpCounters counters_;
     StatsSampler stats_{loop_, house_, [this] { return counters_.total(); }};
     Audit audit_{directory_.path, background_};
+    net::HttpAccount account_{loop_, std::size_t{1} << 20};
     Context context_;
     Front front_;
     std::string token_;

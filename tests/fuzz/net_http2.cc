@@ -217,35 +217,37 @@ void run(base::Octets input, std::size_t step, bool slow) {
     limits.low_water = 2048;
     limits.max_concurrent_streams = 8;
     limits.hard_limit = 64 * 1024;
-    limits.max_held = 48 * 1024;
     limits.max_open_heads = 12 * 1024;
-    bool retired = false;
-    net::HttpShared shared{
-        loop, application, limits,
-        {},   false,       [&](net::HttpConnection&) { must(!std::exchange(retired, true)); },
-        0,    [] {}};
     {
-        auto stream = std::make_unique<Wire>(slow);
-        Wire& wire = *stream;
-        net::HttpConnection connection(shared, std::move(stream), [] { return "h2"; });
-        connection.start();
-        wire.receive(base::as_octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-        for (std::size_t pieces = 1; !input.empty(); ++pieces) {
-            const std::size_t size = std::min(step, input.size());
-            wire.receive(input.first(size));
-            input = input.subspan(size);
-            if (pieces % 3 == 0) wire.drain();
+        bool retired = false;
+        net::HttpAccount account(loop, 48 * 1024);
+        net::HttpShared shared{
+            loop, application, limits, account, {}, false, [&](net::HttpConnection&) {
+                must(!std::exchange(retired, true));
+            }};
+        {
+            auto stream = std::make_unique<Wire>(slow);
+            Wire& wire = *stream;
+            net::HttpConnection connection(shared, std::move(stream), [] { return "h2"; });
+            connection.start();
+            wire.receive(base::as_octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+            for (std::size_t pieces = 1; !input.empty(); ++pieces) {
+                const std::size_t size = std::min(step, input.size());
+                wire.receive(input.first(size));
+                input = input.subspan(size);
+                if (pieces % 3 == 0) wire.drain();
+            }
+            wire.drain();
+            // What the application asked for outside of a read.
+            loop.stop();
+            loop.run();
+            wire.end();
+            must(!application.in_read);
         }
-        wire.drain();
-        // What the application asked for outside of a read.
-        loop.stop();
-        loop.run();
-        wire.end();
-        must(!application.in_read);
+        must(account.count() == 0);
+        must(application.streams == 0 && application.responses <= shared.counters.requests);
     }
-    must(!retired || shared.held == 0);
-    must(application.streams == 0 && application.responses <= shared.counters.requests);
-    // What the connection's timers left with the loop.
+    // What their timers left with the loop.
     loop.stop();
     loop.run();
 }

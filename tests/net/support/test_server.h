@@ -71,15 +71,18 @@ class TestHandler final : public HttpHandler {
 class TestServer {
   public:
     explicit TestServer(const HttpLimits& limits = {}, std::shared_ptr<const TlsContext> tls = {},
-                        const std::string& unix_path = {}, bool plain_too = false) {
+                        const std::string& unix_path = {}, bool plain_too = false,
+                        std::size_t max_held = std::size_t{32} << 20) {
         std::promise<void> ready;
-        thread_ = std::thread([this, &ready, limits, tls, unix_path, plain_too] {
+        thread_ = std::thread([this, &ready, limits, tls, unix_path, plain_too, max_held] {
             Loop loop;
             loop_ = &loop;
             {
                 TestHandler handler(loop);
                 handler_ = &handler;
-                auto server = std::make_unique<HttpServer>(loop, handler, limits);
+                HttpAccount account(loop, max_held);
+                account_ = &account;
+                auto server = std::make_unique<HttpServer>(loop, handler, account, limits);
                 server_ = server.get();
                 std::uint8_t octets[4] = {127, 0, 0, 1};
                 HttpListen how;
@@ -124,6 +127,12 @@ class TestServer {
         run([&](HttpServer& server) { out = server.counters(); });
         return out;
     }
+    /// What is in the account of its loop.
+    std::size_t held() {
+        std::size_t out = 0;
+        run([&](HttpServer&) { out = account_->count(); });
+        return out;
+    }
     /// Waits until `holds` does, at most 10 s.
     bool eventually(const std::function<bool(HttpServer&)>& holds) {
         for (int i = 0; i < 1000; ++i) {
@@ -139,6 +148,7 @@ class TestServer {
     std::thread thread_;
     Loop* loop_ = nullptr;
     TestHandler* handler_ = nullptr;
+    HttpAccount* account_ = nullptr;
     HttpServer* server_ = nullptr;
     std::uint16_t port_ = 0;
     std::string unix_error_;
