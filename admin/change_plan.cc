@@ -250,9 +250,10 @@ class Planner {
     // `own`: also the zone's own RRsets, not only policies and overlays.
     static void layers(PlanPart& part, const Zone& zone, const Zone* before, bool own) {
         Json operations = Json::array();
-        if (own)
+        if (own) {
             rrsets(operations, zone, before, zone.own, before == nullptr ? nullptr : &before->own,
                    "");
+        }
         if (zone.overlays) {
             for (const auto& overlay : *zone.overlays) {
                 rrsets(operations, zone, before, overlay.second,

@@ -251,8 +251,9 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
         }
     }
     auto filter = FeedFilter::parse(pairs);
-    if (!filter)
+    if (!filter) {
         return answer_taken(context, exchange, request, problem(422, filter.error().message));
+    }
     const FeedGrant grant = grant_of(context, request);
     if (tells_clients_apart(*filter, grant.privacy)) {
         return answer_taken(context, exchange, request, problem(403, kNotByClient));

@@ -98,8 +98,9 @@ base::Result<KeyWrite, Reply> parse_key(const Json& body, const std::string& nam
         const bool keeps = known != nullptr && std::string_view(key) != "comment" &&
                            !(again && std::string_view(key) == "secret");
         const Json* before = keeps ? known->find(key) : nullptr;
-        if (before == nullptr || before->as_string() == nullptr)
+        if (before == nullptr || before->as_string() == nullptr) {
             return std::optional<std::string>();
+        }
         return std::optional<std::string>(*before->as_string());
     };
     const std::string algorithm_name = value("algorithm").value_or("hmac-sha256");

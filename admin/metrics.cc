@@ -126,8 +126,9 @@ void write_queries(const server::Service& service, Exposition& out) {
             out.sample(label + ",le=\"" + bound + "\"}", count, "_bucket");
         }
         std::uint64_t sum_us = 0;
-        for (const server::WorkerStats* stats : workers)
+        for (const server::WorkerStats* stats : workers) {
             sum_us += stats->duration_sum_us[role].get();
+        }
         out.sample(label + '}', static_cast<double>(sum_us) / 1e6, "_sum");
         out.sample(label + '}', count, "_count");
     }

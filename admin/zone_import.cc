@@ -82,8 +82,9 @@ std::optional<std::uint32_t> longest_ttl(zones::StoreReader& reader, const dns::
                 longest = std::max(longest, rrset.value.ttl);
             }
             more = rrsets->size() == kPageMax;
-            if (more)
+            if (more) {
                 after = zones::StoreReader::Position{rrsets->back().name, rrsets->back().type};
+            }
         }
     }
     return longest;

@@ -89,8 +89,9 @@ void DnsTcp::accept(std::uint16_t listener, std::unique_ptr<net::Stream> stream,
 bool DnsTcp::admit(const base::IpAddress& prefix) {
     TcpClients::Admission admission = clients_.admit(prefix);
     if (admission == TcpClients::Admission::PrefixFull) {
-        if (!make_room(table_.victim_of(prefix), LimitHit::TcpClientsPerPrefix, &prefix))
+        if (!make_room(table_.victim_of(prefix), LimitHit::TcpClientsPerPrefix, &prefix)) {
             return false;
+        }
         admission = clients_.admit(prefix);
     }
     if (admission == TcpClients::Admission::Full) {

@@ -312,8 +312,9 @@ Step Pipeline::answer_or_recurse(Run& run) {
             run.flags &= static_cast<std::uint16_t>(~dns::kFlagAA);
             return Step::Answered;
         }
-        if (!request.recursion_desired() || !recursion_permitted(run.query, run.view))
+        if (!request.recursion_desired() || !recursion_permitted(run.query, run.view)) {
             return Step::Answered;
+        }
         if (run.report.referral) {
             // Below a delegation our authority ends: who may recurse gets the answer, not the way.
             run.writer.rollback(before);

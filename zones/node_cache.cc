@@ -328,8 +328,9 @@ bool NodeCache::make_space(std::size_t index) {
         if (!taken(slot)) continue;
         const CacheVersion* version = version_of(slot);
         // Tombstones go by themselves; a version not settled is the only one of its revision.
-        if (version->absent() || version->revision() >= unsettled || version->take_visit())
+        if (version->absent() || version->revision() >= unsettled || version->take_visit()) {
             continue;
+        }
         incomplete();
         remove(index, shard.hand);
         evictions_.fetch_add(1, std::memory_order_relaxed);

@@ -21,8 +21,9 @@ base::Result<Counters> read_counters(Draft& draft, const std::string& directory)
     if (draft.failed()) return base::fail("store " + directory + ": cannot be read");
     if (!value) return Counters{};
     const auto counters = Counters::parse(*value);
-    if (!counters)
+    if (!counters) {
         return base::fail("store " + directory + ": damaged: its counters make no sense");
+    }
     return *counters;
 }
 

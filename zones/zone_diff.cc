@@ -83,8 +83,9 @@ class ZoneDiff::Walk {
     }
     /// Could all be read so far? Else a value that seems not to be there may well be.
     [[nodiscard]] base::Result<void> status() const {
-        if (state_ == ZoneCursor::State::Damaged)
+        if (state_ == ZoneCursor::State::Damaged) {
             return base::fail("the store holds a damaged node");
+        }
         if (state_ == ZoneCursor::State::Unreadable) return unreadable();
         return {};
     }
