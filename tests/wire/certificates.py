@@ -78,6 +78,9 @@ class Directory:
         """For `more` of table: certificates of clients are wanted (`optional` or `require`)."""
         return 'client_auth = "%s"\nclient_ca = "%s"\n' % (auth, self.root)
 
-    def context(self):
-        """A client's, that trusts what is made here."""
-        return ssl.create_default_context(cafile=self.root)
+    def context(self, *protocols):
+        """A client's, that trusts what is made here, and offers these protocols (ALPN)."""
+        context = ssl.create_default_context(cafile=self.root)
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        return context

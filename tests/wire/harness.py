@@ -168,8 +168,8 @@ class Server:
         finally:
             connection.close()
 
-    def must(self, method, path, body=None, headers=None):
-        answer = self.http(method, path, body, headers)
+    def must(self, method, path, body=None, headers=None, timeout=10.0):
+        answer = self.http(method, path, body, headers, timeout=timeout)
         if answer.status >= 300:
             raise AssertionError("%s %s gave %s" % (method, path, answer))
         return answer
@@ -194,6 +194,21 @@ class Server:
 
     def ask_tcp(self, name, qtype, **options):
         return dnsclient.tcp(self.address, name, qtype, **options)
+
+    def metric(self, series):
+        """What a series shows, named with all its labels as in /metrics; 0 before it is there."""
+        for line in self.must("GET", "/metrics").body.decode().splitlines():
+            if line.startswith(series + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def limit_hits(self, limit):
+        return self.metric('meridian_limit_hits_total{limit="%s"}' % limit)
+
+    def resident(self):
+        """Octets of memory that its process has."""
+        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
 
     def metrics(self):
         """Sums over all label sets: {"meridian_dns_queries_total": 12.0, ...}."""

@@ -124,11 +124,6 @@ def streams(address, count, seed, good):
             good()
 
 
-def resident_kib(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
-
 def good_query(server):
     def ask():
         for attempt in range(3):
@@ -154,11 +149,11 @@ def main():
     server.start()
     server.import_zone("mutate.example", ZONE)
     good = good_query(server)
-    before = resident_kib(server.process.pid)
+    before = server.resident() >> 10
     faults = datagrams(server.address, arguments.datagrams, arguments.seed, good)
     streams(server.address, arguments.streams, arguments.seed, good)
     good()
-    after = resident_kib(server.process.pid)
+    after = server.resident() >> 10
     lived = server.process.poll() is None
     status = server.stop()
     for fault in faults[:20]:

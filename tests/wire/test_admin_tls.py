@@ -65,14 +65,8 @@ class OverTls(harness.WireTest):
                                "-CAfile", self.files.root, *arguments], input=stdin, capture_output=True,
                               text=True, timeout=40, check=False)
 
-    def metric(self, line):
-        for each in self.server.must("GET", "/metrics").body.decode().splitlines():
-            if each.startswith(line + " "):
-                return float(each.rsplit(" ", 1)[1])
-        return 0.0
-
     def handshakes(self, outcome):
-        return self.metric('meridian_tls_handshakes_total{transport="admin",outcome="%s"}' % outcome)
+        return self.server.metric('meridian_tls_handshakes_total{transport="admin",outcome="%s"}' % outcome)
 
 
 class AdminTls(OverTls):
@@ -268,7 +262,7 @@ class AdminTls(OverTls):
             self.assertEqual(self.request(tls).status, 200)
         self.assertEqual((self.handshakes("full"), self.handshakes("resumed")), (full + 1, resumed + 1))
         for table in ("default", "asking", "strict"):
-            left = self.metric('meridian_tls_certificate_expiry_seconds{name="%s"}' % table)
+            left = self.server.metric('meridian_tls_certificate_expiry_seconds{name="%s"}' % table)
             self.assertTrue(28 * 86400 < left <= 30 * 86400, left)
 
     def test_the_command_line(self):
@@ -506,8 +500,7 @@ max_connections_per_client = 20
             self.assertTrue(ended, "the whole record could be sent")
 
     def test_connections_of_one_client(self):
-        hits = 'meridian_limit_hits_total{limit="http_connections"}'
-        before = self.metric(hits)
+        before = self.server.limit_hits("http_connections")
 
         def served(source):
             try:
@@ -523,5 +516,5 @@ max_connections_per_client = 20
                 connection.close()
             return refused
         harness.wait_for(one_too_many, "one client is refused, another is served", 60.0)
-        self.assertGreater(self.metric(hits), before)
+        self.assertGreater(self.server.limit_hits("http_connections"), before)
         harness.wait_for(lambda: served("127.1.2.1"), "there is room again", 60.0)

@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import socket
-import ssl
 import struct
 
 import certificates
@@ -23,15 +22,13 @@ class Descriptors(harness.WireTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.files = certificates.Directory.of(cls)
         cls.ports = {kind: harness.free_port() for kind in ("https", "dot", "doh")}
         cls.config = '[[admin.listener]]\naddress = "127.0.0.1:%(https)d"\ntls = "default"\n' % cls.ports
         for kind in ("dot", "doh"):
             cls.config += '[[listener]]\naddress = "127.0.0.1:%d"\nprotocols = ["%s"]\ntls = "default"\n' % (
                 cls.ports[kind], kind)
-        cls.config += "[tls.default]\ncertificates = [%s]\n" % cls.files.entry("dns.test")
+        cls.config += cls.files.table()
         super().setUpClass()
         cls.ports.update(http=cls.server.http_port, tcp=cls.server.port)
 
@@ -63,8 +60,7 @@ class Descriptors(harness.WireTest):
         try:
             with socket.create_connection(("127.0.0.1", self.ports[kind]), MAX_WAIT_S) as sock:
                 if kind not in ("http", "tcp"):
-                    context = ssl.create_default_context(cafile=self.files.root)
-                    context.set_alpn_protocols(["dot"] if kind == "dot" else ["http/1.1"])
+                    context = self.files.context("dot" if kind == "dot" else "http/1.1")
                     sock = context.wrap_socket(sock, server_hostname="dns.test")
                 with sock:
                     if kind in ("tcp", "dot"):

@@ -61,22 +61,16 @@ tls = "strict"
         answer = self.answer(tls)
         self.assertEqual((answer.id, answer.data()), (ident, ["192.0.2.1"]))
 
-    def metric(self, line):
-        for each in self.server.must("GET", "/metrics").body.decode().splitlines():
-            if each.startswith(line + " "):
-                return float(each.rsplit(" ", 1)[1])
-        return 0.0
-
     def test_a_question_and_what_the_metrics_tell(self):
         queries = 'meridian_dns_queries_total{role="auth",transport="dot",qtype="A",rcode="NOERROR"}'
         full = 'meridian_tls_handshakes_total{transport="dot",outcome="full"}'
-        before, handshakes = self.metric(queries), self.metric(full)
+        before, handshakes = self.server.metric(queries), self.server.metric(full)
         with self.connect() as tls:
             self.assertEqual(tls.version(), "TLSv1.3")
             self.ask(tls)
-        self.assertEqual(self.metric(queries), before + 1)
-        self.assertEqual(self.metric(full), handshakes + 1)
-        left = self.metric('meridian_tls_certificate_expiry_seconds{name="default"}')
+        self.assertEqual(self.server.metric(queries), before + 1)
+        self.assertEqual(self.server.metric(full), handshakes + 1)
+        left = self.server.metric('meridian_tls_certificate_expiry_seconds{name="default"}')
         self.assertTrue(29 * 86400 < left <= 30 * 86400, left)
 
     def test_many_questions_in_one_record_are_all_answered(self):
@@ -96,12 +90,10 @@ tls = "strict"
             self.assertIn((("commonName", "dns.test"),), tls.getpeercert()["subject"])
 
     def test_old_versions_and_other_protocols_are_refused(self):
-        context = self.files.context()
-        context.set_alpn_protocols(["dot"])
+        context = self.files.context("dot")
         with self.connect(context=context) as tls:
             self.assertEqual(tls.selected_alpn_protocol(), "dot")
-        context = self.files.context()
-        context.set_alpn_protocols(["h2"])
+        context = self.files.context("h2")
         with self.assertRaises(ssl.SSLError):
             self.connect(context=context)
         context = self.files.context()
@@ -124,7 +116,7 @@ tls = "strict"
 
     def test_sessions_are_resumed(self):
         resumed = 'meridian_tls_handshakes_total{transport="dot",outcome="resumed"}'
-        before = self.metric(resumed)
+        before = self.server.metric(resumed)
         context = self.files.context()
         with self.connect(context=context) as tls:
             self.ask(tls)
@@ -133,21 +125,21 @@ tls = "strict"
         with context.wrap_socket(sock, server_hostname="dns.test", session=session) as tls:
             self.assertTrue(tls.session_reused)
             self.ask(tls)
-        self.assertEqual(self.metric(resumed), before + 1)
+        self.assertEqual(self.server.metric(resumed), before + 1)
 
     def test_handshakes_that_do_not_end_and_nonsense_are_cut_short(self):
-        late = 'meridian_limit_hits_total{limit="tls_handshake"}'
         failed = 'meridian_tls_handshakes_total{transport="dot",outcome="failed"}'
-        before, failures = self.metric(late), self.metric(failed)
+        before, failures = self.server.limit_hits("tls_handshake"), self.server.metric(failed)
         with socket.create_connection(("127.0.0.1", self.port), 5) as silent:
             silent.settimeout(IDLE_S * 6)
             self.assertEqual(silent.recv(1), b"")
-        harness.wait_for(lambda: self.metric(late) == before + 1, "the late handshake is counted")
+        harness.wait_for(lambda: self.server.limit_hits("tls_handshake") == before + 1,
+                         "the late handshake is counted")
         with socket.create_connection(("127.0.0.1", self.port), 5) as plain:
             plain.sendall(framed(dnsclient.make_query("www.tls.example.", "A")[1]))
             while plain.recv(4096):
                 pass
-        harness.wait_for(lambda: self.metric(failed) == failures + 2, "both handshakes are counted as failed")
+        harness.wait_for(lambda: self.server.metric(failed) == failures + 2, "both handshakes are counted as failed")
 
     def test_certificates_are_read_again_without_a_connection_lost(self):
         def subject():

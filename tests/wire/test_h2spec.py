@@ -15,13 +15,11 @@ class H2spec(harness.WireTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.files = certificates.Directory.of(cls)
         cls.tls_port, cls.doh_port = harness.free_port(), harness.free_port()
         cls.config = '[[admin.listener]]\naddress = "127.0.0.1:%d"\ntls = "default"\n' % cls.tls_port
         cls.config += '[[listener]]\naddress = "127.0.0.1:%d"\nprotocols = ["doh"]\ntls = "default"\n' % cls.doh_port
-        cls.config += "[tls.default]\ncertificates = [%s]\n" % cls.files.entry("dns.test")
+        cls.config += cls.files.table()
         super().setUpClass()
 
     def judge(self, port, path, *more, skipped=0):

@@ -27,9 +27,7 @@ class Http2Conformance(harness.WireTest):
         sock = socket.create_connection(("127.0.0.1", self.tls_port if tls else self.server.http_port), 20)
         self.addCleanup(sock.close)
         if tls:
-            context = self.files.context()
-            context.set_alpn_protocols(["h2"])
-            sock = context.wrap_socket(sock, server_hostname="dns.test")
+            sock = self.files.context("h2").wrap_socket(sock, server_hostname="dns.test")
             self.addCleanup(sock.close)
             self.assertEqual(sock.selected_alpn_protocol(), "h2")
         return sock

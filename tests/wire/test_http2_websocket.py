@@ -1,13 +1,11 @@
 """The feed, and whatever else is a WebSocket, over HTTP/2 (RFC 8441): in the clear and over TLS."""
-import http.client
 import json
 import re
 import signal
 import socket
-import ssl
 import struct
-import subprocess
 
+import browser
 import certificates
 import harness
 import http2_frames
@@ -15,7 +13,7 @@ from harness import rrset_path
 from http2_frames import (DATA, END_HEADERS, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, NO_ERROR, PING, RST_STREAM,
                           WINDOW_UPDATE, frame)
 from http2_websocket import Http2WebSocket
-from websocket import Refused, WebSocket
+from websocket import Refused
 
 ZONE = """$ORIGIN feed.example.
 $TTL 300
@@ -32,22 +30,18 @@ class OverHttp2(harness.WireTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test", also=["127.0.0.1"])
+        cls.files = certificates.Directory.of(cls)
         cls.tls_port = harness.free_port()
         cls.config = '[[admin.listener]]\naddress = "127.0.0.1:%d"\ntls = "default"\n' % cls.tls_port
         cls.config += "[admin]\ndiagnostics = true\n"
-        cls.config += "[tls.default]\ncertificates = [%s]\n" % cls.files.entry("dns.test")
+        cls.config += cls.files.table()
         super().setUpClass()
 
     def connect(self, tls=False):
         sock = socket.create_connection(("127.0.0.1", self.tls_port if tls else self.server.http_port), 20)
         self.addCleanup(sock.close)
         if tls:
-            context = ssl.create_default_context(cafile=self.files.root)
-            context.set_alpn_protocols(["h2"])
-            sock = context.wrap_socket(sock, server_hostname="dns.test")
+            sock = self.files.context("h2").wrap_socket(sock, server_hostname="dns.test")
             self.addCleanup(sock.close)
         return sock
 
@@ -131,51 +125,23 @@ class Feed(OverHttp2):
 
     def test_a_browser_uses_it(self):
         """A real browser that has a connection of HTTP/2 opens its WebSocket on it."""
-        chromium = self.need_program("chromium")
         link = re.search(r"http://\S+/login\?once=\S+", self.server.log())
         self.assertIsNotNone(link, "the start banner has no login link")
         url = re.sub(r"^http://[^/]+", "https://127.0.0.1:%d" % self.tls_port, link.group())
-        port = harness.free_port()
-        process = harness.spawn([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                                 "--ignore-certificate-errors", "--user-data-dir=" + self.server.dir + "/chromium",
-                                 "--remote-debugging-port=%d" % port, url],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.terminate)
-
-        def page():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            try:
-                connection.request("GET", "/json/list")
-                pages = [p for p in json.loads(connection.getresponse().read()) if p["type"] == "page"]
-                return pages[0]["webSocketDebuggerUrl"] if pages else None
-            except OSError:
-                return None
-            finally:
-                connection.close()
-        address = harness.wait_for(page, "the browser's page", 30)
-        devtools = WebSocket(("127.0.0.1", port), address[address.index("/devtools"):], subprotocol=None)
-        self.addCleanup(devtools.close)
+        page = browser.Browser(self, url, options=["--ignore-certificate-errors"])
 
         def shown():
             self.server.ask("browser.feed.example.", "A")
-            devtools.send(json.dumps({"id": 1, "method": "Runtime.evaluate",
-                                      "params": {"expression": "document.body.innerText"}}))
-            reply = json.loads(devtools.receive())
-            return "browser.feed.example." in reply.get("result", {}).get("result", {}).get("value", "")
+            return "browser.feed.example." in page.text()
         harness.wait_for(shown, "a row in the browser", 20, every=0.2)
-        process.terminate()  # responses are counted when they are over
-        process.wait()
-        counted = r'meridian_http_requests_total\{method="CONNECT",route="/v1/feed",code="200"\}'
-        harness.wait_for(lambda: re.search(counted,
-                                           self.server.must("GET", "/metrics").body.decode()), "it was a CONNECT", 20)
+        connects = 'meridian_http_requests_total{method="CONNECT",route="/v1/feed",code="200"}'
+        before = self.server.metric(connects)
+        page.process.terminate()  # responses are counted when they are over
+        page.process.wait()
+        harness.wait_for(lambda: self.server.metric(connects) > before, "it was a CONNECT", 20)
 
 
 class Echo(OverHttp2):
-    def resident(self):
-        with open("/proc/%d/status" % self.server.process.pid, encoding="ascii") as status:
-            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
-
     def test_large_and_fragmented_messages_through_a_small_window(self):
         for window in (1000, 65535):
             with self.subTest(window=window):
@@ -198,7 +164,7 @@ class Echo(OverHttp2):
 
     def test_readers_that_open_no_window(self):
         """Each says two megabytes and takes nothing of what is said back: it may say no more then."""
-        before = self.resident()
+        before = self.server.resident()
         h2 = http2_frames.Connection(self.connect(), first=((1, 0), (INITIAL_WINDOW_SIZE, 0)))
         room = dict.fromkeys(range(1, 129, 2), 65535)
         connection_room = 65535
@@ -224,7 +190,7 @@ class Echo(OverHttp2):
                 elif each.kind == RST_STREAM:
                     room[each.stream] = 0
                 each = h2.next()
-            self.assertLess(self.resident() - before, MAX_GROWTH)
+            self.assertLess(self.server.resident() - before, MAX_GROWTH)
         self.assertEqual(self.server.http("GET", "/healthz").status, 200)
 
     def test_z_the_server_stops(self):

@@ -72,10 +72,8 @@ class Import(harness.WireTest):
                    for one in (("late.example", path), ("later.example", "-"))]
         for thread in threads:
             thread.start()
-        refusals = 'meridian_http_requests_total{method="PUT",route="/v1/zones/{zone}",code="503"} '
-        told = lambda: any(line.startswith(refusals) and int(line[len(refusals):]) >= 3
-                           for line in self.server.must("GET", "/metrics").body.decode().split("\n"))
-        harness.wait_for(told, "both to be told to wait")
+        refusals = 'meridian_http_requests_total{method="PUT",route="/v1/zones/{zone}",code="503"}'
+        harness.wait_for(lambda: self.server.metric(refusals) >= 3, "both to be told to wait")
         for connection in held:
             connection.close()
         for thread in threads:

@@ -62,9 +62,7 @@ class Rates(harness.WireTest):
         return len(replies) - len(cut), len(cut), last - begin
 
     def counted(self, name, **labels):
-        line = name + "{" + ",".join('%s="%s"' % item for item in labels.items()) + "} "
-        text = self.server.must("GET", "/metrics").body.decode()
-        return next(float(row[len(line):]) for row in text.splitlines() if row.startswith(line))
+        return self.server.metric(name + "{" + ",".join('%s="%s"' % item for item in labels.items()) + "}")
 
     def bounded(self, names, source):
         whole, cut, seconds = self.burst(names, source)

@@ -50,12 +50,6 @@ class Tcp(harness.WireTest):
         except TimeoutError:
             return False
 
-    def hits(self, limit):
-        for line in self.server.must("GET", "/metrics").body.decode().splitlines():
-            if line.startswith('meridian_limit_hits_total{limit="%s"}' % limit):
-                return float(line.rsplit(" ", 1)[1])
-        self.fail("there is no metric for " + limit)
-
     def test_many_questions_in_one_segment_are_all_answered(self):
         queries = [dnsclient.make_query("www.tcp.example.", "A") for _ in range(300)]
         with self.connect() as sock:
@@ -68,7 +62,7 @@ class Tcp(harness.WireTest):
             self.assertTrue(self.ended(sock, 5))
 
     def test_an_idle_client_is_closed_and_one_that_asks_is_not(self):
-        before = self.hits("tcp_idle")
+        before = self.server.limit_hits("tcp_idle")
         idle, busy = self.connect("127.0.0.2"), self.connect("127.0.0.3")
         end = time.monotonic() + 2 * IDLE_S
         while time.monotonic() < end:
@@ -76,17 +70,17 @@ class Tcp(harness.WireTest):
             time.sleep(IDLE_S / 4)
         self.assertTrue(self.ended(idle, 0.1))
         self.ask(busy)
-        self.assertGreater(self.hits("tcp_idle"), before)
+        self.assertGreater(self.server.limit_hits("tcp_idle"), before)
 
     def test_who_sends_an_octet_now_and_then_is_closed(self):
-        before = self.hits("tcp_slow")
+        before = self.server.limit_hits("tcp_slow")
         sock = self.connect("127.0.0.4")
         _, query = dnsclient.make_query("www.tcp.example.", "A")
         with self.assertRaises(ConnectionError):
             for octet in framed(query)[:-1] * 4:
                 sock.sendall(bytes([octet]))
                 time.sleep(IDLE_S / 4)
-        self.assertGreater(self.hits("tcp_slow"), before)
+        self.assertGreater(self.server.limit_hits("tcp_slow"), before)
 
     def test_no_message_is_shorter_than_a_header(self):
         sock = self.connect("127.0.0.5")
@@ -94,20 +88,20 @@ class Tcp(harness.WireTest):
         self.assertTrue(self.ended(sock, IDLE_S / 2))
 
     def test_a_prefix_does_not_hold_more_than_it_may(self):
-        before = self.hits("tcp_clients_per_prefix")
+        before = self.server.limit_hits("tcp_clients_per_prefix")
         clients = [self.connect("127.0.0.6") for _ in range(30)]
         for client in clients:
             client.settimeout(0.01)
         other = self.connect("127.0.0.7")
         self.ask(other)
         self.assertLessEqual(sum(not self.ended(client, 0.02) for client in clients), 6)
-        self.assertGreaterEqual(self.hits("tcp_clients_per_prefix"), before + 24)
+        self.assertGreaterEqual(self.server.limit_hits("tcp_clients_per_prefix"), before + 24)
 
     def test_when_full_newcomers_are_served(self):
-        before = self.hits("tcp_clients")
+        before = self.server.limit_hits("tcp_clients")
         for i in range(120):
             self.ask(self.connect("127.0.1.%d" % (1 + i)))
-        self.assertGreaterEqual(self.hits("tcp_clients"), before + 40)
+        self.assertGreaterEqual(self.server.limit_hits("tcp_clients"), before + 40)
         self.assertLessEqual(self.server.metrics()["meridian_dns_tcp_connections"], 40)
 
 

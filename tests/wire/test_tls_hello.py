@@ -2,7 +2,6 @@
 the connection ends. Most rows are what public suites for TLS servers ask."""
 import os
 import socket
-import ssl
 import struct
 
 import certificates
@@ -112,12 +111,10 @@ ROWS = (
 class TlsHello(harness.WireTest):
     @classmethod
     def setUpClass(cls):
-        cls.files = certificates.Directory()
-        cls.addClassCleanup(cls.files.remove)
-        cls.files.make("dns.test")
+        cls.files = certificates.Directory.of(cls)
         cls.port = harness.free_port()
         cls.config = '[[listener]]\naddress = "127.0.0.1:%d"\nprotocols = ["dot"]\ntls = "default"\n' % cls.port
-        cls.config += "[tls.default]\ncertificates = [%s]\n" % cls.files.entry("dns.test")
+        cls.config += cls.files.table()
         super().setUpClass()
 
     def heard(self, octets):
@@ -149,7 +146,6 @@ class TlsHello(harness.WireTest):
                     self.assertIn(body[1], alerts)
 
     def test_z_others_are_served(self):
-        context = ssl.create_default_context(cafile=self.files.root)
         sock = socket.create_connection(("127.0.0.1", self.port), 20)
-        with context.wrap_socket(sock, server_hostname="dns.test") as tls:
+        with self.files.context().wrap_socket(sock, server_hostname="dns.test") as tls:
             self.assertEqual(tls.version(), "TLSv1.3")
