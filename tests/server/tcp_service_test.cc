@@ -1,4 +1,5 @@
-// DNS over TCP of a whole server, by clients that behave badly.
+// DNS over TCP of a whole server, by clients that behave badly, and the places that DNS over HTTPS
+// has beside it.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,6 +17,7 @@
 #include "dns/message_writer.h"
 #include "net/descriptor.h"
 #include "server/service.h"
+#include "tests/net/support/tls_client.h"
 #include "tests/zones/store_fixture.h"
 
 namespace server {
@@ -49,8 +51,13 @@ class Client {
         patience.tv_sec = 10;
         setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     }
-    bool connect(const base::Endpoint& server) {
+    /// `source`: the address it comes from; empty: any.
+    bool connect(const base::Endpoint& server, const std::string& source = {}) {
         sockaddr_storage raw{};
+        if (!source.empty()) {
+            const socklen_t own = base::Endpoint::parse(source + ":0")->to_sockaddr(raw);
+            if (bind(fd_.get(), reinterpret_cast<const sockaddr*>(&raw), own) != 0) return false;
+        }
         const socklen_t size = server.to_sockaddr(raw);
         return ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&raw), size) == 0;
     }
@@ -78,8 +85,17 @@ class Client {
         fd_.reset();
     }
     void end() const { shutdown(fd_.get(), SHUT_WR); }
+    /// Has the server closed the connection? It must owe us no answer.
+    [[nodiscard]] bool is_closed() const { return sees_end(MSG_DONTWAIT); }
+    /// The same, and it may still be about to.
+    [[nodiscard]] bool gets_closed() const { return sees_end(0); }
 
   private:
+    [[nodiscard]] bool sees_end(int how) const {
+        std::uint8_t octet = 0;
+        const ssize_t got = recv(fd_.get(), &octet, 1, MSG_PEEK | how);
+        return got == 0 || (got < 0 && errno == ECONNRESET);
+    }
     bool read(base::MutableOctets into) {
         while (!into.empty()) {
             const ssize_t got = recv(fd_.get(), into.data(), into.size(), 0);
@@ -150,7 +166,7 @@ TEST_F(TcpServiceTest, PipelinedQuestionsAreAllAnsweredAlsoAfterAHalfClose) {
         seen[static_cast<std::size_t>(id)] = true;
     }
     sender.join();
-    EXPECT_EQ(client.answer(), -1);
+    EXPECT_TRUE(client.gets_closed());
     EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 3000);
 }
 
@@ -228,8 +244,8 @@ TEST_F(TcpServiceTest, WithoutDescriptorsIdleClientsMakeRoomAndTheOthersAreServe
             EXPECT_TRUE(clients[i].ask(2)) << i;  // in the place of 0 and 1
         }
         for (std::size_t i = 2; i < 6; ++i) EXPECT_TRUE(clients[i].ask(3)) << i;
-        EXPECT_EQ(clients[0].answer(), -1);
-        EXPECT_EQ(clients[1].answer(), -1);
+        EXPECT_TRUE(clients[0].gets_closed());
+        EXPECT_TRUE(clients[1].gets_closed());
         EXPECT_TRUE(udp.ask_udp(4));
         EXPECT_EQ(hits(LimitHit::Descriptors), 2U);
         EXPECT_EQ(open(), 4U);
@@ -240,6 +256,125 @@ TEST_F(TcpServiceTest, WithoutDescriptorsIdleClientsMakeRoomAndTheOthersAreServe
     }
     EXPECT_EQ(open(), 6U);
     EXPECT_EQ(hits(LimitHit::Descriptors), 2U);
+}
+
+/// Whether somebody asks over HTTPS is not the question here, so that nobody needs to speak TLS.
+class DohPlacesTest : public TcpServiceTest {
+  protected:
+    using Clients = std::vector<std::unique_ptr<Client>>;
+
+    void start_with(std::uint32_t clients, std::uint32_t per_prefix = 0) {
+        start([&](Config& config) {
+            config.tcp_clients = clients;
+            config.tcp_clients_per_prefix = per_prefix;
+            TlsTable table;
+            table.name = "default";
+            table.certificates = {{files_.certificate, files_.key}};
+            config.tls = {table};
+            ListenerConfig& doh = config.listeners.emplace_back(config.listeners[0]);
+            doh.udp = doh.tcp = false;
+            doh.doh = true;
+            doh.tls = "default";
+        });
+        if (!HasFatalFailure()) doh_address_ = service_->listeners().at(1).address;
+    }
+    /// A client comes from the address, and is let in or turned away.
+    void come(Clients& all, const base::Endpoint& to, const std::string& source) {
+        const std::uint64_t before = came();
+        all.push_back(std::make_unique<Client>());
+        ASSERT_TRUE(all.back()->connect(to, source));
+        for (int i = 0; i < 10000 && came() == before; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        ASSERT_EQ(came(), before + 1);
+    }
+    void come_over_tcp(const std::string& source) { come(tcp_, address_, source); }
+    void come_over_https(const std::string& source) { come(doh_, doh_address_, source); }
+    static std::ptrdiff_t closed(const Clients& all) {
+        return std::count_if(all.begin(), all.end(),
+                             [](const auto& client) { return client->is_closed(); });
+    }
+
+    Clients tcp_;
+    Clients doh_;
+
+  private:
+    [[nodiscard]] std::uint64_t came() const {
+        std::uint64_t sum = 0;
+        for (const WorkerStats* stats : service_->worker_stats()) {
+            sum += stats->tcp_accepted.get() +
+                   stats->dropped[static_cast<std::size_t>(DropReason::TcpLimit)].get();
+        }
+        return sum;
+    }
+
+    net::testing::CertificateFiles files_{"dns.test"};
+    base::Endpoint doh_address_;
+};
+
+std::string address(std::size_t number) {
+    return "127.0.1." + std::to_string(number);
+}
+
+TEST_F(DohPlacesTest, HttpsHasHalfOfThemAndTcpIsLeftTheOther) {
+    start_with(8);
+    for (std::size_t i = 1; i <= 4; ++i) come_over_https(address(i));
+    for (std::size_t i = 5; i <= 8; ++i) come_over_tcp(address(i));
+    EXPECT_EQ(open(), 8U);
+    EXPECT_EQ(hits(LimitHit::TcpClients), 0U);
+    for (std::size_t i = 9; i <= 14; ++i) come_over_https(address(i));
+    EXPECT_EQ(open(), 8U);
+    EXPECT_EQ(hits(LimitHit::TcpClients), 6U);
+    EXPECT_EQ(closed(doh_), 6);
+    EXPECT_FALSE(doh_.back()->is_closed());
+    for (const auto& client : tcp_) EXPECT_TRUE(client->ask(1));
+    // Nor does it lose its half to those who come over TCP.
+    come_over_tcp(address(15));
+    EXPECT_TRUE(tcp_.back()->ask(2));
+    EXPECT_EQ(open(), 8U);
+    EXPECT_EQ(closed(tcp_), 1);
+    EXPECT_EQ(closed(doh_), 6);
+}
+
+TEST_F(DohPlacesTest, WhoTookMoreThanHalfOverTcpMakesRoom) {
+    start_with(8);
+    for (std::size_t i = 1; i <= 8; ++i) come_over_tcp(address(i));
+    for (std::size_t i = 9; i <= 14; ++i) come_over_https(address(i));
+    EXPECT_EQ(open(), 8U);
+    EXPECT_EQ(closed(tcp_), 4);
+    EXPECT_EQ(closed(doh_), 2);
+    EXPECT_EQ(hits(LimitHit::TcpClients), 6U);
+}
+
+TEST_F(DohPlacesTest, OneClientHasAnEighthOfThemOverHttpsAndAllOverTcp) {
+    start_with(48);
+    for (std::size_t i = 0; i < 7; ++i) come_over_https(address(1));
+    EXPECT_EQ(closed(doh_), 1);
+    EXPECT_FALSE(doh_.back()->is_closed());
+    EXPECT_EQ(hits(LimitHit::TcpClientsPerPrefix), 1U);
+    come_over_https(address(2));
+    EXPECT_EQ(closed(doh_), 1);
+    for (std::size_t i = 0; i < 40; ++i) come_over_tcp(address(1));
+    EXPECT_EQ(open(), 47U);
+    EXPECT_EQ(closed(tcp_), 0);
+    EXPECT_EQ(hits(LimitHit::TcpClientsPerPrefix), 1U);
+    EXPECT_EQ(hits(LimitHit::TcpClients), 0U);
+}
+
+TEST_F(DohPlacesTest, WhereOneClientIsLimitedBothTransportsCount) {
+    start_with(48, 3);
+    for (std::size_t i = 0; i < 2; ++i) come_over_tcp(address(1));
+    for (std::size_t i = 1; i <= 4; ++i) {
+        come_over_https(address(1));
+        EXPECT_EQ(open(), 3U);
+        EXPECT_EQ(hits(LimitHit::TcpClientsPerPrefix), i - 1);
+    }
+    // First those of TCP went, where there is nothing else to lose, then one of its own.
+    EXPECT_EQ(closed(tcp_), 2);
+    EXPECT_EQ(closed(doh_), 1);
+    come_over_tcp(address(1));
+    EXPECT_EQ(open(), 3U);
+    EXPECT_TRUE(tcp_.back()->gets_closed());
 }
 
 }  // namespace

@@ -116,5 +116,34 @@ TEST(TcpClients, CountsAllAndEachPrefix) {
     EXPECT_EQ(clients.admit(two), Admission::PrefixFull);
 }
 
+TEST(TcpClients, HttpsHasHalfOfThePlacesAndAPrefixAnEighthUnlessItIsToldOtherwise) {
+    struct Row {
+        std::uint32_t places;
+        std::uint32_t per_prefix;  // limits.tcp_clients_per_prefix
+        std::uint32_t doh;
+        std::uint32_t doh_per_prefix;
+    };
+    constexpr Row kRows[] = {
+        {10000, 0, 5000, 1250},
+        {10000, 10, 5000, 10},
+        {10000, 2000, 5000, 2000},
+        {10000, 9000, 5000, 5000},  // never more than there are
+        {33, 0, 16, 4},
+        {24, 0, 12, 4},  // four at least
+        {40, 0, 20, 5},
+        {40, 1, 20, 1},  // unless it is said
+        {6, 0, 3, 3},
+        {2, 0, 1, 1},
+        {1, 0, 1, 1},
+        {1, 5, 1, 1},  // one at least
+        {UINT32_MAX, 0, UINT32_MAX / 2, UINT32_MAX / 8},
+    };
+    for (const Row& row : kRows) {
+        EXPECT_EQ(doh_places(row.places), row.doh) << row.places;
+        EXPECT_EQ(doh_places_per_prefix(row.places, row.per_prefix), row.doh_per_prefix)
+            << row.places << ", " << row.per_prefix;
+    }
+}
+
 }  // namespace
 }  // namespace server
