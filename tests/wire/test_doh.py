@@ -145,18 +145,15 @@ class Doh(OverHttps):
     def test_what_clients_do_not_take_is_counted(self):
         """A client whose window is shut asks as much as it may; the gauge follows within a second or two."""
         gauge = "meridian_dns_https_held_bytes"
-        harness.wait_for(lambda: self.metric(gauge) == 0, "nothing is held")
-        context = ssl.create_default_context(cafile=self.files.root)
-        context.set_alpn_protocols(["h2"])
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", self.port), 10),
-                                 server_hostname="dns.test") as tls:
+        harness.wait_for(lambda: self.server.metric(gauge) == 0, "nothing is held")
+        with self.tls("h2") as tls:
             h2 = http2_frames.Connection(tls, ((http2_frames.INITIAL_WINDOW_SIZE, 0),))
             query = dnsclient.make_query("www.web.example.", "A")[1]
             h2.send(*(http2_frames.frame(
                 http2_frames.HEADERS, http2_frames.END_STREAM | http2_frames.END_HEADERS, 2 * k + 1,
                 http2_frames.request("GET", "/dns-query?dns=" + base64url(query))) for k in range(100)))
-            harness.wait_for(lambda: self.metric(gauge) > 100 * len(query), "100 answers are held")
-        harness.wait_for(lambda: self.metric(gauge) == 0, "nothing is held any more")
+            harness.wait_for(lambda: self.server.metric(gauge) > 100 * len(query), "100 answers are held")
+        harness.wait_for(lambda: self.server.metric(gauge) == 0, "nothing is held any more")
 
     def test_connections_count_with_those_of_tcp(self):
         held = [socket.create_connection(self.server.address, 5) for _ in range(6)]
