@@ -2,7 +2,6 @@
 import concurrent.futures
 import contextlib
 import random
-import re
 import select
 import socket
 import threading
@@ -107,6 +106,15 @@ class Attacked(harness.WireTest):
         self.assertGreaterEqual(sum(b" 408 " in answer for answer in heard.values()), CLIENTS // 2)
         for path, _ in targets:
             self.assertEqual(self.server.http("GET", path).status, 404)
+
+
+class SlowBodies(Attacked):
+    """What ends them is their rate: they would be waited for longer."""
+
+    config = "[admin]\nbody_grace_ms = 1500\nbody_timeout_ms = %d\n" % (MAX_WAIT_S * 2000)
+
+    def test_bodies_that_drip(self):
+        self.bodies_that_come_as(b" ")
 
 
 class WebAttacks(Attacked):
@@ -292,18 +300,14 @@ class SteadyBodies:
 class BodyRates(SteadyBodies, harness.WireTest):
     config = "[admin]\nbody_grace_ms = 1000\nmin_body_rate = 2000\n"
 
-    def limit_hits(self):
-        page = self.server.must("GET", "/metrics").body.decode()
-        return int(re.search(r'^meridian_limit_hits_total\{limit="http_timeouts"\} (\d+)$', page, re.M).group(1))
-
     def test_a_body_that_drips_is_refused_after_the_grace(self):
-        timeouts = self.limit_hits()
+        timeouts = self.server.limit_hits("http_timeouts")
         for over in (self.over_http1, self.over_http2):
             with self.subTest(over=over.__name__):
                 status, took = over("slow", 1)
                 self.assertEqual(status, 408)
                 self.assertGreaterEqual(took, 0.9)
-        self.assertEqual(self.limit_hits(), timeouts + 2)
+        self.assertEqual(self.server.limit_hits("http_timeouts"), timeouts + 2)
         self.assertEqual(self.server.http("GET", harness.rrset_path("rates.example", "slow", "A")).status, 404)
 
     def test_a_body_that_keeps_its_rate_is_served(self):
