@@ -21,6 +21,8 @@ constexpr std::string_view kSubprotocol = "meridian.v1.json";
 // What may wait below a carrier before it counts as not ready; the rest waits in the feed's
 // queue, where the oldest is dropped.
 constexpr std::size_t kReadyOctets = std::size_t{256} << 10;
+// It yields to all else that its connection asks for, whatever the client would prefer.
+constexpr net::HttpPriority kYielding{net::HttpPriority::kLowest, true};
 
 std::string gap_json(const std::string& from, const std::string& to) {
     Json gap = Json::object();
@@ -263,6 +265,7 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
                             problem(503, "the feed has too many subscribers"));
     }
 
+    exchange.prioritize(kYielding);
     const std::vector<std::string>& origins = context.service.config().cors_origins;
     const bool upgrade = request.head.headers.has_token("upgrade", "websocket") ||
                          request.head.protocol == "websocket";

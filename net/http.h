@@ -112,6 +112,14 @@ struct RequestHead {
     Peer peer;
 };
 
+/// How urgent a response is beside others of its connection (RFC 9218, 4).
+struct HttpPriority {
+    static constexpr std::uint8_t kUsual = 3, kLowest = 7;
+
+    std::uint8_t urgency = kUsual;  // 0 to 7: lower ones are sent before higher ones
+    bool incremental = false;       // shares with others of its urgency, instead of one by one
+};
+
 struct ResponseHead {
     int status = 200;
     HeaderList headers;  // content-length may be left out; then the body is chunked or framed
@@ -136,6 +144,11 @@ class HttpExchange {
     virtual void finish(const HeaderList& trailers = {}) = 0;
     /// Gives the exchange up: RST_STREAM in HTTP/2, closing the connection in HTTP/1.1.
     virtual void reset() = 0;
+
+    /// In place of what the client asks for, now and later (RFC 9218, 8). Without it the client's
+    /// word counts; where it says nothing at all, responses of unknown length share with the
+    /// others. No effect in HTTP/1.1, where one response is sent after the other.
+    virtual void prioritize(const HttpPriority&) {}
 
     /// No `on_body` until `resume_body`; the peer is held back by flow control.
     virtual void pause_body() = 0;

@@ -23,6 +23,8 @@
 #include <vector>
 
 #include "net/http1.h"
+#include "net/http2_frames.h"
+#include "net/http2_guard.h"
 #include "net/http2_memory.h"
 #include "net/http2_stream.h"
 #include "net/http_connection.h"
@@ -100,16 +102,18 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_max_settings(option, 32);
         nghttp2_option_set_max_outbound_ack(option, 1000);
+        nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
         nghttp2_mem memory{nullptr, http2_malloc, http2_free, http2_calloc, http2_realloc};
         const int made = nghttp2_session_server_new3(&session_, callbacks, this, option, &memory);
         nghttp2_session_callbacks_del(callbacks);
         nghttp2_option_del(option);
         if (made != 0) throw std::bad_alloc();
         const nghttp2_settings_entry settings[] = {
-            {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, shared_.limits.max_concurrent_streams},
+            {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams_allowed()},
             {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
              static_cast<std::uint32_t>(shared_.limits.max_head_octets)},
             {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+            {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},     // those of RFC 9218 instead
             {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}};  // WebSocket (RFC 8441)
         if (nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings)) !=
                 0 ||
@@ -126,10 +130,15 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     void receive(base::Octets octets) override {
         if (guilty_) return;
         const base::MonoTime now = shared_.loop.now();
-        heads_.feed(octets, [&](std::uint8_t type, std::uint8_t flags, std::size_t length,
-                                std::uint32_t stream) {
-            judge(guard_.frame(type, flags, length, now));
-            if (passed_over_.frame(type, stream)) give_up(NGHTTP2_PROTOCOL_ERROR);
+        heads_.feed(octets, [&](const Http2FrameHeads::Head& head) {
+            judge(guard_.frame(head.type, head.flags, head.length, now));
+            if (const auto error = done_.frame(head)) give_up(*error);
+            // Without a meaning here (RFC 9218, 2.1), but not without rules (RFC 9113, 6.3; RFC
+            // 7540, 5.3.1), which nghttp2 leaves out then.
+            const bool priority = head.type == NGHTTP2_PRIORITY;
+            if (priority && (head.stream == 0 || head.dependency == head.stream)) {
+                give_up(NGHTTP2_PROTOCOL_ERROR);
+            }
         });
         if (guilty_) return;
         const auto used = nghttp2_session_mem_recv(session_, octets.data(), octets.size());
@@ -225,6 +234,9 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                 if (self(user).judge(self(user).guard_.field(name_size + value_size + 32))) {
                     return NGHTTP2_ERR_CALLBACK_FAILURE;  // nothing more is decoded
                 }
+                if (name_size == 8 && std::memcmp(name, "priority", 8) == 0) {
+                    self(user).client_prioritizes_ = true;
+                }
                 if (Http2Stream* stream = self(user).find(frame->hd.stream_id)) {
                     stream->add_field(base::as_text({name, name_size}),
                                       base::as_text({value, value_size}));
@@ -287,6 +299,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             });
     }
 
+    [[nodiscard]] std::uint32_t streams_allowed() const noexcept {
+        return shared_.limits.max_concurrent_streams;
+    }
+
     Http2Stream* find(std::int32_t id) {
         if (last_found_ != nullptr && last_found_->id() == id) return last_found_;
         Http2Stream* const found = streams_.find(id);
@@ -328,6 +344,15 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                 first, first + frame.settings.niv, [](const nghttp2_settings_entry& entry) {
                     return entry.settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
                 });
+        }
+        if (frame.hd.type == NGHTTP2_PRIORITY_UPDATE) {
+            client_prioritizes_ = true;
+            const auto* update = static_cast<const nghttp2_ext_priority_update*>(frame.ext.payload);
+            // RFC 9218, 7.1; nghttp2 sees the rest of it.
+            const std::int64_t end = done_.next() + 2 * std::int64_t{streams_allowed()};
+            if (update->stream_id == 0 || update->stream_id >= end) {
+                give_up(NGHTTP2_PROTOCOL_ERROR);
+            }
         }
         if (frame.hd.type == NGHTTP2_HEADERS) head_started_.reset();
         Http2Stream* stream = find(frame.hd.stream_id);
@@ -450,6 +475,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         Http2Stream* stream = find(id);
         if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         const Http2Stream::Fetched fetched = stream->fetch(out);
+        if (fetched.octets > 0) data_at_ = shared_.loop.now();
         if (fetched.end) {
             flags |= NGHTTP2_DATA_FLAG_EOF;
             if (fetched.trailers != nullptr &&
@@ -472,6 +498,26 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     void drop_head(std::size_t octets) override {
         open_heads_ -= octets;
         connection_.release(octets);
+    }
+
+    void prioritize(std::int32_t id, const HttpPriority& priority) override {
+        constexpr int kInPlaceOfTheClients = 1;
+        change_priority(id, priority, kInPlaceOfTheClients);
+    }
+
+    void share(std::int32_t id) override {
+        if (!client_prioritizes_) change_priority(id, {HttpPriority::kUsual, true}, 0);
+    }
+
+    bool waits_its_turn(std::int32_t id, base::MonoTime now) const override {
+        return now < data_at_ + shared_.limits.write_timeout &&
+               nghttp2_session_get_stream_remote_window_size(session_, id) > 0;
+    }
+
+    void change_priority(std::int32_t id, const HttpPriority& priority, int final) {
+        const nghttp2_extpri said{priority.urgency, priority.incremental ? 1 : 0};
+        // Fails only for a stream that is gone.
+        nghttp2_session_change_extpri_stream_priority(session_, id, &said, final);
     }
 
     void resume(std::int32_t id) override {
@@ -497,14 +543,16 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     std::vector<nghttp2_nv> fields_;              // of the head that is being submitted, likewise
     std::uint32_t request_ids_ = 0;               // sent
     base::MonoTime activity_;                     // when the last stream ended
+    base::MonoTime data_at_;                      // when DATA last went out
     std::optional<base::MonoTime> head_started_;  // of the header block being received
     std::optional<base::MonoTime> drained_at_;
     std::size_t open_heads_ = 0;  // octets kept of the heads of streams_
     Http2Guard guard_;
     Http2FrameHeads heads_;
-    Http2PassedOver passed_over_;
-    bool guilty_ = false;           // nothing more of this client is read
-    bool windows_changed_ = false;  // by SETTINGS, to which we have not said everything yet
+    Http2DoneStreams done_;
+    bool guilty_ = false;              // nothing more of this client is read
+    bool client_prioritizes_ = false;  // it asks for priorities of some of its streams
+    bool windows_changed_ = false;     // by SETTINGS, to which we have not said everything yet
     bool goaway_sent_ = false;
     bool again_ = false;
     bool broken_ = false;

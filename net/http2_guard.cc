@@ -2,23 +2,13 @@
 
 #include <algorithm>
 
+#include "net/http2_frames.h"
+
 namespace net {
 
 namespace {
 
-enum FrameType : std::uint8_t {
-    kData = 0,
-    kHeaders = 1,
-    kPriority = 2,
-    kResetStream = 3,
-    kSettings = 4,
-    kPing = 6,
-    kWindowUpdate = 8,
-    kContinuation = 9,
-    kPriorityUpdate = 16,  // RFC 9218, 7.1
-};
-constexpr std::uint8_t kEndStream = 1;
-constexpr std::uint8_t kAck = 1;
+using namespace http2;
 
 // What an account holds at most and at first, and what it grows by.
 struct Terms {
@@ -183,22 +173,6 @@ std::optional<Http2Abuse> Http2Guard::field(std::size_t octets) {
 
 std::optional<Http2Abuse> Http2Guard::provoked_reset() {
     return charge(Http2Abuse::Reset);
-}
-
-bool Http2PassedOver::frame(std::uint8_t type, std::uint32_t stream) {
-    if ((type != kHeaders && type != kData) || stream % 2 == 0) return false;
-    if (stream >= next_) {
-        if (type == kData) return false;  // it is idle, which nghttp2 sees
-        if (stream > next_) {
-            if (gaps_.size() == kMaxGaps) gaps_.erase(gaps_.begin());
-            gaps_.push_back({next_, stream - 2});
-        }
-        next_ = stream + 2;
-        return false;
-    }
-    return std::any_of(gaps_.begin(), gaps_.end(), [stream](const Gap& gap) {
-        return gap.first <= stream && stream <= gap.last;
-    });
 }
 
 void Http2Guard::carried(std::size_t octets) {

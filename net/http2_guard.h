@@ -1,14 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
 
-#include "base/octets.h"
 #include "base/time.h"
 
 namespace net {
@@ -70,65 +67,6 @@ class Http2Guard {
     std::size_t continuations_ = 0;  // of the head that is being received
     std::size_t expanded_ = 0;
     bool guilty_ = false;
-};
-
-/// The streams that a client passed over by beginning a later one, which closed them before they
-/// were open: HEADERS or DATA for one of them is an error of the connection (RFC 9113, 5.1.1
-/// and 6.1), which nghttp2 does not see, because it forgets closed streams.
-///
-/// Without I/O; one thread. Clients that count by two, as all do, cost nothing.
-class Http2PassedOver {
-  public:
-    static constexpr std::size_t kMaxGaps = 100;  // beyond, the oldest are forgotten
-
-    /// The head of a frame came; true: it is for such a stream.
-    [[nodiscard]] bool frame(std::uint8_t type, std::uint32_t stream);
-
-  private:
-    struct Gap {
-        std::uint32_t first, last;
-    };
-    std::uint32_t next_ = 1;  // the lowest stream that is idle
-    std::vector<Gap> gaps_;
-};
-
-/// The heads of frames in what a client sends, however it comes in pieces. nghttp2 tells of some
-/// frames only: none of unknown types, and no DATA of a stream that is gone.
-class Http2FrameHeads {
-  public:
-    /// `visit(type, flags, length, stream)` for each head that ends in these octets, which come
-    /// right after those of the call before. The first octets are the preface (RFC 9113, 3.4).
-    template <class Visit>
-    void feed(base::Octets octets, Visit visit) {
-        while (!octets.empty()) {
-            if (skip_ > 0) {
-                const std::size_t part = std::min(skip_, octets.size());
-                skip_ -= part;
-                octets = octets.subspan(part);
-                continue;
-            }
-            const std::uint8_t* head = octets.data();
-            if (have_ == 0 && octets.size() >= kHeadOctets) {
-                octets = octets.subspan(kHeadOctets);
-            } else {
-                head_[have_++] = octets[0];
-                octets = octets.subspan(1);
-                if (have_ < kHeadOctets) continue;
-                have_ = 0;
-                head = head_.data();
-            }
-            skip_ = base::load_be32(head) >> 8;
-            visit(head[3], head[4], skip_, base::load_be32(head + 5) & 0x7fffffff);
-        }
-    }
-
-  private:
-    static constexpr std::size_t kPrefaceOctets = 24;
-    static constexpr std::size_t kHeadOctets = 9;  // RFC 9113, 4.1
-
-    std::size_t skip_ = kPrefaceOctets;
-    std::size_t have_ = 0;
-    std::array<std::uint8_t, kHeadOctets> head_{};
 };
 
 }  // namespace net

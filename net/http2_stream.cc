@@ -327,7 +327,11 @@ base::MonoTime Http2Stream::deadline() const {
 }
 
 void Http2Stream::expire(base::MonoTime now) {
-    if (queued() > 0 && now >= progress_at_ + shared_.limits.write_timeout) {
+    const bool still = queued() > 0 && now >= progress_at_ + shared_.limits.write_timeout;
+    if (still && host_.waits_its_turn(id_, now)) {
+        progress_at_ = now;
+        if (now < deadline()) return;
+    } else if (still) {
         ++shared_.counters.slow_readers;
         host_.reset_stream(id_, Reset::SlowPeer);
         closed_ = true;
@@ -369,6 +373,7 @@ void Http2Stream::respond(const ResponseHead& head, bool last) {
     status_ = head.status;
     sends_body_ = !last && !wants_head_ && head.status != 204 && head.status != 304;
     finished_ = last;
+    if (sends_body_ && !prioritized_ && !head.headers.get("content-length")) host_.share(id_);
     if (!host_.submit_head(id_, head.headers, head.status,
                            sends_body_ ? Head::WithBody : Head::WithoutBody)) {
         reset_wanted_ = true;
@@ -422,6 +427,12 @@ void Http2Stream::resume() {
 void Http2Stream::reset() {
     reset_wanted_ = true;
     touch();
+}
+
+void Http2Stream::prioritize(const HttpPriority& priority) {
+    if (closed_) return;
+    prioritized_ = true;
+    host_.prioritize(id_, priority);
 }
 
 void Http2Stream::pause_body() {

@@ -43,6 +43,12 @@ class Http2Stream final : public HttpExchange,
         /// is refused with: there is no room for them.
         [[nodiscard]] virtual int keep_head(std::size_t octets) = 0;
         virtual void drop_head(std::size_t octets) = 0;
+        /// `HttpExchange::prioritize`.
+        virtual void prioritize(std::int32_t id, const HttpPriority& priority) = 0;
+        /// The response shares with others of its urgency, unless this client asks for priorities.
+        virtual void share(std::int32_t id) = 0;
+        /// Nothing of this stream went out because the client takes others first.
+        [[nodiscard]] virtual bool waits_its_turn(std::int32_t id, base::MonoTime now) const = 0;
         /// There is something to fetch again, where `fetch` had nothing.
         virtual void resume(std::int32_t id) = 0;
         virtual void reset_stream(std::int32_t id, Reset reason) = 0;
@@ -86,6 +92,7 @@ class Http2Stream final : public HttpExchange,
     bool write(base::Octets octets) override;
     void finish(const HeaderList& trailers) override;
     void reset() override;
+    void prioritize(const HttpPriority& priority) override;
     void pause_body() override;
     void resume_body() override;
     WebSocket* accept_websocket(std::string_view subprotocol, WebSocketListener& listener) override;
@@ -143,6 +150,7 @@ class Http2Stream final : public HttpExchange,
 
     bool touched_ = false;     // settle has been asked for
     bool wants_head_ = false;  // HEAD
+    bool prioritized_ = false;
     bool began_ = false;
     bool paused_ = false;
     bool request_ended_ = false;  // received

@@ -10,6 +10,13 @@
 
 namespace net {
 
+namespace {
+
+// The urgent waits behind so many octets at most. Twice what one response may fill at a time.
+constexpr std::size_t kUnsentOctets = 128 * 1024;
+
+}  // namespace
+
 HttpCounters& HttpCounters::operator+=(const HttpCounters& other) noexcept {
     open += other.open;
     connections += other.connections;
@@ -151,7 +158,11 @@ class HttpServer::State final : private HttpAccount::Holder {
     [[nodiscard]] StreamLimits stream_limits() const {
         // The hard limit is watched (and counted) by the connections. They look for room each
         // time the stream says so, hence one mark for both.
-        return {shared.limits.low_water, shared.limits.low_water, static_cast<std::size_t>(-1)};
+        StreamLimits limits;
+        limits.high_water = limits.low_water = shared.limits.low_water;
+        limits.hard_limit = static_cast<std::size_t>(-1);
+        limits.unsent_octets = kUnsentOctets;
+        return limits;
     }
 
     HttpShared shared;

@@ -130,7 +130,12 @@ struct Listener::State final : Watcher::Handler {
         base::Endpoint here = local;
         if (path.empty()) {
             peer.remote = base::Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&from));
-            set_option(accepted.get(), IPPROTO_TCP, TCP_NODELAY, 1);  // slower without, not wrong
+            // Slower without them, not wrong.
+            set_option(accepted.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+            if (limits.unsent_octets > 0) {
+                set_option(accepted.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                           static_cast<int>(limits.unsent_octets));
+            }
             sockaddr_storage address{};
             socklen_t length = sizeof address;
             if (getsockname(accepted.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0) {

@@ -32,6 +32,9 @@ struct StreamLimits {
     std::size_t low_water = 64 * 1024;
     std::size_t hard_limit = 16 * 1024 * 1024;
     std::size_t read_octets = 64 * 1024;  // at a time, and as much at most
+    /// That TCP takes of us before it has sent them; 0: as many as its buffers hold. What waits
+    /// there can be overtaken by nothing.
+    std::size_t unsent_octets = 0;
 };
 
 /// An ordered stream of octets to one peer: TCP, a Unix socket, or TLS over either. Owned by

@@ -286,6 +286,7 @@ TEST_F(ApiTest, TheFeedOverAWebSocket) {
     auto stream = front_.on_request(head("GET", "/v1/feed?topics=change", upgrade), exchange);
     ASSERT_NE(exchange.websocket_listener, nullptr);
     EXPECT_EQ(exchange.subprotocol, "meridian.v1.json");
+    EXPECT_EQ(exchange.priority.urgency, net::HttpPriority::kLowest);
     stream.reset();  // the exchange is over; the WebSocket lives on
     EXPECT_EQ(feed_.subscribers(), 1U);
     make_zone();
@@ -397,6 +398,8 @@ TEST_F(ApiTest, TheFeedAsStreams) {
         head("GET", "/v1/feed?topics=change", {{"accept", "application/x-ndjson"}}), ndjson);
     EXPECT_EQ(sse.head.headers.get("content-type"), "text/event-stream");
     EXPECT_EQ(ndjson.head.headers.get("content-type"), "application/x-ndjson");
+    EXPECT_EQ(sse.priority.urgency, net::HttpPriority::kLowest);
+    EXPECT_EQ(ndjson.priority.urgency, net::HttpPriority::kLowest);
     // Nothing is kept for those who come back; they are told.
     EXPECT_NE(sse.body.find("retry: "), std::string::npos);
     EXPECT_NE(sse.body.find("\"topic\":\"gap\",\"from\":\"old.7\""), std::string::npos);

@@ -50,6 +50,7 @@ class FakeExchange final : public net::HttpExchange {
         finished = true;
     }
     void reset() override { finished = true; }
+    void prioritize(const net::HttpPriority& asked) override { priority = asked; }
     void pause_body() override {
         paused = true;
         ++pauses;
@@ -64,6 +65,7 @@ class FakeExchange final : public net::HttpExchange {
     }
     [[nodiscard]] std::size_t queued() const override { return waiting; }
 
+    net::HttpPriority priority;
     bool paused = false;
     int pauses = 0;
     bool responded = false;

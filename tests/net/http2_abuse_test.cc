@@ -278,25 +278,6 @@ TEST(Http2Guard, AllowancesGrowBack) {
     EXPECT_EQ(told, 1);
 }
 
-TEST(Http2Guard, HeadsAreFoundHoweverTheyAreCut) {
-    std::string octets(24, 'p');
-    octets += frame(4, 0, 0) + frame(0, 8, 1, std::string(300, 'x')) + frame(0x77, 3, 0, "y") +
-              frame(9, 4, 5);
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, octets.size()}) {
-        Http2FrameHeads heads;
-        std::string seen;
-        for (std::size_t at = 0; at < octets.size(); at += piece) {
-            heads.feed(base::as_octets(std::string_view(octets).substr(at, piece)),
-                       [&seen](std::uint8_t type, std::uint8_t flags, std::size_t length,
-                               std::uint32_t stream) {
-                           seen += std::to_string(type) + "," + std::to_string(flags) + "," +
-                                   std::to_string(length) + "," + std::to_string(stream) + " ";
-                       });
-        }
-        EXPECT_EQ(seen, "4,0,0,0 0,8,300,1 119,3,1,0 9,4,0,5 ") << piece;
-    }
-}
-
 // RFC 9113, 6.9.1. The application takes nothing, so that no window is given back.
 TEST(Http2Windows, AnOctetMoreThanTheWindowIsAnErrorOfTheStream) {
     TestServer server;
@@ -321,40 +302,6 @@ TEST(Http2Windows, AnOctetMoreThanTheWindowIsAnErrorOfTheStream) {
     const auto beyond = lives("and more");
     EXPECT_TRUE(beyond.first);
     EXPECT_NE(beyond.second.find(reset), std::string::npos);
-}
-
-TEST(Http2PassedOver, WhatWasPassedOverIsClosed) {
-    constexpr std::uint8_t kData = 0, kHeaders = 1, kPriority = 2, kReset = 3;
-    Http2PassedOver streams;
-    for (const std::uint32_t stream : {1U, 3U, 5U}) {
-        EXPECT_FALSE(streams.frame(kHeaders, stream));
-        EXPECT_FALSE(streams.frame(kData, stream));
-        EXPECT_FALSE(streams.frame(kHeaders, stream));  // trailers
-    }
-    EXPECT_FALSE(streams.frame(kData, 9));  // idle, and stays so
-    EXPECT_FALSE(streams.frame(kHeaders, 9));
-    EXPECT_FALSE(streams.frame(kHeaders, 15));
-    for (const std::uint32_t stream : {7U, 11U, 13U}) {
-        EXPECT_TRUE(streams.frame(kHeaders, stream)) << stream;
-        EXPECT_TRUE(streams.frame(kData, stream)) << stream;
-        EXPECT_FALSE(streams.frame(kPriority, stream)) << stream;
-        EXPECT_FALSE(streams.frame(kReset, stream)) << stream;
-    }
-    for (const std::uint32_t stream : {0U, 1U, 2U, 9U, 12U, 15U}) {
-        EXPECT_FALSE(streams.frame(kHeaders, stream)) << stream;
-    }
-    EXPECT_FALSE(streams.frame(kHeaders, 0x7fffffff));  // the last there is
-    EXPECT_TRUE(streams.frame(kHeaders, 0x7ffffffd));
-}
-
-TEST(Http2PassedOver, RemembersABoundedNumberOfGaps) {
-    Http2PassedOver streams;
-    for (std::uint32_t i = 0; i <= Http2PassedOver::kMaxGaps; ++i) {
-        EXPECT_FALSE(streams.frame(1, 3 + 4 * i));
-    }
-    EXPECT_FALSE(streams.frame(1, 1));  // the oldest is forgotten
-    EXPECT_TRUE(streams.frame(1, 5));
-    EXPECT_TRUE(streams.frame(1, 1 + 4 * Http2PassedOver::kMaxGaps));
 }
 
 TEST(Http2Guard, UploadsPayForThemselves) {

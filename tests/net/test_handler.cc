@@ -157,6 +157,9 @@ std::unique_ptr<HttpStream> TestHandler::on_request(RequestHead head, HttpExchan
         return std::make_unique<Echo>(*this, exchange);
     } else if (head.path == "/blob") {
         return std::make_unique<Blob>(*this, exchange, number);
+    } else if (head.path == "/background") {
+        exchange.prioritize({HttpPriority::kLowest, true});
+        return std::make_unique<Blob>(*this, exchange, number);
     } else if (head.path == "/flood") {
         exchange.respond({});
         exchange.write(std::vector<std::uint8_t>(number, 'x'));

@@ -4,9 +4,7 @@ from http2_frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, EN
                           INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, PADDED, PING, PRIORITIZED, PRIORITY, PROTOCOL_ERROR,
                           PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, frame,
                           literal, request, settings, string)
-from http2_table import BODY, WHOLE, case, get, hold, post, served, window
-
-STREAMS = 128  # MAX_CONCURRENT_STREAMS that we are told
+from http2_table import BODY, STREAMS, WHOLE, case, get, hold, post, served, window
 
 
 # 3.4, the preface

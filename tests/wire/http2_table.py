@@ -7,6 +7,7 @@ from http2_frames import END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, 
 
 WHOLE = END_STREAM | END_HEADERS
 BODY = b"ok\n"  # of /healthz
+STREAMS = 128  # MAX_CONCURRENT_STREAMS that we are told
 CASES = []
 
 

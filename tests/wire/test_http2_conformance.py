@@ -8,6 +8,7 @@ import harness
 import http2_frame_cases  # noqa: F401, which fill the table
 import http2_frames
 import http2_message_cases  # noqa: F401
+import http2_priority_cases  # noqa: F401
 import http2_table
 import http2_window_cases  # noqa: F401
 

@@ -19,6 +19,7 @@ namespace net::testing {
 ///   /hello          "hello", with Content-Length
 ///   /echo           the body back as it comes, with back-pressure, and the trailers
 ///   /blob?N         N octets, written as the peer takes them
+///   /background?N   the same, and all others go first
 ///   /flood?N        N octets at once, whatever the peer takes
 ///   /early          answers at once, then reads the body away
 ///   /refuse         413 and reset, without reading the body
