@@ -181,16 +181,10 @@ void delete_policy(Context& context, const Request& request, const Respond& resp
     const auto before = find(*reader, *target);
     if (!before) return respond(problem(503, before.error().message));
     const auto old = policy_ttl(*reader, *target, *before);
-    std::vector<zones::Operation> operations;
-    operations.push_back(
-        {zones::DeletePolicy{target->zone, target->name, target->type, target->view}, *condition});
-    const bool dry_run = request.query.flag("dry_run");
-    submit(context, request, std::move(operations), [respond, old, dry_run](Outcome outcome) {
-        if (!outcome) return respond(problem(outcome.error()));
-        Json document = Json::object();
-        document.set("revision", outcome->revision);
-        respond(written(*outcome, 200, std::move(document), old, dry_run));
-    });
+    submit_deletion(
+        context, submission_of(request),
+        {zones::DeletePolicy{target->zone, target->name, target->type, target->view}, *condition},
+        old, respond);
 }
 
 }  // namespace admin

@@ -8,6 +8,14 @@
 
 namespace admin {
 
+namespace {
+
+// RRsets whose TTLs are looked at for how long their answers may be kept: of larger zones nothing
+// is said about that.
+constexpr std::size_t kMaxLookedAt = 100000;
+
+}  // namespace
+
 base::Result<Json, Reply> parse_body(const Request& request) {
     auto body = Json::parse(request.body);
     if (!body) return base::fail(problem(400, body.error().message));
@@ -157,6 +165,31 @@ std::optional<std::uint32_t> old_ttl(zones::StoreReader& reader, const dns::Name
     return std::min((*soa)->value.ttl, dns::soa_numbers((*soa)->value.records.front()).minimum);
 }
 
+std::optional<std::uint32_t> longest_ttl(zones::StoreReader& reader, const dns::Name& zone,
+                                         std::set<std::string> views) {
+    const auto info = reader.zone(zone);
+    if (!info || !*info) return std::nullopt;
+    views.insert((*info)->view);  // where the zone's own data is
+    std::uint32_t longest = 0;
+    std::size_t looked_at = 0;
+    for (const std::string& view : views) {
+        std::optional<zones::StoreReader::Position> after;
+        for (bool more = true; more;) {
+            const auto rrsets = reader.rrsets(zone, view, after, kPageMax);
+            looked_at += rrsets ? rrsets->size() : 0;
+            if (!rrsets || looked_at > kMaxLookedAt) return std::nullopt;
+            for (const zones::RRsetInfo& rrset : *rrsets) {
+                longest = std::max(longest, rrset.value.ttl);
+            }
+            more = rrsets->size() == kPageMax;
+            if (more) {
+                after = zones::StoreReader::Position{rrsets->back().name, rrsets->back().type};
+            }
+        }
+    }
+    return longest;
+}
+
 void submit_removal(Context& context, const Request& request, zones::Operation operation,
                     const Respond& respond) {
     std::vector<zones::Operation> operations;
@@ -169,6 +202,20 @@ void submit_removal(Context& context, const Request& request, zones::Operation o
         reply.headers.add("meridian-revision", std::to_string(outcome->revision));
         respond(std::move(reply));
     });
+}
+
+void submit_deletion(Context& context, Submission submission, zones::Operation operation,
+                     std::optional<std::uint32_t> old_ttl_s, const Respond& respond) {
+    std::vector<zones::Operation> operations;
+    operations.push_back(std::move(operation));
+    const bool dry_run = submission.dry_run;
+    submit(context, std::move(submission), std::move(operations),
+           [respond, old_ttl_s, dry_run](Outcome outcome) {
+               if (!outcome) return respond(problem(outcome.error()));
+               Json document = Json::object();
+               document.set("revision", outcome->revision);
+               respond(written(*outcome, 200, std::move(document), old_ttl_s, dry_run));
+           });
 }
 
 Reply list_stored(Context& context, std::string_view kind,

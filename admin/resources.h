@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -142,6 +143,11 @@ std::unique_ptr<net::HttpStream> take_feed(Context& context, Request request,
 void submit_removal(Context& context, const Request& request, zones::Operation operation,
                     const Respond& respond);
 
+/// The same where answers go with it, and it is known how long resolvers may keep them: answers 200
+/// with `written`.
+void submit_deletion(Context& context, Submission submission, zones::Operation operation,
+                     std::optional<std::uint32_t> old_ttl_s, const Respond& respond);
+
 /// All documents of a kind in one page, each as `show` gives it, with its revision.
 [[nodiscard]] Reply list_stored(
     Context& context, std::string_view kind,
@@ -213,5 +219,11 @@ inline constexpr std::size_t kPageMax = 1000;
 [[nodiscard]] std::optional<std::uint32_t> old_ttl(zones::StoreReader& reader,
                                                    const dns::Name& zone, std::string_view view,
                                                    const dns::Name& name, dns::RRType type);
+/// The same of all that a zone has answered from its own data and overlays of these views: the
+/// longest TTL. Nothing where there is no zone, or one of more than 100,000 RRsets. Takes a while:
+/// not for the loop.
+[[nodiscard]] std::optional<std::uint32_t> longest_ttl(zones::StoreReader& reader,
+                                                       const dns::Name& zone,
+                                                       std::set<std::string> views);
 
 }  // namespace admin

@@ -322,16 +322,10 @@ void delete_rrset(Context& context, const Request& request, const Respond& respo
     auto target = target_of(*zone, request);
     if (!target) return respond(std::move(target.error()));
     const auto old = old_ttl(*reader, zone->apex, target->view, target->name, target->type);
-    std::vector<zones::Operation> operations;
-    operations.push_back(
-        {zones::DeleteRRset{target->zone, target->name, target->type, target->view}, *condition});
-    const bool dry_run = request.query.flag("dry_run");
-    submit(context, request, std::move(operations), [respond, old, dry_run](Outcome outcome) {
-        if (!outcome) return respond(problem(outcome.error()));
-        Json document = Json::object();
-        document.set("revision", outcome->revision);
-        respond(written(*outcome, 200, std::move(document), old, dry_run));
-    });
+    submit_deletion(
+        context, submission_of(request),
+        {zones::DeleteRRset{target->zone, target->name, target->type, target->view}, *condition},
+        old, respond);
 }
 
 }  // namespace admin

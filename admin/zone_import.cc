@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <set>
 
 #include "admin/jobs.h"
 #include "admin/resources.h"
@@ -57,38 +56,7 @@ namespace {
 constexpr unsigned kRetryAfterS = 1;
 constexpr const char* kZoneTypes = "text/dns, application/json, application/x-ndjson";
 
-// RRsets whose TTLs are looked at for how long their answers may be kept: of larger zones nothing
-// is said about that.
-constexpr std::size_t kMaxLookedAt = 100000;
-
 using Finished = base::Result<ZoneBody::Done, ZoneBody::Refused>;
-
-// How long a resolver may keep what a zone has answered until now, in its own data and in an
-// overlay of the view: its longest TTL. Nothing where there is no zone, or one that is too large.
-// Takes a while: not for the loop.
-std::optional<std::uint32_t> longest_ttl(zones::StoreReader& reader, const dns::Name& apex,
-                                         const std::string& view) {
-    const auto zone = reader.zone(apex);
-    if (!zone || !*zone) return std::nullopt;
-    std::uint32_t longest = 0;
-    std::size_t looked_at = 0;
-    for (const std::string& data : std::set<std::string>{(*zone)->view, view}) {
-        std::optional<zones::StoreReader::Position> after;
-        for (bool more = true; more;) {
-            const auto rrsets = reader.rrsets(apex, data, after, kPageMax);
-            looked_at += rrsets ? rrsets->size() : 0;
-            if (!rrsets || looked_at > kMaxLookedAt) return std::nullopt;
-            for (const zones::RRsetInfo& rrset : *rrsets) {
-                longest = std::max(longest, rrset.value.ttl);
-            }
-            more = rrsets->size() == kPageMax;
-            if (more) {
-                after = zones::StoreReader::Position{rrsets->back().name, rrsets->back().type};
-            }
-        }
-    }
-    return longest;
-}
 
 // What is left to do on the admin loop when all of the body has been read.
 struct Finish {
@@ -241,7 +209,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
         std::optional<std::uint32_t> old_ttl_s;
         if (*finished && finish_.existed) {
             const auto reader = finish_.context.service.store().read();
-            old_ttl_s = longest_ttl(*reader, finish_.apex, finish_.view);
+            old_ttl_s = longest_ttl(*reader, finish_.apex, {finish_.view});
         }
         body_.reset();
         slot_.reset();

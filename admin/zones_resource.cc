@@ -1,9 +1,12 @@
 // /v1/zones and /v1/zones/{zone}.
+#include <algorithm>
+
 #include "admin/access.h"
 #include "admin/resources.h"
 #include "dns/presentation.h"
 #include "dns/rdata.h"
 #include "server/service.h"
+#include "zones/policy_document.h"
 
 namespace admin {
 
@@ -27,6 +30,28 @@ base::Result<Json> full_zone_json(zones::StoreReader& reader, const zones::ZoneI
     }
     document.set("ns", std::move(names));
     return document;
+}
+
+// How long resolvers may keep what goes with a zone: its data, that of all views, and what policies
+// answered in either. Takes a while: not for the loop.
+std::optional<std::uint32_t> longest_ttl_anywhere(zones::StoreReader& reader,
+                                                  const zones::ZoneInfo& zone) {
+    std::set<std::string> views = {zone.view};
+    const auto documents = reader.documents("views");
+    if (!documents) return std::nullopt;
+    for (const zones::DocumentInfo& view : *documents) views.insert(view.id);
+    auto longest = longest_ttl(reader, zone.apex, views);
+    for (auto view = views.begin(); longest && view != views.end(); ++view) {
+        const auto policies = reader.policies(zone.apex, *view);
+        if (!policies) return std::nullopt;
+        for (const zones::PolicyInfo& policy : *policies) {
+            zones::PolicyFaults faults;
+            const auto document = zones::parse_policy(policy.type, policy.json, faults);
+            if (!document) return std::nullopt;
+            longest = std::max({*longest, document->ttl, document->ttl_degraded});
+        }
+    }
+    return longest;
 }
 
 // The master file of a zone (RFC 1035, 5), one page of RRsets at a time.
@@ -250,7 +275,18 @@ void delete_zone(Context& context, const Request& request, const Respond& respon
     const auto reader = context.service.store().read();
     const auto zone = zone_of(*reader, request);
     if (!zone) return respond(zone.error());
-    submit_removal(context, request, {zones::DeleteZone{zone->apex}, *condition}, respond);
+    zones::Operation operation{zones::DeleteZone{zone->apex}, *condition};
+    const bool may = request.principal.rights->covers(operation);
+    const auto remove = [&context, respond, operation = std::move(operation), work = request.work,
+                         submission = submission_of(request)](std::optional<std::uint32_t> old) {
+        if (work && work->cancelled) return respond(cancelled_reply(*work));
+        submit_deletion(context, submission, operation, old, respond);
+    };
+    if (!may || request.query.flag("dry_run")) return remove(std::nullopt);
+    context.background.run([&context, mailbox = context.mailbox, zone = *zone, remove] {
+        const auto old = longest_ttl_anywhere(*context.service.store().read(), zone);
+        mailbox->post([remove, old] { remove(old); });
+    });
 }
 
 }  // namespace admin

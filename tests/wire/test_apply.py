@@ -377,7 +377,7 @@ class Answers(harness.WireTest):
                                      "write this\n" % path)
 
     def test_a_deletion_is_sent_again_only_if_it_was_not_done(self):
-        gone = (204, "application/json", b"")
+        gone = (200, "application/json", b'{"revision":2}')
         ran, asked = self.meridian([self.BUSY, gone], "zone", "delete", "a.example")
         self.assertEqual((ran.returncode, [each[0] for each in asked]), (0, ["DELETE"] * 2), ran)
 
