@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # http.sh [--rounds N] [--stream h2c|h2|handshake]... [--peers "NAME..."] [--requests N] [--connections N]
 #         [--at-once N] [--bytes N] [--seconds N] [--keep FILE]:
-# CPU per request of the web module, Meridian beside Debian's nghttpd and nginx: a response of 1 kB over
-# HTTP/2 without and with TLS (h2c, h2), and full TLS handshakes (handshake), microseconds each.
+# CPU per request of the web module, beside Debian's nghttpd and nginx: a response of 1 kB over HTTP/2
+# without and with TLS (h2c, h2), and full TLS handshakes (handshake), microseconds each.
 #
-# All run with one worker (Meridian's is the admin thread with /debug/blob; handshakes are made with a
-# worker that serves DNS over HTTPS) and the same certificate (P-256); nginx keeps its file open and
+# "meridian" is the module by itself (http_module.cc); "api" is the whole server, whose admin thread
+# answers /debug/blob as a request of its API (handshakes: a worker that serves DNS over HTTPS), and is
+# no peer. All run with one worker and the same certificate (P-256); nginx keeps its file open and
 # writes no log. h2load asks over 10 connections that stay, with 32 requests at once on each; `openssl
 # s_time` makes handshakes for some seconds, TLS 1.3 with X25519.
 # Each of N (9) rounds measures each of them once on each stream, and the medians of the per-round
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
     --bytes) bytes=${2:?} && shift ;;
     --seconds) seconds=${2:?} && shift ;;
     --keep) keep=$(realpath "${2:?}") && shift ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
 done
@@ -40,7 +41,7 @@ package_of+=([nghttpd]=nghttp2-server [nginx]=nginx-light)
 program_of+=([nghttpd]=nghttpd [nginx]=nginx)
 all_peers+=(nghttpd nginx)
 
-prepare meridian
+prepare meridian http_module
 scripts/install-packages.sh bench || echo "going on with what is installed"
 command -v h2load >/dev/null || { echo "http.sh: h2load is not installed (nghttp2-client)" >&2; exit 1; }
 peers=$(installed_peers $peers)
@@ -51,29 +52,32 @@ head -c "$bytes" /dev/zero | tr '\0' x >"$work/files/debug/blob"
 
 # Each listens without TLS at port_of, with TLS at the next.
 tls_port() { echo $((port_of[$1] + 1)); }
-handshake_port() { [ "$1" = meridian ] && echo $((port_of[meridian] + 3)) || tls_port "$1"; }
+handshake_port() { [ "$1" = api ] && echo $((port_of[api] + 3)) || tls_port "$1"; }
 start_meridian() {
+    launch meridian "$tools/http_module" "${port_of[meridian]}" "$bytes" "$(tls_port meridian)" "$certificate" "$key"
+}
+start_api() {
     local listener=
-    case " ${streams[*]} " in *" h2 "*) printf -v listener '[[admin.listener]]\naddress = "127.0.0.1:%s"\ntls = "bench"' "$(tls_port meridian)" ;; esac
+    case " ${streams[*]} " in *" h2 "*) printf -v listener '[[admin.listener]]\naddress = "127.0.0.1:%s"\ntls = "bench"' "$(tls_port api)" ;; esac
     cat >"$work/meridian.toml" <<TOML
-data_dir = "$work/meridian"
+data_dir = "$work/api"
 workers = 1
 [[listener]]
-address = "127.0.0.1:$((port_of[meridian] + 2))"
+address = "127.0.0.1:$((port_of[api] + 2))"
 [[listener]]
-address = "127.0.0.1:$(handshake_port meridian)"
+address = "127.0.0.1:$(handshake_port api)"
 protocols = ["doh"]
 tls = "bench"
 [admin]
 diagnostics = true
 idle_timeout_ms = 600000
 [[admin.listener]]
-address = "127.0.0.1:${port_of[meridian]}"
+address = "127.0.0.1:${port_of[api]}"
 $listener
 [tls.bench]
 certificates = [{ certificate = "$certificate", key = "$key" }]
 TOML
-    launch meridian "$meridian" serve --config "$work/meridian.toml"
+    launch api "$meridian" serve --config "$work/meridian.toml"
 }
 start_nghttpd() { # a server has one port
     launch nghttpd_tls nghttpd -a 127.0.0.1 -n 1 -d "$work/files" "$(tls_port nghttpd)" "$key" "$certificate"
@@ -117,7 +121,7 @@ url() { # STREAM NAME: all are asked the same, and who serves a file passes over
     *) echo "https://127.0.0.1:$(tls_port "$2")/$path" ;;
     esac
 }
-contenders=(meridian $peers)
+contenders=(meridian api $peers)
 base=$((20000 + RANDOM % 10000))
 for name in "${contenders[@]}"; do
     port_of[$name]=$base

@@ -14,7 +14,7 @@ import sys
 
 import chart
 
-NOT_PEERS = ("floor", "meridian")
+NOT_PEERS = ("floor", "meridian", "api")
 
 
 def read(sources):
