@@ -39,9 +39,16 @@ constexpr OctetSet alnum_and(std::string_view others) {
     return in;
 }
 
+/// Looks at all of them, which is cheaper than to stop where nearly every text is right.
 bool all_in(const OctetSet& set, std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(),
-                       [&](char c) { return set[static_cast<std::uint8_t>(c)]; });
+    const auto in = [&](std::size_t at) -> unsigned {
+        return set[static_cast<std::uint8_t>(text[at])];
+    };
+    unsigned all = 1;
+    std::size_t at = 0;
+    for (; at + 4 <= text.size(); at += 4) all &= in(at)&in(at + 1) & in(at + 2) & in(at + 3);
+    for (; at < text.size(); ++at) all &= in(at);
+    return all != 0;
 }
 
 bool forbidden_in_trailers(std::string_view name) noexcept {
@@ -68,6 +75,15 @@ bool is_token(std::string_view text) noexcept {
 
 bool is_authority(std::string_view text) noexcept {
     static constexpr OctetSet kIn = alnum_and("-._~!$&'()*+,;=:[]%");
+    return all_in(kIn, text);
+}
+
+bool is_target(std::string_view text) noexcept {
+    static constexpr OctetSet kIn = [] {
+        OctetSet in{};
+        for (std::size_t octet = 0x21; octet < 0x7f; ++octet) in[octet] = octet != '#';
+        return in;
+    }();
     return all_in(kIn, text);
 }
 
@@ -215,9 +231,7 @@ Http1Decoder::Step Http1Decoder::read_request_line(std::string_view line, Reques
 }
 
 Http1Decoder::Step Http1Decoder::read_target(std::string_view target, RequestHead& head) {
-    const bool visible = std::all_of(target.begin(), target.end(),
-                                     [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-    if (target.empty() || !visible) return refuse(400, "the request target is malformed");
+    if (target.empty() || !is_target(target)) return refuse(400, "the request target is malformed");
     if (head.method == "CONNECT") return refuse(501, "this server is not a proxy");
     std::string_view rest = target;
     if (target[0] != '/' && !(target == "*" && head.method == "OPTIONS")) {

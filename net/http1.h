@@ -147,6 +147,8 @@ class Http1Writer {
 [[nodiscard]] bool is_token(std::string_view text) noexcept;
 /// uri-host [":" port] as far as its characters go (RFC 3986, 3.2.2): no user information, no path.
 [[nodiscard]] bool is_authority(std::string_view text) noexcept;
+/// Visible characters alone, and no fragment: what a path and a query may have (RFC 3986, 3.3).
+[[nodiscard]] bool is_target(std::string_view text) noexcept;
 /// No control characters apart from the tab (RFC 9110, 5.5).
 [[nodiscard]] bool is_field_value(std::string_view text) noexcept;
 

@@ -42,9 +42,18 @@ constexpr std::chrono::milliseconds kGoawayGrace{100};  // RFC 9113, 6.8: a roun
 
 /// What RFC 9113, 8.2.2 forbids.
 bool of_one_hop(std::string_view name) {
-    static constexpr std::string_view kNames[] = {"connection", "keep-alive", "proxy-connection",
-                                                  "transfer-encoding", "upgrade"};
-    return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+    switch (name.size()) {
+        case 7:
+            return name == "upgrade";
+        case 10:
+            return name == "connection" || name == "keep-alive";
+        case 16:
+            return name == "proxy-connection";
+        case 17:
+            return name == "transfer-encoding";
+        default:
+            return false;
+    }
 }
 
 /// The streams of one connection by their ids, which grow: 128 of them, by default, at most.
@@ -443,6 +452,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         if (kind != Head::Trailers) {
             add(":status", std::string_view(code.begin(), code_end));
         }
+        bool sized = false;
         bool dated = kind == Head::Trailers || kind == Head::Informational;
         for (const HeaderList::Field& field : headers.fields()) {
             if (of_one_hop(field.name) || !is_token(field.name) || !is_field_value(field.value)) {
@@ -450,6 +460,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             }
             add(field.name, field.value);
             dated = dated || field.name == "date";
+            sized = sized || field.name == "content-length";
         }
         if (!dated) add("date", http_date());
         int result = 0;
@@ -459,6 +470,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             result = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr,
                                             fields_.data(), fields_.size(), nullptr);
         } else {
+            if (kind == Head::WithBody && !sized) share(id);
             nghttp2_data_provider provider{};
             provider.read_callback =
                 [](nghttp2_session*, std::int32_t stream_id, std::uint8_t* buffer, std::size_t size,
@@ -505,8 +517,12 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         change_priority(id, priority, kInPlaceOfTheClients);
     }
 
-    void share(std::int32_t id) override {
-        if (!client_prioritizes_) change_priority(id, {HttpPriority::kUsual, true}, 0);
+    /// A body of unknown length may be long, and a client that knows nothing of priorities does not
+    /// expect the others to wait for its end.
+    void share(std::int32_t id) {
+        const Http2Stream* const stream = find(id);
+        if (client_prioritizes_ || stream == nullptr || stream->prioritized()) return;
+        change_priority(id, {HttpPriority::kUsual, true}, 0);
     }
 
     bool waits_its_turn(std::int32_t id, base::MonoTime now) const override {

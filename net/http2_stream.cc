@@ -36,6 +36,8 @@ constexpr std::chrono::milliseconds kLinger{2000};
 // What a stream takes beside what is counted, the application's objects among it; and a field.
 constexpr std::size_t kStreamOctets = 2048;
 constexpr std::size_t kFieldOctets = sizeof(HeaderList::Field);
+// Room for fields is taken in steps. Most heads need the first alone, which comes with the stream.
+constexpr std::size_t kHeadStep = 512;
 
 }  // namespace
 
@@ -56,11 +58,16 @@ Http2Stream::~Http2Stream() {
 
 /// False: the request is refused.
 bool Http2Stream::keep_head(std::size_t octets) {
-    if (const int status = host_.keep_head(octets); status != 0) {
-        refuse_head(status);
-        return false;
+    if (octets > head_room_) {
+        const std::size_t more = octets - head_room_ + kHeadStep;
+        if (const int status = host_.keep_head(more); status != 0) {
+            refuse_head(status);
+            return false;
+        }
+        kept_head_ += more;
+        head_room_ += more;
     }
-    kept_head_ += octets;
+    head_room_ -= octets;
     return true;
 }
 
@@ -71,7 +78,7 @@ void Http2Stream::refuse_head(int status) {
     const HeaderList gone = std::exchange(began_ ? trailers_ : request_.headers, {});
     if (began_) return;
     host_.drop_head(kept_head_);
-    kept_head_ = 0;
+    kept_head_ = head_room_ = 0;
 }
 
 void Http2Stream::add_field(std::string_view name, std::string_view value) {
@@ -108,11 +115,9 @@ int Http2Stream::check_head() {
         if (request_.protocol != "websocket") return 501;
         asks_websocket_ = true;
     }
-    const auto visible = [](std::string_view text) {
-        return std::all_of(text.begin(), text.end(),
-                           [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-    };
-    if (!visible(request_.path) || !visible(request_.query) || request_.path.empty()) return 400;
+    if (request_.path.empty() || !is_target(request_.path) || !is_target(request_.query)) {
+        return 400;
+    }
     if (const auto expect = request_.headers.get("expect")) {
         if (*expect != "100-continue") return 417;
         continue_owed_ = true;
@@ -373,7 +378,6 @@ void Http2Stream::respond(const ResponseHead& head, bool last) {
     status_ = head.status;
     sends_body_ = !last && !wants_head_ && head.status != 204 && head.status != 304;
     finished_ = last;
-    if (sends_body_ && !prioritized_ && !head.headers.get("content-length")) host_.share(id_);
     if (!host_.submit_head(id_, head.headers, head.status,
                            sends_body_ ? Head::WithBody : Head::WithoutBody)) {
         reset_wanted_ = true;

@@ -45,8 +45,6 @@ class Http2Stream final : public HttpExchange,
         virtual void drop_head(std::size_t octets) = 0;
         /// `HttpExchange::prioritize`.
         virtual void prioritize(std::int32_t id, const HttpPriority& priority) = 0;
-        /// The response shares with others of its urgency, unless this client asks for priorities.
-        virtual void share(std::int32_t id) = 0;
         /// Nothing of this stream went out because the client takes others first.
         [[nodiscard]] virtual bool waits_its_turn(std::int32_t id, base::MonoTime now) const = 0;
         /// There is something to fetch again, where `fetch` had nothing.
@@ -76,6 +74,8 @@ class Http2Stream final : public HttpExchange,
     void end_sent();
     void closed();
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    /// The application decided how urgent it is.
+    [[nodiscard]] bool prioritized() const noexcept { return prioritized_; }
 
     void settle();
     [[nodiscard]] base::MonoTime deadline() const;
@@ -135,6 +135,7 @@ class Http2Stream final : public HttpExchange,
     std::unique_ptr<HttpStream> application_;
     std::size_t head_octets_ = 0;
     std::size_t kept_head_ = 0;          // of the head, as the connection's account has it
+    std::size_t head_room_ = 0;          // what is left of that
     int refusal_ = 0;                    // the status that the head is refused with
     std::vector<std::uint8_t> pending_;  // received while paused; its window is not given back
     // Times are those of the loop's turn.
