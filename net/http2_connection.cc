@@ -367,10 +367,17 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         Http2Stream* stream = find(frame.hd.stream_id);
         if (stream == nullptr) return;
         if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+            if (!std::exchange(knows_client_, true)) look_at_client(stream->fields());
             stream->begin((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0);
         }
         const bool carries = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
         if (carries && (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->receive_end();
+    }
+
+    /// By the first request of it.
+    void look_at_client(const HeaderList& fields) {
+        const std::string_view lone = shared_.limits.lone_responses_to;
+        lone_responses_ = !lone.empty() && fields.get("user-agent").value_or("").starts_with(lone);
     }
 
     void settle_stream(std::int32_t id) {
@@ -413,7 +420,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
             }
             const base::Octets frame(data, static_cast<std::size_t>(size));
             block.append(base::as_text(frame));
-            if (!shared_.limits.join_responses && ends_stream(frame)) write();
+            if (lone_responses_ && ends_stream(frame)) write();
         }
         write();
         if (!wrote) return;
@@ -569,6 +576,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     bool guilty_ = false;              // nothing more of this client is read
     bool client_prioritizes_ = false;  // it asks for priorities of some of its streams
     bool windows_changed_ = false;     // by SETTINGS, to which we have not said everything yet
+    bool knows_client_ = false;
+    bool lone_responses_ = false;  // HttpLimits::lone_responses_to
     bool goaway_sent_ = false;
     bool again_ = false;
     bool broken_ = false;

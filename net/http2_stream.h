@@ -61,6 +61,8 @@ class Http2Stream final : public HttpExchange,
     // From the session:
 
     void add_field(std::string_view name, std::string_view value);
+    /// Fields of the request; before `begin`.
+    [[nodiscard]] const HeaderList& fields() const noexcept { return request_.headers; }
     /// The request's head is complete.
     void begin(bool has_body);
     void receive(base::Octets octets);

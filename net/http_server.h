@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/ip.h"
 #include "base/result.h"
@@ -41,9 +42,9 @@ struct HttpLimits {
     std::size_t max_websocket_message = 1024 * 1024;
     std::uint32_t max_concurrent_streams = 128;  // HTTP/2
     std::size_t max_open_heads = 1024 * 1024;    // HTTP/2: of a connection's open requests, decoded
-    /// HTTP/2 over TLS: responses that end together share records, which is cheapest. False: each
-    /// ends one, for clients that expect no more than one response of a read (dnsperf 2.10).
-    bool join_responses = true;
+    /// HTTP/2 over TLS: responses that end together share records, which is cheapest. But for
+    /// clients whose User-Agent begins so each ends one; empty: for none.
+    std::string_view lone_responses_to;
     std::size_t max_connections = 10000;
     std::size_t max_connections_per_client = 256;  // per remote address; not on Unix sockets
 };

@@ -231,6 +231,32 @@ class Doh(OverHttps):
             self.assertIn("status: NOERROR", done.stdout, done.stderr)
             self.assertIn("(HTTPS", done.stdout)
 
+    def answers_of_a_read(self, agent):
+        """How many come with each read, of which TLS makes one for each record."""
+        tls = self.tls("h2")
+        h2 = http2_frames.Connection(tls)
+        target = "/dns-query?dns=" + base64url(dnsclient.make_query("www.web.example.", "A")[1])
+        streams = range(1, 41, 2)
+        h2.send(*(http2_frames.frame(http2_frames.HEADERS, http2_frames.END_HEADERS | http2_frames.END_STREAM, stream,
+                                     http2_frames.request("GET", target, ("user-agent", agent), scheme="https"))
+                  for stream in streams))
+        counts, octets = [], h2.buffer
+        while sum(counts) < len(streams):
+            octets += tls.recv(65536)
+            counts.append(0)
+            while len(octets) >= 9 and len(octets) >= 9 + int.from_bytes(octets[:3], "big"):
+                size = 9 + int.from_bytes(octets[:3], "big")
+                counts[-1] += octets[3] == http2_frames.DATA and octets[4] & http2_frames.END_STREAM
+                octets = octets[size:]
+        return counts
+
+    def test_answers_share_records(self):
+        self.assertGreater(max(self.answers_of_a_read("curl/8.0")), 1)
+
+    def test_dnsperf_gets_each_answer_by_itself(self):
+        """Of what a record holds it takes the first alone (2.10)."""
+        self.assertEqual(max(self.answers_of_a_read("dnsperf/2.10.0 (nghttp2/1.51.0)")), 1)
+
     def test_dnsperf(self):
         dnsperf = self.need_program("dnsperf")
         questions = os.path.join(self.server.dir, "questions")
