@@ -37,6 +37,9 @@ net::HttpLimits limits_of(const server::Config& config) {
     limits.body_timeout = std::chrono::milliseconds(config.body_timeout_ms);
     limits.body_grace = std::chrono::milliseconds(config.body_grace_ms);
     limits.min_body_rate = config.min_body_rate;
+    limits.body_total = std::chrono::milliseconds(config.body_total_ms);
+    limits.write_timeout = std::chrono::milliseconds(config.write_timeout_ms);
+    limits.max_head_octets = config.max_head_octets;
     limits.idle_timeout = std::chrono::milliseconds(config.idle_timeout_ms);
     limits.max_connections = config.max_connections;
     limits.max_connections_per_client = config.max_connections_per_client;

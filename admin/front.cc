@@ -191,8 +191,9 @@ class AnsweredStream final : public net::HttpStream, public net::Recycled<Answer
     std::shared_ptr<Live> live_;
 };
 
-std::size_t max_body(const Endpoint& endpoint) {
-    return endpoint.stream == nullptr ? endpoint.max_body : Front::kMaxStreamedOctets;
+std::size_t max_body(const Endpoint& endpoint, const server::Config& config) {
+    if (endpoint.stream == nullptr) return endpoint.max_body;
+    return std::size_t{config.max_zone_mb} << 20;
 }
 
 // Takes the body of a request: whole for a resource, piece by piece for a sink.
@@ -224,7 +225,7 @@ class BodyStream final : public net::HttpStream, public net::Recycled<BodyStream
     void on_body(base::Octets octets) override {
         if (live_->responded) return;
         received_ += octets.size();
-        const std::size_t limit = max_body(endpoint_);
+        const std::size_t limit = max_body(endpoint_, context_.service.config());
         if (received_ > limit) {
             sink_.reset();
             forget();
@@ -369,12 +370,13 @@ std::optional<Reply> accept_refusal(const Endpoint& endpoint, const Request& req
 }
 
 // Why a body of this kind cannot be taken, or nothing.
-std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& request) {
+std::optional<Reply> body_refusal(const Endpoint& endpoint, const Request& request,
+                                  const server::Config& config) {
     const std::string_view length = request.header("content-length").value_or("");
     if (!length.empty()) {
         std::uint64_t octets = 0;
         const auto parsed = std::from_chars(length.data(), length.data() + length.size(), octets);
-        const std::size_t limit = max_body(endpoint);
+        const std::size_t limit = max_body(endpoint, config);
         if (parsed.ec != std::errc() || octets > limit) {
             return problem(413, "the body is larger than " + std::to_string(limit) + " octets");
         }
@@ -518,7 +520,7 @@ std::unique_ptr<net::HttpStream> Front::on_request(net::RequestHead head,
     if (auto refused = accept_refusal(*endpoint, request)) return answered(std::move(*refused));
     if (endpoint->take != nullptr) return endpoint->take(context_, std::move(request), exchange);
 
-    if (auto refused = body_refusal(*endpoint, request)) {
+    if (auto refused = body_refusal(*endpoint, request, context_.service.config())) {
         live->send(std::move(*refused), true);
         return std::make_unique<AnsweredStream>(live);
     }

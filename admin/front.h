@@ -22,7 +22,6 @@ struct Expose {
 class Front final : public net::HttpHandler {
   public:
     static constexpr std::size_t kMaxJsonOctets = admin::kMaxJsonOctets;
-    static constexpr std::size_t kMaxStreamedOctets = std::size_t{1} << 30;
     /// Bodies that are being collected, all together; beyond, 503. Those that are small have some
     /// more room, and those that anybody may send have only their own.
     static constexpr std::size_t kMaxCollectedOctets = std::size_t{32} << 20;

@@ -11,8 +11,8 @@ namespace net {
 
 /// How long the body of a request may take to come: so long from piece to piece
 /// (HttpLimits::body_timeout), and as a whole not so long that it came more slowly than
-/// HttpLimits::min_body_rate. A client that drips a body meets the second. The time in which we do
-/// not read is not the client's.
+/// HttpLimits::min_body_rate, nor longer than HttpLimits::body_total. A client that drips a body
+/// meets the second. The time in which we do not read is not the client's.
 ///
 /// Without I/O; one thread. Times must not go back from call to call.
 class BodyClock {
@@ -40,7 +40,8 @@ class BodyClock {
     /// When it is over if nothing more comes; MonoTime::max() while we do not read.
     [[nodiscard]] base::MonoTime deadline(const HttpLimits& limits) const noexcept {
         if (paused_) return base::MonoTime::max();
-        const base::MonoTime due = last_ + limits.body_timeout;
+        base::MonoTime due = last_ + limits.body_timeout;
+        if (limits.body_total.count() > 0) due = std::min(due, since_ + limits.body_total);
         if (limits.min_body_rate == 0) return due;
         const std::chrono::milliseconds earned(octets_ * 1000 / limits.min_body_rate);
         return std::min(due, since_ + std::max(limits.body_grace, earned));

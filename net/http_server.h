@@ -26,6 +26,7 @@ struct HttpLimits {
     std::chrono::milliseconds body_timeout{10000};   // without a body octet while we are reading
     std::chrono::milliseconds body_grace{30000};     // from here on a body has its rate to keep
     std::size_t min_body_rate = 1000;                // octets a second while we read; 0: none
+    std::chrono::milliseconds body_total{3600000};   // for a whole body, while we read; 0: any
     std::chrono::milliseconds idle_timeout{15000};   // between requests
     std::chrono::milliseconds write_timeout{30000};  // without the peer taking an octet
     std::chrono::milliseconds ping_interval{20000};  // WebSocket

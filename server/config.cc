@@ -444,6 +444,10 @@ void read_root(TableReader& root, Config& config) {
         reader.number("body_timeout_ms", config.body_timeout_ms, 10, 600000);
         reader.number("body_grace_ms", config.body_grace_ms, 10, 600000);
         reader.number("min_body_rate", config.min_body_rate, 0, 10000000);
+        reader.number("body_total_ms", config.body_total_ms, 0, 86400000);
+        reader.number("write_timeout_ms", config.write_timeout_ms, 10, 600000);
+        reader.number("max_head_octets", config.max_head_octets, 4096, 1 << 20);
+        reader.number("max_zone_mb", config.max_zone_mb, 1, 1 << 20);
         reader.number("idle_timeout_ms", config.idle_timeout_ms, 10, 3600000);
         reader.number("max_connections", config.max_connections, 1, 1000000);
         reader.number("max_connections_per_client", config.max_connections_per_client, 1, 1000000);

@@ -89,7 +89,11 @@ struct Config {
     std::uint32_t head_timeout_ms = 10000;
     std::uint32_t body_timeout_ms = 10000;
     std::uint32_t body_grace_ms = 30000;
-    std::uint32_t min_body_rate = 1000;  // octets/s of a body, from the grace on; 0: any
+    std::uint32_t min_body_rate = 1000;     // octets/s of a body, from the grace on; 0: any
+    std::uint32_t body_total_ms = 3600000;  // for a whole body; 0: any
+    std::uint32_t write_timeout_ms = 30000;
+    std::uint32_t max_head_octets = 65536;
+    std::uint32_t max_zone_mb = 1024;  // of a zone that a request puts in whole
     std::uint32_t idle_timeout_ms = 15000;
     std::uint32_t max_connections = 10000;  // HTTP
     std::uint32_t max_connections_per_client = 256;

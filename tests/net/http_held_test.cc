@@ -231,6 +231,11 @@ TEST(BodyClock, ABodyKeepsItsPaceAndItsRate) {
     EXPECT_EQ(clock.deadline(limits), start + milliseconds(107000));
     limits.min_body_rate = 0;
     EXPECT_EQ(clock.deadline(limits), start + milliseconds(114000));
+    // In all it has had 44 s of ours, and no pause counts.
+    limits.body_total = milliseconds(50000);
+    EXPECT_EQ(clock.deadline(limits), start + milliseconds(110000));
+    limits.body_total = milliseconds(0);
+    EXPECT_EQ(clock.deadline(limits), start + milliseconds(114000));
     clock.begin(start + std::chrono::hours(1));
     EXPECT_EQ(clock.deadline(limits), start + std::chrono::hours(1) + milliseconds(10000));
 }

@@ -61,6 +61,10 @@ address = "[::1]:53"
 idle_timeout_ms = 500
 body_grace_ms = 20
 min_body_rate = 0
+body_total_ms = 0
+write_timeout_ms = 30
+max_head_octets = 4096
+max_zone_mb = 5000
 diagnostics = true
 [[admin.listener]]
 address = "127.0.0.1:80"
@@ -94,6 +98,10 @@ format = "json"
     EXPECT_EQ(good->idle_timeout_ms, 500U);
     EXPECT_EQ(good->body_grace_ms, 20U);
     EXPECT_EQ(good->min_body_rate, 0U);
+    EXPECT_EQ(good->body_total_ms, 0U);
+    EXPECT_EQ(good->write_timeout_ms, 30U);
+    EXPECT_EQ(good->max_head_octets, 4096U);
+    EXPECT_EQ(good->max_zone_mb, 5000U);
     EXPECT_TRUE(good->diagnostics);
     EXPECT_EQ(good->recursion_allow.at(0).to_text(), "10.0.0.0/8");
     EXPECT_EQ(good->recursion.upstream_port, 5353);
@@ -213,6 +221,10 @@ TEST(Config, SectionsThatDifferAreNamed) {
         {"[admin]\nidle_timeout_ms = 20\n", "[admin] "},
         {"[admin]\nbody_grace_ms = 20\n", "[admin] "},
         {"[admin]\nmin_body_rate = 20\n", "[admin] "},
+        {"[admin]\nbody_total_ms = 20\n", "[admin] "},
+        {"[admin]\nwrite_timeout_ms = 20\n", "[admin] "},
+        {"[admin]\nmax_head_octets = 5000\n", "[admin] "},
+        {"[admin]\nmax_zone_mb = 20\n", "[admin] "},
         {"[admin]\ndiagnostics = true\n", "[admin] "},
         {"[geo]\ncity = [\"f\"]\n", "[geo] "},
         {"[geo]\nasn_path = [[\"x\"]]\n", "[geo] "},
@@ -242,6 +254,9 @@ TEST(Config, FaultsNameFileLineAndKey) {
         {"[edns]\nudp_payload = 100\n", "test.toml:2: edns.udp_payload must be a whole number"},
         {"[admin]\nbody_grace_ms = 0\n",
          "test.toml:2: admin.body_grace_ms must be a whole number from 10 to 600000"},
+        {"[admin]\nmax_head_octets = 100\n",
+         "admin.max_head_octets must be a whole number from 4096"},
+        {"[admin]\nmax_zone_mb = 0\n", "admin.max_zone_mb must be a whole number from 1"},
         {"[admin]\nmin_body_rate = -1\n", "admin.min_body_rate must be a whole number from 0"},
         {"[[listener]]\naddress = \"nowhere\"\n", "test.toml:2: listener.address: "},
         {"[[listener]]\nprotocols = [\"udp\"]\n", "listener.address is missing"},

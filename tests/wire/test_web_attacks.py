@@ -328,3 +328,36 @@ class AnyBodyRate(SteadyBodies, harness.WireTest):
                 status, took = over(over.__name__.replace("_", "-"), 1)
                 self.assertEqual(status, 201)
                 self.assertGreater(took, 2.5)
+
+
+class BodyTotals(SteadyBodies, harness.WireTest):
+    config = "[admin]\nmin_body_rate = 0\nbody_total_ms = 1000\n"
+
+    def test_a_body_has_its_time_whatever_its_rate(self):
+        for over in (self.over_http1, self.over_http2):
+            with self.subTest(over=over.__name__):
+                status, took = over("long", 300)
+                self.assertEqual(status, 408)
+                self.assertGreaterEqual(took, 0.9)
+
+
+class Sizes(harness.WireTest):
+    config = "[admin]\nmax_head_octets = 4096\nmax_zone_mb = 1\n"
+
+    def test_heads(self):
+        for octets, status in ((3000, 200), (5000, 431)):
+            field = ("x-filler", "f" * octets)
+            self.assertEqual(self.server.http("GET", "/healthz", headers=dict((field,))).status, status)
+            connection = h2.Connection(connect(self.server.http_port, 1))
+            self.addCleanup(connection.close)
+            connection.send(h2.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, 1,
+                                     h2.request("GET", "/healthz", field)))
+            self.assertEqual(connection.status(), status)
+
+    def test_zones(self):
+        lines = ["@ 60 IN SOA ns h 1 2 3 4 60", "@ 60 IN NS ns", "ns 60 IN A 192.0.2.1"]
+        for count, status in ((100, 201), (40000, 413)):
+            zone = "\n".join(lines + ["n%d 60 IN A 192.0.2.2 ; %s" % (i, "c" * 20) for i in range(count)])
+            answer = self.server.http("PUT", "/v1/zones/large%d.example" % status, zone + "\n",
+                                      {"Content-Type": "text/dns"})
+            self.assertEqual(answer.status, status, answer.body[:200])
