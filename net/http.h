@@ -150,6 +150,10 @@ class HttpExchange {
     /// others. No effect in HTTP/1.1, where one response is sent after the other.
     virtual void prioritize(const HttpPriority&) {}
 
+    /// The application collects so many octets of the body, which from now until `finish`, or the
+    /// end of the exchange, are in the account of what the client holds. False: there is no room
+    /// for them, and the client is to be refused. Bodies that are bounded otherwise need not ask.
+    [[nodiscard]] virtual bool collect(std::size_t /*octets*/) { return true; }
     /// No `on_body` until `resume_body`; the peer is held back by flow control.
     virtual void pause_body() = 0;
     virtual void resume_body() = 0;

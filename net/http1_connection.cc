@@ -225,12 +225,23 @@ class Http1Connection final : public HttpProtocol,
         if (!writer_) return;
         writer_->finish(trailers, out_);
         writer_done_ = writer_->finished();
+        connection_.release(std::exchange(collected_, 0));
         touch();
     }
 
     void reset() override {
         reset_ = true;
         touch();
+    }
+
+    bool collect(std::size_t octets) override {
+        if (!connection_.hold(octets)) {
+            ++shared_.counters.slow_readers;
+            connection_.release(std::exchange(collected_, 0));  // room for the refusal
+            return false;
+        }
+        collected_ += octets;
+        return true;
     }
 
     void pause_body() override {
@@ -427,6 +438,7 @@ class Http1Connection final : public HttpProtocol,
     }
 
     void finish_accounting() {
+        connection_.release(std::exchange(collected_, 0));
         if (reported_ || !writer_) return;
         reported_ = true;
         const int status = websocket_ ? 101 : writer_->status();
@@ -445,6 +457,7 @@ class Http1Connection final : public HttpProtocol,
     bool active_ = false;
     RequestHead head_;           // for on_response: version, method and path
     std::size_t kept_head_ = 0;  // octets of the head that the application has
+    std::size_t collected_ = 0;  // and of the body, as the connection's account has them
     std::optional<Http1Writer> writer_;
     std::unique_ptr<HttpStream> application_;
     bool request_ended_ = false;

@@ -52,7 +52,7 @@ Http2Stream::Http2Stream(std::int32_t id, HttpConnection& connection, Host& host
 
 Http2Stream::~Http2Stream() {
     host_.drop_head(kept_head_);
-    connection_.release(out_.size() + pending_.size() + unfinished_);
+    connection_.release(out_.size() + pending_.size() + unfinished_ + collected_);
     give_spare_buffer(out_);
 }
 
@@ -419,6 +419,7 @@ bool Http2Stream::write(base::Octets octets) {
 void Http2Stream::finish(const HeaderList& trailers) {
     if (closed_ || finished_ || websocket_ || status_ == 0) return;
     finished_ = true;
+    connection_.release(std::exchange(collected_, 0));
     if (!trailers.fields().empty()) out_trailers_ = trailers;
     resume();
     touch();
@@ -437,6 +438,16 @@ void Http2Stream::prioritize(const HttpPriority& priority) {
     if (closed_) return;
     prioritized_ = true;
     host_.prioritize(id_, priority);
+}
+
+bool Http2Stream::collect(std::size_t octets) {
+    if (!connection_.hold(octets)) {
+        ++shared_.counters.slow_readers;
+        connection_.release(std::exchange(collected_, 0));  // room for the refusal
+        return false;
+    }
+    collected_ += octets;
+    return true;
 }
 
 void Http2Stream::pause_body() {

@@ -95,6 +95,7 @@ class Http2Stream final : public HttpExchange,
     void finish(const HeaderList& trailers) override;
     void reset() override;
     void prioritize(const HttpPriority& priority) override;
+    [[nodiscard]] bool collect(std::size_t octets) override;
     void pause_body() override;
     void resume_body() override;
     WebSocket* accept_websocket(std::string_view subprotocol, WebSocketListener& listener) override;
@@ -138,6 +139,7 @@ class Http2Stream final : public HttpExchange,
     std::size_t head_octets_ = 0;
     std::size_t kept_head_ = 0;          // of the head, as the connection's account has it
     std::size_t head_room_ = 0;          // what is left of that
+    std::size_t collected_ = 0;          // of the body, by the application, in the account too
     int refusal_ = 0;                    // the status that the head is refused with
     std::vector<std::uint8_t> pending_;  // received while paused; its window is not given back
     // Times are those of the loop's turn.

@@ -59,7 +59,7 @@ struct HttpCounters {
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;  // refused by the codecs, never seen by the handler
     std::uint64_t timeouts = 0;
-    std::uint64_t slow_readers = 0;  // dropped: write_timeout, hard_limit, HttpAccount
+    std::uint64_t slow_readers = 0;  // dropped, or refused: write_timeout, hard_limit, HttpAccount
     std::uint64_t tls_failures = 0;
     std::uint64_t websockets = 0;
     /// HTTP/2 connections closed for it, by Http2Abuse.

@@ -92,6 +92,8 @@ class Doh::Request final : public net::HttpStream, public net::Recycled<Doh::Req
         if (received_ > dns::kMaxMessageOctets) {
             if (wants_body_) end(413, "a DNS message has 65535 octets at most");
             exchange_.reset();  // what may still come is of no use
+        } else if (wants_body_ && !exchange_.collect(octets.size())) {
+            end(503, "too many messages are on their way at a time");
         } else if (wants_body_) {
             body_.insert(body_.end(), octets.begin(), octets.end());
         }

@@ -348,6 +348,65 @@ TEST(HttpHeld, TheWindowOfBodiesThatNobodyTookComesBack) {
     EXPECT_EQ(client.streams[id].body.size(), 200000U);
 }
 
+// Bodies that the application collects are in the account until their exchange is over.
+TEST(HttpHeld, CollectedBodiesAreInTheAccount) {
+    TestServer server({}, {}, {}, false, kMiB);
+    const std::string half(30000, 'x');
+    {
+        RawClient first(server.port());
+        ASSERT_TRUE(
+            first.send("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"));
+        ASSERT_TRUE(first.send(half));
+        Http2Client second(server.port());
+        const std::int32_t id = second.request("POST", "/collect", half, {}, true);
+        ASSERT_TRUE(second.run([&] { return server.held() >= 2 * half.size(); }));
+        ASSERT_TRUE(first.send(half));
+        EXPECT_NE(first.read_until("\r\n\r\n").find("200 OK"), std::string::npos);
+        EXPECT_EQ(first.read_exactly(5), "60000");
+        second.say(id, half, true);
+        ASSERT_TRUE(second.finish(id));
+        EXPECT_EQ(second.streams[id].body, "60000");
+        EXPECT_TRUE(holds_nothing(server));
+        // One that leaves in the middle gives back what it had sent.
+        ASSERT_TRUE(
+            first.send("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"));
+        ASSERT_TRUE(first.send(half));
+        second.request("POST", "/collect", half, {}, true);
+        ASSERT_TRUE(second.run([&] { return server.held() >= 2 * half.size(); }));
+    }
+    EXPECT_TRUE(holds_nothing(server));
+}
+
+TEST(HttpHeld, CollectedBodiesBeyondTheRoomAreRefused) {
+    HttpLimits limits;
+    limits.hard_limit = kMiB / 2;
+    TestServer server(limits);
+    Http2Client client(server.port());
+    std::vector<std::int32_t> ids;
+    for (int i = 0; i < 15; ++i) {
+        ids.push_back(client.request("POST", "/collect", std::string(60000, 'x'), {}, true));
+    }
+    const auto refused = [&] {
+        std::size_t count = 0;
+        for (const std::int32_t id : ids) count += client.streams[id].status == 503 ? 1 : 0;
+        return count;
+    };
+    ASSERT_TRUE(client.run([&] { return refused() >= 5; }));
+    EXPECT_LE(server.held(), limits.hard_limit);
+    EXPECT_GE(server.counters().slow_readers, 5U);
+    // What the refused ones held is room for the others.
+    std::size_t served = 0;
+    for (const std::int32_t id : ids) {
+        Http2Client::Response& stream = client.streams[id];
+        if (stream.status != 0 || stream.ended) continue;
+        client.say(id, "", true);
+        ASSERT_TRUE(client.run([&] { return stream.ended || stream.status == 503; }));
+        served += client.streams[id].body == "60000" ? 1 : 0;
+    }
+    EXPECT_GE(served, 5U);
+    EXPECT_TRUE(client.goaways.empty());
+}
+
 // A client that pipelines and does not read is asked nothing more until it has taken some.
 TEST(HttpHeld, PipelinedRequestsWaitUntilAnswersAreTaken) {
     TestServer server;

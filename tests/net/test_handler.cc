@@ -118,6 +118,38 @@ class Chat : public Base, public WebSocketListener {
     std::size_t left_ = 0;
 };
 
+void say(HttpExchange& exchange, int status, std::string_view body) {
+    ResponseHead head;
+    head.status = status;
+    head.headers.add("content-type", "text/plain");
+    head.headers.add("content-length", std::to_string(body.size()));
+    exchange.respond(head);
+    exchange.write(base::as_octets(body));
+    exchange.finish();
+}
+
+/// Collects the body and answers with its size; 503 where there is no room.
+class Collector final : public Base {
+  public:
+    using Base::Base;
+    void on_body(base::Octets octets) override {
+        if (refused_) return;
+        if (exchange_.collect(octets.size())) {
+            body_.insert(body_.end(), octets.begin(), octets.end());
+        } else {
+            refused_ = true;
+            say(exchange_, 503, "no room");
+        }
+    }
+    void on_end(const HeaderList&) override {
+        if (!refused_) say(exchange_, 200, std::to_string(body_.size()));
+    }
+
+  private:
+    std::vector<std::uint8_t> body_;
+    bool refused_ = false;
+};
+
 class LateChat final : public Chat {
   public:
     LateChat(TestHandler& handler, HttpExchange& exchange)
@@ -129,16 +161,6 @@ class LateChat final : public Chat {
   private:
     Timer timer_;
 };
-
-void say(HttpExchange& exchange, int status, std::string_view body) {
-    ResponseHead head;
-    head.status = status;
-    head.headers.add("content-type", "text/plain");
-    head.headers.add("content-length", std::to_string(body.size()));
-    exchange.respond(head);
-    exchange.write(base::as_octets(body));
-    exchange.finish();
-}
 
 }  // namespace
 
@@ -174,6 +196,8 @@ std::unique_ptr<HttpStream> TestHandler::on_request(RequestHead head, HttpExchan
     } else if (head.path == "/hold") {
         exchange.pause_body();
         return std::make_unique<Base>(*this, exchange);
+    } else if (head.path == "/collect") {
+        return std::make_unique<Collector>(*this, exchange);
     } else if (head.path == "/forget") {
         return std::make_unique<Base>(*this, exchange);
     } else if (head.path == "/slow-body") {

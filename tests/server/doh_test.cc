@@ -27,6 +27,10 @@ struct Exchange final : net::HttpExchange {
     }
     void finish(const net::HeaderList& /*trailers*/) override { finished = true; }
     void reset() override { was_reset = true; }
+    bool collect(std::size_t octets) override {
+        collected += octets;
+        return collected <= room;
+    }
     void pause_body() override {}
     void resume_body() override {}
     net::WebSocket* accept_websocket(std::string_view, net::WebSocketListener&) override {
@@ -42,6 +46,8 @@ struct Exchange final : net::HttpExchange {
     std::string body;
     bool finished = false;
     bool was_reset = false;
+    std::size_t collected = 0;
+    std::size_t room = SIZE_MAX;
 };
 
 class DohTest : public testing::Test, public Doh::Handler {
@@ -173,6 +179,20 @@ TEST_F(DohTest, PostCarriesItInItsBody) {
     EXPECT_TRUE(exchange.was_reset);
     stream->on_body(base::as_octets("a"));  // on its way already
     stream->on_end({});
+}
+
+TEST_F(DohTest, AMessageThatThereIsNoRoomForIsRefused) {
+    const auto stream = request("POST", "/dns-query", kType);
+    exchange.room = 20;
+    stream->on_body(base::as_octets("123456789012"));
+    EXPECT_EQ(exchange.collected, 12U);
+    EXPECT_EQ(exchange.head.status, 0);
+    stream->on_body(base::as_octets("345678901"));
+    EXPECT_EQ(exchange.head.status, 503);
+    stream->on_body(base::as_octets("on its way already"));
+    stream->on_end({});
+    EXPECT_EQ(exchange.collected, 21U);
+    EXPECT_TRUE(asked.empty());
 }
 
 TEST_F(DohTest, DeferredAnswersFindTheirExchange) {

@@ -155,6 +155,20 @@ class Doh(OverHttps):
             harness.wait_for(lambda: self.server.metric(gauge) > 100 * len(query), "100 answers are held")
         harness.wait_for(lambda: self.server.metric(gauge) == 0, "nothing is held any more")
 
+    def test_what_clients_begin_and_do_not_end_is_counted(self):
+        """Messages that are not whole yet are with the worker, and belong to the same account."""
+        gauge = "meridian_dns_https_held_bytes"
+        harness.wait_for(lambda: self.server.metric(gauge) == 0, "nothing is held")
+        with self.tls("h2") as tls:
+            h2 = http2_frames.Connection(tls)
+            for k in range(15):
+                h2.send(http2_frames.frame(http2_frames.HEADERS, http2_frames.END_HEADERS, 2 * k + 1,
+                                           http2_frames.request("POST", "/dns-query", ("content-type", TYPE))),
+                        http2_frames.frame(http2_frames.DATA, 0, 2 * k + 1, b"x" * 16000),
+                        http2_frames.frame(http2_frames.DATA, 0, 2 * k + 1, b"x" * 16000))
+            harness.wait_for(lambda: self.server.metric(gauge) > 15 * 32000, "15 bodies are held")
+        harness.wait_for(lambda: self.server.metric(gauge) == 0, "nothing is held any more")
+
     def test_connections_count_with_those_of_tcp(self):
         held = [socket.create_connection(self.server.address, 5) for _ in range(6)]
         for sock in held:

@@ -24,6 +24,7 @@ namespace net::testing {
 ///   /early          answers at once, then reads the body away
 ///   /refuse         413 and reset, without reading the body
 ///   /hold           pauses the body for ever and never answers
+///   /collect        collects the body and answers with its size, or 503
 ///   /forget         an HttpStream that never answers
 ///   /slow-body      pauses the body, resumes it after 100 ms, answers with its length
 ///   /hints          103 before 200
