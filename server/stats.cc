@@ -84,6 +84,14 @@ std::string_view to_text(LimitHit limit) noexcept {
             return "tls_handshake";
         case LimitHit::Descriptors:
             return "descriptors";
+        case LimitHit::DohBadRequests:
+            return "doh_bad_requests";
+        case LimitHit::DohTimeouts:
+            return "doh_timeouts";
+        case LimitHit::DohSlowReaders:
+            return "doh_slow_readers";
+        case LimitHit::DohAbuse:
+            return "doh_abuse";
         case LimitHit::kCount:
             break;
     }

@@ -48,6 +48,11 @@ enum class LimitHit : std::uint8_t {
     TcpHeld,              // closed: connections hold too many octets that nobody takes
     TlsHandshake,         // closed: the handshake did not end in time
     Descriptors,          // the process, or the system, has no descriptor left
+    // DNS over HTTPS, as of the last second; see net::HttpCounters.
+    DohBadRequests,  // refused before they were looked at as DNS
+    DohTimeouts,     // heads and bodies that came too slowly
+    DohSlowReaders,  // answers that were not taken, and whoever held too much
+    DohAbuse,        // connections closed for frames that bring no request
     kCount,
 };
 [[nodiscard]] std::string_view to_text(LimitHit limit) noexcept;

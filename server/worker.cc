@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -20,8 +21,8 @@ namespace {
 /// Descriptors that were short are taken for plenty again after so long without trouble.
 constexpr std::chrono::seconds kExhaustionOver{60};
 
-/// How often it is counted what clients of DNS over HTTPS hold.
-constexpr std::chrono::milliseconds kCountHeldEvery{1000};
+/// How often it is counted what clients of DNS over HTTPS hold, and which limits they met.
+constexpr std::chrono::milliseconds kCountDohEvery{1000};
 
 DnsTcp::Limits tcp_limits(const Config& config) {
     DnsTcp::Limits limits;
@@ -206,6 +207,7 @@ class Worker::DohListener final : public Doh::Handler {
             worker_.shared_.tcp_clients.leave(prefix);
             worker_.shared_.doh_clients.leave(prefix);
             worker_.stats_.tcp_closed.add();
+            worker_.watch_doh();  // it may have met a limit
         };
         how.exhausted = [this] { return worker_.tcp_.on_exhausted(); };
         return server_.listen(address, std::move(how));
@@ -213,9 +215,10 @@ class Worker::DohListener final : public Doh::Handler {
     void drain() {
         server_.drain([] {});
     }
+    [[nodiscard]] net::HttpCounters counters() const { return server_.counters(); }
 
     void begin_messages() override {
-        worker_.watch_doh_held();
+        worker_.watch_doh();
         worker_.begin_batch();
         now_ = base::mono_now();
         in_batch_ = true;
@@ -302,7 +305,7 @@ class Worker::DohListener final : public Doh::Handler {
             }
             if (admission == TcpClients::Admission::Admitted) {
                 worker_.stats_.tcp_accepted.add();
-                worker_.watch_doh_held();
+                worker_.watch_doh();
                 return true;
             }
             doh.leave(prefix);
@@ -339,7 +342,7 @@ Worker::Worker(const Shared& shared)
       dot_handshakes_(std::make_unique<Handshakes>(stats_, Transport::Dot)),
       tcp_(loop_, tcp_limits(shared.config), shared.tcp_clients, *tcp_handler_),
       doh_account_(loop_, shared.doh_held_octets),
-      doh_held_timer_(loop_),
+      doh_timer_(loop_),
       drain_timer_(loop_) {}
 
 Worker::~Worker() {
@@ -455,15 +458,26 @@ void Worker::drain() {
     for (const auto& doh : doh_) doh->drain();
 }
 
-/// It changes with every turn of the loop, and is counted now and then while there is something: a
-/// look at all connections is not for each question.
-void Worker::watch_doh_held() {
-    if (std::exchange(doh_held_watched_, true)) return;
-    doh_held_timer_.start(kCountHeldEvery, [this] {
+/// What is held changes with every turn of the loop, and is counted now and then while there is
+/// something: a look at all connections is not for each question.
+void Worker::watch_doh() {
+    if (std::exchange(doh_watched_, true)) return;
+    doh_timer_.start(kCountDohEvery, [this] {
+        net::HttpCounters counters;
+        for (const auto& doh : doh_) counters += doh->counters();
+        const auto hits = [this](LimitHit limit) -> WorkerStats::Counter& {
+            return stats_.limit_hits[static_cast<std::size_t>(limit)];
+        };
+        hits(LimitHit::DohBadRequests).set(counters.bad_requests);
+        hits(LimitHit::DohTimeouts).set(counters.timeouts);
+        hits(LimitHit::DohSlowReaders).set(counters.slow_readers);
+        hits(LimitHit::DohAbuse)
+            .set(std::accumulate(counters.http2_abuses.begin(), counters.http2_abuses.end(),
+                                 std::uint64_t{0}));
         const std::size_t held = doh_account_.count();
         stats_.doh_held.set(held);
-        doh_held_watched_ = false;
-        if (held > 0) watch_doh_held();
+        doh_watched_ = false;
+        if (held > 0) watch_doh();
     });
 }
 

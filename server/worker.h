@@ -86,7 +86,7 @@ class Worker {
                                                         const ListenerConfig& listener);
     [[nodiscard]] DnsTcp::Wrap wrap_of(const ListenerConfig& listener);
     [[nodiscard]] UdpListener* udp_listener(std::uint16_t index) const noexcept;
-    void watch_doh_held();
+    void watch_doh();
     void begin_batch();
     void end_batch();
     void defer(Step step, std::shared_ptr<DeferredQuery> query);
@@ -113,8 +113,8 @@ class Worker {
     std::vector<std::unique_ptr<DohListener>> doh_;
     std::size_t deferred_ = 0;
     bool draining_ = false;
-    net::Timer doh_held_timer_;
-    bool doh_held_watched_ = false;
+    net::Timer doh_timer_;
+    bool doh_watched_ = false;
     net::Timer drain_timer_;
     std::thread thread_;
 };

@@ -169,6 +169,23 @@ class Doh(OverHttps):
             harness.wait_for(lambda: self.server.metric(gauge) > 15 * 32000, "15 bodies are held")
         harness.wait_for(lambda: self.server.metric(gauge) == 0, "nothing is held any more")
 
+    def test_limits_that_clients_meet_are_counted(self):
+        hits = self.server.limit_hits
+        for octets, status, limit in ((b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400", "doh_bad_requests"),
+                                      (b"GET / HTTP/1.1\r\nHost: ", b"408", "doh_timeouts")):
+            before = hits(limit)
+            with self.tls("http/1.1") as tls:
+                tls.sendall(octets)
+                self.assertEqual(tls.recv(4096).split(b" ")[1], status)
+            harness.wait_for(lambda name=limit, was=before: hits(name) > was, limit)
+        before = hits("doh_abuse")
+        with self.tls("h2") as tls:
+            h2 = http2_frames.Connection(tls)
+            for _ in range(20):
+                h2.send(http2_frames.frame(http2_frames.PING, 0, 0, b"12345678") * 100)
+            h2.connection_error(http2_frames.ENHANCE_YOUR_CALM)
+        harness.wait_for(lambda: hits("doh_abuse") > before, "doh_abuse")
+
     def test_connections_count_with_those_of_tcp(self):
         held = [socket.create_connection(self.server.address, 5) for _ in range(6)]
         for sock in held:
