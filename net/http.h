@@ -11,6 +11,7 @@
 
 #include "base/ip.h"
 #include "base/octets.h"
+#include "net/http_priority.h"
 #include "net/peer.h"
 #include "net/websocket.h"
 
@@ -110,14 +111,6 @@ struct RequestHead {
     std::string protocol;   // extended CONNECT's :protocol (RFC 8441), else empty
     HeaderList headers;
     Peer peer;
-};
-
-/// How urgent a response is beside others of its connection (RFC 9218, 4).
-struct HttpPriority {
-    static constexpr std::uint8_t kUsual = 3, kLowest = 7;
-
-    std::uint8_t urgency = kUsual;  // 0 to 7: lower ones are sent before higher ones
-    bool incremental = false;       // shares with others of its urgency, instead of one by one
 };
 
 struct ResponseHead {

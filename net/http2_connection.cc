@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <charconv>
 #include <cstring>
 #include <new>
@@ -26,6 +25,7 @@
 #include "net/http2_frames.h"
 #include "net/http2_guard.h"
 #include "net/http2_memory.h"
+#include "net/http2_priorities.h"
 #include "net/http2_stream.h"
 #include "net/http_connection.h"
 
@@ -56,42 +56,6 @@ bool of_one_hop(std::string_view name) {
     }
 }
 
-/// The streams of one connection by their ids, which grow: 128 of them, by default, at most.
-class StreamTable {
-  public:
-    using Stream = std::unique_ptr<Http2Stream>;
-
-    [[nodiscard]] bool empty() const noexcept { return streams_.empty(); }
-    void clear() noexcept { streams_.clear(); }
-    [[nodiscard]] auto begin() const noexcept { return streams_.begin(); }
-    [[nodiscard]] auto end() const noexcept { return streams_.end(); }
-    /// Null: there is none.
-    [[nodiscard]] Http2Stream* find(std::int32_t id) const {
-        const auto at = place_of(id);
-        return at != streams_.end() && (*at)->id() == id ? at->get() : nullptr;
-    }
-    void add(Stream stream) {
-        assert(streams_.empty() || streams_.back()->id() < stream->id());
-        streams_.push_back(std::move(stream));
-    }
-    [[nodiscard]] Stream take(std::int32_t id) {
-        const auto at = streams_.begin() + (place_of(id) - streams_.begin());
-        if (at == streams_.end() || (*at)->id() != id) return nullptr;
-        Stream stream = std::move(*at);
-        streams_.erase(at);
-        return stream;
-    }
-
-  private:
-    [[nodiscard]] std::vector<Stream>::const_iterator place_of(std::int32_t id) const {
-        return std::lower_bound(
-            streams_.begin(), streams_.end(), id,
-            [](const Stream& stream, std::int32_t wanted) { return stream->id() < wanted; });
-    }
-
-    std::vector<Stream> streams_;
-};
-
 class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     using Head = Http2Stream::Head;
     using Reset = Http2Stream::Reset;
@@ -101,7 +65,8 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         : connection_(connection),
           shared_(connection.shared()),
           activity_(shared_.loop.now()),
-          guard_(kMaxSwelling * connection.shared().limits.max_head_octets, activity_) {
+          guard_(kMaxSwelling * connection.shared().limits.max_head_octets, activity_),
+          priorities_(connection.shared().limits.max_concurrent_streams) {
         nghttp2_session_callbacks* callbacks = nullptr;
         nghttp2_option* option = nullptr;
         if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
@@ -111,7 +76,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_max_settings(option, 32);
         nghttp2_option_set_max_outbound_ack(option, 1000);
-        nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+        nghttp2_option_set_user_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
         nghttp2_mem memory{nullptr, http2_malloc, http2_free, http2_calloc, http2_realloc};
         const int made = nghttp2_session_server_new3(&session_, callbacks, this, option, &memory);
         nghttp2_session_callbacks_del(callbacks);
@@ -141,7 +106,10 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         const base::MonoTime now = shared_.loop.now();
         heads_.feed(octets, [&](const Http2FrameHeads::Head& head) {
             judge(guard_.frame(head.type, head.flags, head.length, now));
-            if (const auto error = done_.frame(head)) give_up(*error);
+            const auto error = done_.frame(head, [this](std::uint32_t stream) {
+                return streams_.find(static_cast<std::int32_t>(stream)) != nullptr;
+            });
+            if (error) give_up(*error);
             // Without a meaning here (RFC 9218, 2.1), but not without rules (RFC 9113, 6.3; RFC
             // 7540, 5.3.1), which nghttp2 leaves out then.
             const bool priority = head.type == NGHTTP2_PRIORITY;
@@ -219,7 +187,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
 
     void lost() override {
         last_found_ = nullptr;
-        const StreamTable streams = std::exchange(streams_, {});
+        const Http2StreamTable streams = std::exchange(streams_, {});
         for (const auto& stream : streams) stream->cancel();
     }
 
@@ -280,6 +248,15 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                 }
                 return 0;
             });
+        nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(
+            callbacks, [](nghttp2_session*, const nghttp2_frame_hd*, const std::uint8_t* data,
+                          std::size_t size, void* user) noexcept {
+                self(user).priorities_.receive({data, size});
+                return 0;
+            });
+        nghttp2_session_callbacks_set_unpack_extension_callback(
+            callbacks,
+            [](nghttp2_session*, void**, const nghttp2_frame_hd*, void*) noexcept { return 0; });
         nghttp2_session_callbacks_set_on_frame_send_callback(
             callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
                 if (frame->hd.type == NGHTTP2_RST_STREAM &&
@@ -354,24 +331,35 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
                     return entry.settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
                 });
         }
-        if (frame.hd.type == NGHTTP2_PRIORITY_UPDATE) {
-            client_prioritizes_ = true;
-            const auto* update = static_cast<const nghttp2_ext_priority_update*>(frame.ext.payload);
-            // RFC 9218, 7.1; nghttp2 sees the rest of it.
-            const std::int64_t end = done_.next() + 2 * std::int64_t{streams_allowed()};
-            if (update->stream_id == 0 || update->stream_id >= end) {
-                give_up(NGHTTP2_PROTOCOL_ERROR);
-            }
-        }
+        if (frame.hd.type == NGHTTP2_PRIORITY_UPDATE) return update_priority(frame.hd);
         if (frame.hd.type == NGHTTP2_HEADERS) head_started_.reset();
         Http2Stream* stream = find(frame.hd.stream_id);
         if (stream == nullptr) return;
         if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
             if (!std::exchange(knows_client_, true)) look_at_client(stream->fields());
+            // It counts more than the request's own field.
+            const std::int32_t id = stream->id();
+            const auto early = priorities_.begin(static_cast<std::uint32_t>(id));
+            if (early) change_priority(id, *early, 0);
             stream->begin((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0);
         }
         const bool carries = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
         if (carries && (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->receive_end();
+    }
+
+    void update_priority(const nghttp2_frame_hd& head) {
+        const auto update =
+            priorities_.end(static_cast<std::uint32_t>(head.stream_id), done_.next());
+        if (update.error) return give_up(*update.error);
+        if (!update.priority) return;
+        client_prioritizes_ = true;
+        const auto id = static_cast<std::int32_t>(update.stream);
+        const Http2Stream* const stream = find(id);
+        if (stream == nullptr) {
+            priorities_.keep(update.stream, *update.priority);
+        } else if (!stream->prioritized()) {
+            change_priority(id, *update.priority, 0);
+        }
     }
 
     /// By the first request of it.
@@ -386,7 +374,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
         stream->settle();
         if (!stream->is_closed()) return;
         // Out of the table first: its end calls the application.
-        const StreamTable::Stream last = streams_.take(id);
+        const Http2StreamTable::Stream last = streams_.take(id);
         last_found_ = nullptr;
         activity_ = shared_.loop.now();
         last->cancel();
@@ -559,7 +547,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     HttpConnection& connection_;
     HttpShared& shared_;
     nghttp2_session* session_ = nullptr;
-    StreamTable streams_;
+    Http2StreamTable streams_;
     Http2Stream* last_found_ = nullptr;           // of streams_: calls of one stream come in a row
     std::vector<std::int32_t> touched_;           // streams for settle to look at
     std::vector<std::int32_t> settling_;          // those it looks at; kept for its memory
@@ -573,6 +561,7 @@ class Http2Connection final : public HttpProtocol, private Http2Stream::Host {
     Http2Guard guard_;
     Http2FrameHeads heads_;
     Http2DoneStreams done_;
+    Http2Priorities priorities_;
     bool guilty_ = false;              // nothing more of this client is read
     bool client_prioritizes_ = false;  // it asks for priorities of some of its streams
     bool windows_changed_ = false;     // by SETTINGS, to which we have not said everything yet

@@ -4,7 +4,7 @@ namespace net {
 
 using namespace http2;
 
-std::optional<Error> Http2DoneStreams::frame(const Http2FrameHeads::Head& head) {
+std::optional<Error> Http2DoneStreams::look_at(const Http2FrameHeads::Head& head) {
     // What is between HEADERS and their CONTINUATION is an error that nghttp2 sees.
     if (in_block_ && head.type != kContinuation) return std::nullopt;
     if (head.type == kHeaders || head.type == kContinuation) {
@@ -33,7 +33,6 @@ void Http2DoneStreams::begin(std::uint32_t stream, bool ended) {
     }
     next_ = stream + 2;
     if (ended) return;
-    if (others_.size() == kMaxOthers) others_.erase(others_.begin());
     others_.push_back(stream);
 }
 

@@ -30,7 +30,7 @@ inline constexpr std::uint8_t kEndStream = 1;
 inline constexpr std::uint8_t kAck = 1;
 inline constexpr std::uint8_t kEndHeaders = 4;
 
-enum Error : std::uint32_t { kProtocolError = 1, kStreamClosed = 5 };
+enum Error : std::uint32_t { kProtocolError = 1, kStreamClosed = 5, kFrameSizeError = 6 };
 
 }  // namespace http2
 
@@ -103,11 +103,22 @@ class Http2FrameHeads {
 class Http2DoneStreams {
   public:
     static constexpr std::size_t kMaxGaps = 100;  // beyond, the oldest count as ended
-    /// Streams that the client did not end: no more can be open, but we may have reset some.
-    static constexpr std::size_t kMaxOthers = 1000;  // beyond, the oldest count as ended
+    /// Streams that the client did not end: those that are open, and some that we reset. Beyond, of
+    /// the latter the oldest count as ended.
+    static constexpr std::size_t kMaxOthers = 1000;
 
     /// The head of a frame came; gives the error of the connection that it is, if it is one.
-    [[nodiscard]] std::optional<http2::Error> frame(const Http2FrameHeads::Head& head);
+    /// `is_open(stream)` tells which ones are open still, fewer than `kMaxOthers`.
+    template <class IsOpen>
+    [[nodiscard]] std::optional<http2::Error> frame(const Http2FrameHeads::Head& head,
+                                                    IsOpen is_open) {
+        const auto error = look_at(head);
+        if (others_.size() > kMaxOthers) {
+            const auto gone = std::find_if_not(others_.begin(), others_.end(), is_open);
+            if (gone != others_.end()) others_.erase(gone);
+        }
+        return error;
+    }
     /// The lowest stream that is idle.
     [[nodiscard]] std::uint32_t next() const noexcept { return next_; }
 
@@ -115,6 +126,7 @@ class Http2DoneStreams {
     struct Gap {
         std::uint32_t first, last;
     };
+    [[nodiscard]] std::optional<http2::Error> look_at(const Http2FrameHeads::Head& head);
     void begin(std::uint32_t stream, bool ended);
     [[nodiscard]] http2::Error fault(std::uint32_t stream) const;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -171,6 +173,42 @@ class Http2Stream final : public HttpExchange,
     bool asks_websocket_ = false;  // an extended CONNECT: what follows is no body
     bool held_ = false;  // the WebSocket is given nothing until the client takes something
     bool closed_ = false;
+};
+
+/// The streams of one connection by their ids, which grow: 128 of them, by default, at most.
+class Http2StreamTable {
+  public:
+    using Stream = std::unique_ptr<Http2Stream>;
+
+    [[nodiscard]] bool empty() const noexcept { return streams_.empty(); }
+    void clear() noexcept { streams_.clear(); }
+    [[nodiscard]] auto begin() const noexcept { return streams_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return streams_.end(); }
+    /// Null: there is none.
+    [[nodiscard]] Http2Stream* find(std::int32_t id) const {
+        const auto at = place_of(id);
+        return at != streams_.end() && (*at)->id() == id ? at->get() : nullptr;
+    }
+    void add(Stream stream) {
+        assert(streams_.empty() || streams_.back()->id() < stream->id());
+        streams_.push_back(std::move(stream));
+    }
+    [[nodiscard]] Stream take(std::int32_t id) {
+        const auto at = streams_.begin() + (place_of(id) - streams_.begin());
+        if (at == streams_.end() || (*at)->id() != id) return nullptr;
+        Stream stream = std::move(*at);
+        streams_.erase(at);
+        return stream;
+    }
+
+  private:
+    [[nodiscard]] std::vector<Stream>::const_iterator place_of(std::int32_t id) const {
+        return std::lower_bound(
+            streams_.begin(), streams_.end(), id,
+            [](const Stream& stream, std::int32_t wanted) { return stream->id() < wanted; });
+    }
+
+    std::vector<Stream> streams_;
 };
 
 }  // namespace net

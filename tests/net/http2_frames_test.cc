@@ -44,7 +44,10 @@ class DoneStreams : public ::testing::Test {
   protected:
     std::optional<Error> frame(FrameType type, std::uint32_t stream, bool ends = false) {
         const std::uint8_t flags = kEndHeaders | (ends ? kEndStream : 0);
-        return streams.frame({type, flags, 0, stream, std::nullopt});
+        return frame({type, flags, 0, stream, std::nullopt});
+    }
+    std::optional<Error> frame(const Http2FrameHeads::Head& head) {
+        return streams.frame(head, [](std::uint32_t stream) { return stream == kOpen; });
     }
     /// What both frames that carry something are for this stream.
     std::optional<Error> speaking(std::uint32_t stream) {
@@ -52,6 +55,7 @@ class DoneStreams : public ::testing::Test {
         EXPECT_EQ(frame(kData, stream), error) << stream;
         return error;
     }
+    static constexpr std::uint32_t kOpen = 3;
     Http2DoneStreams streams;
 };
 
@@ -94,11 +98,11 @@ TEST_F(DoneStreams, WhatWasEndedIsClosed) {
 }
 
 TEST_F(DoneStreams, WithinAFieldBlockNothingIsSaid) {
-    EXPECT_FALSE(streams.frame({kHeaders, kEndStream, 0, 1, std::nullopt}));
+    EXPECT_FALSE(frame({kHeaders, kEndStream, 0, 1, std::nullopt}));
     EXPECT_FALSE(speaking(1));
-    EXPECT_FALSE(streams.frame({kContinuation, 0, 0, 1, std::nullopt}));
+    EXPECT_FALSE(frame({kContinuation, 0, 0, 1, std::nullopt}));
     EXPECT_FALSE(speaking(1));
-    EXPECT_FALSE(streams.frame({kContinuation, kEndHeaders, 0, 1, std::nullopt}));
+    EXPECT_FALSE(frame({kContinuation, kEndHeaders, 0, 1, std::nullopt}));
     EXPECT_EQ(speaking(1), kStreamClosed);
 }
 
@@ -116,8 +120,11 @@ TEST_F(DoneStreams, RemembersABoundedNumberOfOthers) {
         EXPECT_FALSE(frame(kHeaders, 1 + 2 * i));
     }
     EXPECT_EQ(speaking(1), kStreamClosed);
-    EXPECT_FALSE(speaking(3));
-    EXPECT_FALSE(speaking(1 + 2 * Http2DoneStreams::kMaxOthers));
+    EXPECT_FALSE(frame(kHeaders, streams.next()));
+    EXPECT_FALSE(speaking(kOpen));
+    EXPECT_EQ(speaking(5), kStreamClosed);
+    EXPECT_FALSE(speaking(7));
+    EXPECT_FALSE(speaking(streams.next() - 2));
 }
 
 }  // namespace

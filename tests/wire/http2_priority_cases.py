@@ -81,6 +81,13 @@ def _(h2):
     h2.connection_error(PROTOCOL_ERROR)
 
 
+@case("9218 7.1", "PRIORITY_UPDATE before each of many requests")
+def _(h2):
+    for number in range(400):
+        h2.send(update(1 + 2 * number), update(3 + 2 * number))
+        served(h2, 1 + 2 * number)
+
+
 @case("9218 7.1", "PRIORITY_UPDATE that has not 4 octets")
 def _(h2):
     h2.send(frame(PRIORITY_UPDATE, 0, 0, b"\0\0\1"))
