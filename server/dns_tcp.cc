@@ -98,7 +98,9 @@ bool DnsTcp::admit(const base::IpAddress& prefix) {
         if (!make_room(table_.victim(), LimitHit::TcpClients, &prefix)) return false;
         admission = clients_.admit(prefix);
     }
-    return admission == TcpClients::Admission::Admitted;
+    if (admission == TcpClients::Admission::Admitted) return true;
+    handler_.on_limit(limit_of(admission), &prefix);
+    return false;
 }
 
 /// It concerns who goes, or else who may not come.

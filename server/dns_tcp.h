@@ -15,6 +15,12 @@
 
 namespace server {
 
+/// The limit that keeps out who is not admitted.
+[[nodiscard]] constexpr LimitHit limit_of(TcpClients::Admission refusal) noexcept {
+    return refusal == TcpClients::Admission::PrefixFull ? LimitHit::TcpClientsPerPrefix
+                                                        : LimitHit::TcpClients;
+}
+
 /// DNS over TCP (RFC 1035, 4.2.2; RFC 7766) and over TLS (RFC 7858): messages behind two octets of
 /// length, any number of them on one connection, answered in whatever order they get ready. All
 /// connections of one worker, whichever listener they came by and whatever carries the stream.

@@ -281,26 +281,27 @@ class Worker::DohListener final : public Doh::Handler {
         };
         TcpClients& doh = worker_.shared_.doh_clients;
         TcpClients::Admission admission = doh.admit(prefix);
-        if (admission == TcpClients::Admission::PrefixFull &&
-            make_room(LimitHit::TcpClientsPerPrefix, prefix, is_same)) {
+        bool told = false;  // that the newcomer may not come
+        const auto make = [&](const std::function<bool(const base::IpAddress&)>& among) {
+            told = !make_room(limit_of(admission), prefix, among);
+            return !told;
+        };
+        if (admission == TcpClients::Admission::PrefixFull && make(is_same)) {
             admission = doh.admit(prefix);
         }
-        if (admission == TcpClients::Admission::Full &&
-            make_room(LimitHit::TcpClients, prefix, {})) {
+        if (admission == TcpClients::Admission::Full && make({})) {
             admission = doh.admit(prefix);
         }
         if (admission == TcpClients::Admission::Admitted) {
             TcpClients& all = worker_.shared_.tcp_clients;
             admission = all.admit(prefix);
             if (admission == TcpClients::Admission::PrefixFull &&
-                (worker_.tcp_.make_room_for(prefix, true) ||
-                 make_room(LimitHit::TcpClientsPerPrefix, prefix, is_same))) {
+                (worker_.tcp_.make_room_for(prefix, true) || make(is_same))) {
                 admission = all.admit(prefix);
             }
             // Here HTTPS has less than its half, so the others have more than theirs.
             if (admission == TcpClients::Admission::Full &&
-                (worker_.tcp_.make_room_for(prefix, false) ||
-                 make_room(LimitHit::TcpClients, prefix, {}))) {
+                (worker_.tcp_.make_room_for(prefix, false) || make({}))) {
                 admission = all.admit(prefix);
             }
             if (admission == TcpClients::Admission::Admitted) {
@@ -310,6 +311,8 @@ class Worker::DohListener final : public Doh::Handler {
             }
             doh.leave(prefix);
         }
+        // Another worker may have been faster in taking what became free.
+        if (!told) worker_.tcp_handler_->on_limit(limit_of(admission), &prefix);
         worker_.tcp_handler_->on_refused();
         return false;
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -103,7 +104,12 @@ class DnsTcpTest : public testing::Test, public DnsTcp::Handler {
     }
     void begin_messages() override { bracket_ = true; }
     void end_messages() override { bracket_ = false; }
-    void on_connection(bool opened) override { open_ += opened ? 1 : -1; }
+    void on_connection(bool opened) override {
+        open_ += opened ? 1 : -1;
+        if (thief_ && !opened) {
+            ASSERT_EQ(clients_->admit(*thief_), TcpClients::Admission::Admitted);
+        }
+    }
     void on_limit(LimitHit limit, const base::IpAddress* prefix) override {
         ++hits_[static_cast<std::size_t>(limit)];
         limited_.push_back(prefix == nullptr ? "-" : prefix->to_text());
@@ -156,6 +162,8 @@ class DnsTcpTest : public testing::Test, public DnsTcp::Handler {
     std::uint16_t keepalive_ds_ = 0;
     int open_ = 0;
     int refused_ = 0;
+    /// Another worker takes what becomes free for a client of this prefix.
+    std::optional<base::IpAddress> thief_;
     std::array<int, static_cast<std::size_t>(LimitHit::kCount)> hits_{};
     std::vector<std::string> limited_;  // whom each hit concerned
 };
@@ -427,6 +435,22 @@ TEST_F(DnsTcpTest, WhereOtherWorkersHoldAllPlacesTheNewcomerIsTurnedAway) {
     EXPECT_EQ(refused_, 1);
     EXPECT_EQ(limited_, std::vector<std::string>{"192.0.2.1"});
     EXPECT_EQ(clients_->used(), 1U);
+}
+
+// Of those who go or may not come each is counted once.
+TEST_F(DnsTcpTest, WhoIsTurnedAwayForAFasterWorkerIsCounted) {
+    make(100, 2);
+    connect(a_);
+    connect(b_);
+    thief_ = *base::IpAddress::parse("192.0.2.1");
+    connect(c_);
+    EXPECT_EQ(a_, nullptr);
+    EXPECT_NE(b_, nullptr);
+    EXPECT_EQ(c_, nullptr);
+    EXPECT_EQ(refused_, 1);
+    EXPECT_EQ(hits(LimitHit::TcpClientsPerPrefix), 2);
+    EXPECT_EQ(limited_, (std::vector<std::string>{"192.0.2.1", "192.0.2.1"}));
+    thief_.reset();
 }
 
 TEST_F(DnsTcpTest, TheFullerTheShorterAndClientsAreToldSo) {
