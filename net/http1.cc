@@ -46,7 +46,12 @@ bool all_in(const OctetSet& set, std::string_view text) noexcept {
     };
     unsigned all = 1;
     std::size_t at = 0;
-    for (; at + 4 <= text.size(); at += 4) all &= in(at)&in(at + 1) & in(at + 2) & in(at + 3);
+    for (; at + 4 <= text.size(); at += 4) {
+        all &= in(at);
+        all &= in(at + 1);
+        all &= in(at + 2);
+        all &= in(at + 3);
+    }
     for (; at < text.size(); ++at) all &= in(at);
     return all != 0;
 }

@@ -234,15 +234,7 @@ class Http1Connection final : public HttpProtocol,
         touch();
     }
 
-    bool collect(std::size_t octets) override {
-        if (!connection_.hold(octets)) {
-            ++shared_.counters.slow_readers;
-            connection_.release(std::exchange(collected_, 0));  // room for the refusal
-            return false;
-        }
-        collected_ += octets;
-        return true;
-    }
+    bool collect(std::size_t octets) override { return connection_.collect(octets, collected_); }
 
     void pause_body() override {
         paused_ = true;

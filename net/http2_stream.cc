@@ -441,13 +441,7 @@ void Http2Stream::prioritize(const HttpPriority& priority) {
 }
 
 bool Http2Stream::collect(std::size_t octets) {
-    if (!connection_.hold(octets)) {
-        ++shared_.counters.slow_readers;
-        connection_.release(std::exchange(collected_, 0));  // room for the refusal
-        return false;
-    }
-    collected_ += octets;
-    return true;
+    return connection_.collect(octets, collected_);
 }
 
 void Http2Stream::pause_body() {

@@ -141,6 +141,16 @@ void HttpConnection::release(std::size_t octets) noexcept {
     shared_.account.remove(octets);
 }
 
+bool HttpConnection::collect(std::size_t octets, std::size_t& collected) {
+    if (hold(octets)) {
+        collected += octets;
+        return true;
+    }
+    ++shared_.counters.slow_readers;
+    release(std::exchange(collected, 0));  // room for the refusal
+    return false;
+}
+
 void HttpConnection::count_queue() {
     std::size_t now = 0;
     if (!ended_) now = stream_->queued() + (protocol_ ? protocol_->buffered() : sniffed_.size());

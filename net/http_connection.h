@@ -82,6 +82,9 @@ class HttpConnection final : public StreamHandler {
     /// transport counts by itself. False: there is no room for them, and nothing changed.
     [[nodiscard]] bool hold(std::size_t octets);
     void release(std::size_t octets) noexcept;
+    /// For HttpExchange::collect; `collected`: what the exchange has collected so far, which goes
+    /// where there is no room for more.
+    [[nodiscard]] bool collect(std::size_t octets, std::size_t& collected);
 
     /// A request is here as a whole. What drips is no request.
     void note_request() noexcept { asked_at_ = shared_.loop.now(); }
