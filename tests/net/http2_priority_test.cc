@@ -162,6 +162,22 @@ TEST_F(Http2Priority, AsManyAsMayBeOpenMayHaveTheirsBefore) {
     EXPECT_TRUE(client.goaways.empty());
 }
 
+// The kernel would take megabytes, which nothing can overtake.
+TEST(Http2Unsent, TheUrgentWaitsBehindLittle) {
+    TestServer server;
+    Http2Client client(server.port(), false, 4096);
+    constexpr std::int32_t kMuch = 8 << 20;
+    const nghttp2_settings_entry window{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kMuch};
+    nghttp2_submit_settings(client.session, 0, &window, 1);
+    nghttp2_submit_window_update(client.session, 0, 0, kMuch);
+    const std::int32_t background = client.request("GET", "/background?8000000");
+    ASSERT_TRUE(client.run([&] { return client.streams[background].status == 200; }));
+    std::this_thread::sleep_for(milliseconds(300));  // it sends what it may
+    const std::int32_t urgent = client.request("GET", "/hello");
+    ASSERT_TRUE(client.finish(urgent));
+    EXPECT_LT(client.streams[background].body.size(), 600000U);
+}
+
 TEST(Http2Priorities, KeepWhatCameBeforeTheStream) {
     Http2Priorities kept(4);
     kept.keep(1, {5, false});

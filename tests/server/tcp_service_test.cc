@@ -263,8 +263,10 @@ class DohPlacesTest : public TcpServiceTest {
   protected:
     using Clients = std::vector<std::unique_ptr<Client>>;
 
-    void start_with(std::uint32_t clients, std::uint32_t per_prefix = 0) {
+    void start_with(std::uint32_t clients, std::uint32_t per_prefix = 0,
+                    std::uint32_t workers = 1) {
         start([&](Config& config) {
+            config.workers = workers;
             config.tcp_clients = clients;
             config.tcp_clients_per_prefix = per_prefix;
             TlsTable table;
@@ -359,6 +361,14 @@ TEST_F(DohPlacesTest, OneClientHasAnEighthOfThemOverHttpsAndAllOverTcp) {
     EXPECT_EQ(closed(tcp_), 0);
     EXPECT_EQ(hits(LimitHit::TcpClientsPerPrefix), 1U);
     EXPECT_EQ(hits(LimitHit::TcpClients), 0U);
+}
+
+// Whether a worker has somebody who makes room, or the newcomer is turned away there.
+TEST_F(DohPlacesTest, EachThatGoesOrMayNotComeIsCountedOnce) {
+    start_with(4, 0, 2);
+    for (std::size_t i = 1; i <= 40; ++i) come_over_https(address(i));
+    EXPECT_EQ(open(), 2U);
+    EXPECT_EQ(hits(LimitHit::TcpClients), 38U);
 }
 
 TEST_F(DohPlacesTest, WhereOneClientIsLimitedBothTransportsCount) {

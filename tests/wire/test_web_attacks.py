@@ -361,3 +361,13 @@ class Sizes(harness.WireTest):
             answer = self.server.http("PUT", "/v1/zones/large%d.example" % status, zone + "\n",
                                       {"Content-Type": "text/dns"})
             self.assertEqual(answer.status, status, answer.body[:200])
+
+
+class SlowAnswers(harness.WireTest):
+    config = "[admin]\nwrite_timeout_ms = 300\ndiagnostics = true\n"
+
+    def test_who_takes_nothing_has_the_time_that_is_set(self):
+        with connect(self.server.http_port, 1) as connection:
+            connection.sendall(b"GET /debug/blob?bytes=50000000 HTTP/1.1\r\nhost: a\r\n\r\n")
+            harness.wait_for(lambda: self.server.limit_hits("http_slow_readers") == 1,
+                             "the end of a client that reads nothing", 10)

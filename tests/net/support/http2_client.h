@@ -26,8 +26,10 @@ class Http2Client {
     };
     using Fields = std::vector<std::pair<std::string, std::string>>;
 
-    /// `auto_window` false: the client gives no window back until `consume`.
-    explicit Http2Client(std::uint16_t port, bool auto_window = true) : client(port) {
+    /// `auto_window` false: the client gives no window back until `consume`. `receive_buffer`: of
+    /// its socket, in octets; 0: as the kernel likes.
+    explicit Http2Client(std::uint16_t port, bool auto_window = true, int receive_buffer = 0)
+        : client(port, receive_buffer) {
         nghttp2_session_callbacks* callbacks = nullptr;
         nghttp2_session_callbacks_new(&callbacks);
         nghttp2_session_callbacks_set_on_header_callback(
